@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Linux's calls that ask about mounts, wrapped one by one; Debian 12's headers have none of them. No policy, no memory of its own.
+ * All return -ENOSYS where the kernel lacks the call (statmount, listmount: Linux 6.8; unique ids in statx: 6.8).
+ *
+ * None of them touches a filesystem: they answer while a FUSE server is stopped (measured on 6.18).
+ */
+#ifndef REAPERD_KERNEL_MOUNTS_H
+#define REAPERD_KERNEL_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mount_status {
+	uint64_t id, parent;
+	uint32_t id32, parent32;
+	uint64_t dev;		/* makedev() */
+	uint64_t attributes;	/* MOUNT_ATTR_* */
+	uint64_t propagation;	/* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE */
+	uint64_t peer_group, master;
+	/* Strings point into the buffer that the caller passed; "" where the kernel gave none. Only with kernel_statmount_full(). */
+	const char *root, *target, *fstype, *subtype, *source, *super_options;
+};
+
+/* Numbers only. 0, -ENOENT (no such mount in our namespace), -EPERM, -ENOSYS. */
+int kernel_statmount(uint64_t id, struct mount_status *ret);
+
+/*
+ * With strings, in `buffer` (16 KiB holds all but monsters). -EOVERFLOW where it is too small. source and subtype need Linux 6.11+ / 6.13: where
+ * the kernel does not know them the bits are absent from *ret_known (STATMOUNT_*), and the caller asks mountinfo.
+ */
+int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_status *ret, uint64_t *ret_known);
+
+/* Ids in ascending order after `after` (0: from the first), of everything below `under` (0: the namespace's root): how many, or -errno. */
+ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size);
+
+/* All ids; the caller frees *ret_ids. 0 or -errno. */
+int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count);
+
+/* The unique id that a 32-bit one stands for is not asked here: statx() is what ties a place to an id, see kernel/at.h. */
+
+/* "rw,nosuid,nodev,relatime" as mountinfo spells the attributes; at least 128 bytes. Returns buf. */
+char *kernel_mount_options(uint64_t attributes, char *buf, size_t size);
+
+/* Inode of our mount namespace (/proc/self/ns/mnt), 0 on failure; and this boot's id (36 characters and NUL). */
+uint64_t kernel_mount_namespace(void);
+int kernel_boot_id(char ret[static 37]);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What broker and engine say to each other. Fixed-size fields and bounded strings; each message has one encoder and one decoder here,
+ * and a decoder refuses (-EBADMSG) whatever its encoder would not have written. The engine never names an absolute path or a raw flag: a
+ * request says {configuration serial, root index, relative path, mount id, operation}.
+ */
+#ifndef REAPERD_WIRE_MESSAGES_H
+#define REAPERD_WIRE_MESSAGES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/frame.h"
+
+enum message_type {
+	/* broker to engine */
+	MESSAGE_CONFIGURATION = 1, /* fds: [0] a sealed memfd with the configuration's text; at start also [1] the control socket (listening) and
+				      [2] the inotify instance, which the broker's children add watches to */
+	MESSAGE_RESULT,		   /* of a request: see struct message_result */
+	MESSAGE_STOP,		   /* finish what is in flight, commit, exit 0 */
+	MESSAGE_RELOAD_FAILED,	   /* text: why the new configuration was refused */
+	/* engine to broker */
+	MESSAGE_READY = 16, /* the first scan is done */
+	MESSAGE_WATCH,	    /* put an inotify watch on directories */
+	MESSAGE_PROBE,	    /* what has become of action directories */
+	MESSAGE_STEP,	    /* one step of the ladder on each of a batch of mounts */
+	MESSAGE_HOLDERS,    /* who holds a mount */
+	MESSAGE_RELOAD,	    /* read the configuration again, as for SIGHUP */
+};
+
+/* Set at start in struct message_configuration. */
+#define CONFIGURATION_ONCE 1u
+#define CONFIGURATION_OBSERVE 2u
+
+struct message_configuration {
+	uint32_t serial; /* of the configuration: requests name it; a request with an old one is answered with result_error -ESTALE */
+	uint32_t flags;
+	uint32_t source; /* enum source_kind after --source */
+	char state_dir[PATH_MAX];
+	char text[1024]; /* MESSAGE_RELOAD_FAILED: why */
+};
+
+#define REQUEST_ITEMS_MAX 64
+#define PROBE_MOUNTS_MAX 64
+#define HANDLE_MAX 128
+
+/* Which mount a request means. */
+struct mount_reference {
+	uint64_t id;   /* unique; 0 where the kernel has none: then the other two must agree, and the kind of filesystem */
+	uint32_t id32; /* as in mountinfo */
+	uint64_t dev;
+};
+
+struct probe_item {
+	char *path;    /* of the action's directory, relative to the root; owned by the message */
+	struct mount_reference carrier; /* the mount that the root directory lay on when the action was recorded */
+	bool known; /* the identity below is known */
+	uint64_t dev, ino;
+	int64_t birth;
+	int32_t handle_type;
+	uint32_t handle_length;
+	uint8_t handle[HANDLE_MAX];
+	bool want_hollow;
+	uint32_t mount_count; /* mounts of the action, at most PROBE_MOUNTS_MAX of them */
+	struct probe_mount {
+		char *path; /* relative to the action's directory: "" is the directory itself */
+		struct mount_reference mount;
+	} *mounts;
+};
+
+struct watch_item {
+	char *path; /* relative to the root; "" is the root */
+	struct mount_reference carrier;
+};
+
+struct step_item {
+	char *path;	       /* of the mount point, relative to the root */
+	uint32_t action_length; /* how many bytes of `path` are the action's directory: what lies at or below it is the action's own */
+	uint8_t step;	       /* enum step */
+	struct mount_reference mount;
+};
+
+struct message_request {
+	enum message_type type;
+	uint32_t serial;
+	uint32_t root;
+	uint64_t job; /* the engine's number for it, given back with the result */
+	uint32_t count;
+	union {
+		struct probe_item *probes;
+		struct watch_item *watches;
+		struct step_item *steps;
+		struct step_item *holders; /* one: whose holders */
+	};
+};
+
+enum probe_state {
+	PROBE_PRESENT = 1, /* the directory with the known identity (or any, where none was known) */
+	PROBE_MISSING,
+	PROBE_REPLACED, /* another directory, identity as given; see reachable */
+	PROBE_DEAD,	/* ENOTCONN, or on a network filesystem ESTALE, EHOSTDOWN */
+	PROBE_COVERED,	/* the root is not on the mount that was recorded: says nothing */
+	PROBE_UNKNOWN,	/* error says why */
+	PROBE_HUNG,
+};
+
+struct probe_result {
+	uint32_t state; /* enum probe_state */
+	int32_t error;	/* errno, 0: none */
+	bool identity_known;
+	uint64_t dev, ino;
+	int64_t birth;
+	int32_t handle_type;
+	uint32_t handle_length;
+	uint8_t handle[HANDLE_MAX];
+	bool hollow;	    /* nothing but the path to its mounts; only where asked and looked at to the end */
+	bool full;	    /* something else was seen in it */
+	bool local;	    /* a local filesystem, where hollow means something */
+	uint64_t reachable; /* bit n: a walk to mounts[n] ends on it; only for PROBE_REPLACED */
+};
+
+struct watch_result {
+	int32_t error; /* errno, 0: none; EIDRM where the carrier is another */
+	int32_t descriptor; /* inotify's */
+};
+
+struct step_result {
+	uint32_t outcome; /* enum outcome */
+	int32_t error;	  /* errno of the call, 0: none */
+	bool made_private; /* the parent mount was made private first */
+	uint64_t stranger; /* OUTCOME_REFUSED, MISMATCH: the mount that would be hit, or that stands there; 0: none */
+	int64_t duration;  /* ns */
+	char detail[160];  /* a sentence for the journal, "" for none */
+};
+
+struct holder_result {
+	int32_t pid;
+	char comm[17];
+	char how[12]; /* "cwd", "root", "exe", "fd", "mmap", "namespace", "loop" */
+	uint32_t number; /* how = fd: which */
+};
+#define HOLDERS_MAX 64
+
+/* The answer to a request; which array is filled follows from the request's type. */
+struct message_result {
+	enum message_type request;
+	uint64_t job;
+	int32_t error;	     /* 0, or why the whole request was not served: ESTALE, or what opening the root gave (ENOENT, ...) */
+	uint32_t in_flight;  /* children at work and killed but not ended, for status */
+	uint32_t hung;
+	uint32_t count;
+	union {
+		struct probe_result *probes;
+		struct watch_result *watches;
+		struct step_result *steps;
+		struct holder_result *holders;
+	};
+};
+
+/* Encoders write one datagram into `buffer` (WIRE_FRAME_MAX bytes): its length, or -EMSGSIZE. */
+ssize_t message_encode_configuration(const struct message_configuration *message, enum message_type type, void *buffer);
+ssize_t message_encode_plain(enum message_type type, void *buffer); /* READY, STOP, RELOAD */
+ssize_t message_encode_request(const struct message_request *message, void *buffer);
+ssize_t message_encode_result(const struct message_result *message, void *buffer);
+
+/* The type of a datagram, or 0. */
+enum message_type message_type(const void *bytes, size_t length);
+
+/* 0, -EBADMSG or -ENOMEM. What a decoder allocated is released by the x_clear() below, also after a failure. */
+int message_decode_configuration(const void *bytes, size_t length, struct message_configuration *ret);
+int message_decode_request(const void *bytes, size_t length, struct message_request *ret);
+int message_decode_result(const void *bytes, size_t length, struct message_result *ret);
+void message_request_clear(struct message_request *message);
+void message_result_clear(struct message_result *message);
+
+#endif
