@@ -2,17 +2,15 @@
 /*
  * Layouts: which segments below a root name an action. "{action}" stands for one segment that does not begin with a dot, "*" for any one such
  * segment; every other segment stands for itself. Pure functions over bytes.
+ * Whether a layout is well formed is asked of base/layout.h.
  */
 #ifndef REAPERD_MODEL_LAYOUT_H
 #define REAPERD_MODEL_LAYOUT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/layout.h"
 #include "base/rules.h"
-
-/* 0, or -EINVAL with a sentence in `why`: exactly one {action}, no empty or dot segments, no braces elsewhere. */
-int layout_check(const char *layout, char *why, size_t size);
 
 enum place {
 	PLACE_ACTION,  /* at or below an action's directory */
