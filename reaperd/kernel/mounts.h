@@ -13,10 +13,31 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Fields of statmount(2), for *ret_known below. */
+#ifndef STATMOUNT_SB_BASIC
+#define STATMOUNT_SB_BASIC UINT64_C(0x0001)
+#define STATMOUNT_MNT_BASIC UINT64_C(0x0002)
+#define STATMOUNT_MNT_ROOT UINT64_C(0x0008)
+#define STATMOUNT_MNT_POINT UINT64_C(0x0010)
+#define STATMOUNT_FS_TYPE UINT64_C(0x0020)
+#endif
+#ifndef STATMOUNT_MNT_OPTS
+#define STATMOUNT_MNT_OPTS UINT64_C(0x0080)
+#endif
+#ifndef STATMOUNT_FS_SUBTYPE
+#define STATMOUNT_FS_SUBTYPE UINT64_C(0x0100)
+#define STATMOUNT_SB_SOURCE UINT64_C(0x0200)
+#endif
+#ifndef STATMOUNT_SUPPORTED_MASK
+#define STATMOUNT_SUPPORTED_MASK UINT64_C(0x1000)
+#endif
+
 struct mount_status {
 	uint64_t id, parent;
 	uint32_t id32, parent32;
 	uint64_t dev;		/* makedev() */
+	uint64_t magic;		/* the superblock's, as statfs(2) has it */
+	uint32_t super_flags;	/* MS_RDONLY, MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME of the superblock */
 	uint64_t attributes;	/* MOUNT_ATTR_* */
 	uint64_t propagation;	/* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE */
 	uint64_t peer_group, master;

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "kernel/mounts.h"
+
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
+#ifndef SYS_listmount
+#define SYS_listmount 458
+#endif
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
+/* The whole mount tree below the root of the calling process. */
+#define LIST_FROM_ROOT UINT64_MAX
+
+/* What the kernel accepts as one list; it answers EOVERFLOW to more. */
+#define LIST_MAX ((size_t)1000000)
+
+struct mount_request {
+	uint32_t size;
+	uint32_t spare;
+	uint64_t id;
+	uint64_t param; /* statmount: what is wanted; listmount: after which id */
+};
+
+/* The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where they are. */
+struct mount_answer {
+	uint32_t size;
+	uint32_t super_options;
+	uint64_t mask;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t magic;
+	uint32_t super_flags;
+	uint32_t fstype;
+	uint64_t id;
+	uint64_t parent;
+	uint32_t id32;
+	uint32_t parent32;
+	uint64_t attributes;
+	uint64_t propagation;
+	uint64_t peer_group;
+	uint64_t master;
+	uint64_t propagate_from;
+	uint32_t root;
+	uint32_t target;
+	uint64_t namespace_id;
+	uint32_t subtype;
+	uint32_t source;
+	uint32_t option_count;
+	uint32_t option_array;
+	uint32_t security_count;
+	uint32_t security_array;
+	uint64_t supported;
+	uint64_t spare[45];
+	char strings[];
+};
+_Static_assert(sizeof(struct mount_answer) == 512, "the kernel's strings begin at byte 512");
+
+static int ask_mount(uint64_t id, uint64_t wanted, struct mount_answer *answer, size_t size)
+{
+	const struct mount_request request = {.size = sizeof(request), .id = id, .param = wanted};
+
+	if (syscall(SYS_statmount, &request, answer, size, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static void take_numbers(const struct mount_answer *answer, struct mount_status *ret)
+{
+	*ret = (struct mount_status){
+		.id = answer->id,
+		.parent = answer->parent,
+		.id32 = answer->id32,
+		.parent32 = answer->parent32,
+		.dev = makedev(answer->dev_major, answer->dev_minor),
+		.magic = answer->magic,
+		.super_flags = answer->super_flags,
+		.attributes = answer->attributes,
+		.propagation = answer->propagation,
+		.peer_group = answer->peer_group,
+		.master = answer->master,
+		.root = "",
+		.target = "",
+		.fstype = "",
+		.subtype = "",
+		.source = "",
+		.super_options = "",
+	};
+}
+
+int kernel_statmount(uint64_t id, struct mount_status *ret)
+{
+	struct mount_answer answer;
+	int r;
+
+	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC, &answer, sizeof(answer));
+	if (r < 0)
+		return r;
+	take_numbers(&answer, ret);
+	return 0;
+}
+
+static const char *answer_string(const struct mount_answer *answer, uint64_t bit, uint32_t offset)
+{
+	return answer->mask & bit ? answer->strings + offset : "";
+}
+
+/*
+ * An empty string leaves its bit out of the mask, so an absent bit does not yet mean that the kernel lacks the field. Linux 6.15
+ * says what it knows; before that a source that is there proves the subtype, for both came with 6.13.
+ */
+static uint64_t known_fields(const struct mount_answer *answer)
+{
+	uint64_t known = answer->mask;
+
+	if (answer->mask & STATMOUNT_SUPPORTED_MASK)
+		known |= answer->supported;
+	if (known & STATMOUNT_SB_SOURCE)
+		known |= STATMOUNT_FS_SUBTYPE | STATMOUNT_MNT_OPTS;
+	return known;
+}
+
+int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_status *ret, uint64_t *ret_known)
+{
+	struct mount_answer *answer = buffer;
+	int r;
+
+	if (size < sizeof(*answer))
+		return -EOVERFLOW;
+	r = ask_mount(id,
+		      STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT |
+			      STATMOUNT_FS_TYPE | STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE |
+			      STATMOUNT_SUPPORTED_MASK,
+		      answer, size);
+	if (r < 0)
+		return r;
+	take_numbers(answer, ret);
+	ret->root = answer_string(answer, STATMOUNT_MNT_ROOT, answer->root);
+	ret->target = answer_string(answer, STATMOUNT_MNT_POINT, answer->target);
+	ret->fstype = answer_string(answer, STATMOUNT_FS_TYPE, answer->fstype);
+	ret->subtype = answer_string(answer, STATMOUNT_FS_SUBTYPE, answer->subtype);
+	ret->source = answer_string(answer, STATMOUNT_SB_SOURCE, answer->source);
+	ret->super_options = answer_string(answer, STATMOUNT_MNT_OPTS, answer->super_options);
+	if (ret_known)
+		*ret_known = known_fields(answer);
+	return 0;
+}
+
+ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size)
+{
+	const struct mount_request request = {
+		.size = sizeof(request),
+		.id = under ? under : LIST_FROM_ROOT,
+		.param = after,
+	};
+	ssize_t n;
+
+	n = syscall(SYS_listmount, &request, ids, size < LIST_MAX ? size : LIST_MAX, 0);
+	return n < 0 ? -errno : n;
+}
+
+int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count = 0, allocated = 1024;
+
+	for (;;) {
+		uint64_t *more = reallocarray(ids, allocated, sizeof(*ids));
+		ssize_t n;
+
+		if (!more)
+			return -ENOMEM;
+		ids = more;
+		n = kernel_listmount(0, count ? ids[count - 1] : 0, ids + count, allocated - count);
+		if (n < 0)
+			return n;
+		count += n;
+		if (count < allocated)
+			break;
+		allocated *= 2;
+	}
+	*ret_ids = take_ptr(ids);
+	*ret_count = count;
+	return 0;
+}
+
+static const struct {
+	uint64_t mask, value;
+	const char *name;
+} mount_options[] = {
+	{MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSUID, ",nosuid"},
+	{MOUNT_ATTR_NODEV, MOUNT_ATTR_NODEV, ",nodev"},
+	{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOEXEC, ",noexec"},
+	{MOUNT_ATTR__ATIME, MOUNT_ATTR_NOATIME, ",noatime"},
+	{MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NODIRATIME, ",nodiratime"},
+	{MOUNT_ATTR__ATIME, MOUNT_ATTR_RELATIME, ",relatime"},
+	{MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW, ",nosymfollow"},
+	{MOUNT_ATTR_IDMAP, MOUNT_ATTR_IDMAP, ",idmapped"},
+};
+
+char *kernel_mount_options(uint64_t attributes, char *buf, size_t size)
+{
+	size_t used = snprintf(buf, size, "%s", attributes & MOUNT_ATTR_RDONLY ? "ro" : "rw");
+
+	for (size_t i = 0; i < ARRAY_SIZE(mount_options) && used < size; i++) {
+		if ((attributes & mount_options[i].mask) == mount_options[i].value)
+			used += snprintf(buf + used, size - used, "%s", mount_options[i].name);
+	}
+	return buf;
+}
+
+uint64_t kernel_mount_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/mnt", &st) < 0 ? 0 : st.st_ino;
+}
+
+int kernel_boot_id(char ret[static 37])
+{
+	CLEANUP_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret, 36);
+	if (n < 0)
+		return -errno;
+	if (n != 36)
+		return -EBADMSG;
+	ret[36] = 0;
+	return 0;
+}
