@@ -159,7 +159,7 @@ struct message_result {
 	};
 };
 
-/* Encoders write one datagram into `buffer` (WIRE_FRAME_MAX bytes): its length, or -EMSGSIZE. */
+/* Encoders write one datagram into `buffer` (WIRE_FRAME_MAX bytes): its length, -EMSGSIZE, or -EINVAL for a value that no message may have. */
 ssize_t message_encode_configuration(const struct message_configuration *message, enum message_type type, void *buffer);
 ssize_t message_encode_plain(enum message_type type, void *buffer); /* READY, STOP, RELOAD */
 ssize_t message_encode_request(const struct message_request *message, void *buffer);

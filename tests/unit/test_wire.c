@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/words.h"
+#include "wire/messages.h"
+#include "wire/varlink.h"
+
+static uint8_t frame[WIRE_FRAME_MAX];
+
+static struct probe_mount probe_mounts[] = {
+	{ .path = "root/proc", .mount = { .id = 4294967301, .id32 = 77, .dev = 0x1f } },
+	{ .path = "", .mount = { .id = 4294967302, .id32 = 78, .dev = 0x20 } },
+};
+static struct probe_item probes[] = {
+	{ .path = "f3fb7c74c3b342a0",
+	  .carrier = { .id = 9, .id32 = 8, .dev = 7 },
+	  .known = true,
+	  .dev = 7,
+	  .ino = 12345,
+	  .birth = -5,
+	  .handle_type = 0x81,
+	  .handle_length = 5,
+	  .handle = "\1\2\3\4\5",
+	  .want_hollow = true,
+	  .mount_count = 2,
+	  .mounts = probe_mounts },
+	{ .path = "a/b\n\xff" },
+};
+static struct watch_item watches[] = { { .path = "" }, { .path = "x/y", .carrier = { .id = 1 } } };
+static struct step_item steps[] = {
+	{ .path = "a/b/root/proc", .action_length = 3, .step = STEP_DETACH, .mount = { .id = 5, .id32 = 6, .dev = 7 } },
+};
+static const struct message_request requests[] = {
+	{ .type = MESSAGE_PROBE, .serial = 3, .root = 1, .job = 99, .count = 2, .probes = probes },
+	{ .type = MESSAGE_WATCH, .serial = 3, .root = 1, .job = 98, .count = 2, .watches = watches },
+	{ .type = MESSAGE_STEP, .serial = 3, .root = 0, .job = 97, .count = 1, .steps = steps },
+	{ .type = MESSAGE_HOLDERS, .serial = 3, .root = 0, .job = 96, .count = 1, .steps = steps },
+};
+
+static struct probe_result probe_results[] = {
+	{ .state = PROBE_REPLACED, .identity_known = true, .ino = 4, .handle_length = 2, .handle = "ab", .reachable = 1ull << 63 },
+	{ .state = PROBE_UNKNOWN, .error = EIO, .local = true },
+};
+static struct watch_result watch_results[] = { { .descriptor = 12 }, { .error = EIDRM } };
+static struct step_result step_results[] = {
+	{ .outcome = OUTCOME_REFUSED, .stranger = 42, .duration = 1234, .detail = "would take /dev/pts" },
+};
+static struct holder_result holder_results[] = { { .pid = 1, .comm = "systemd", .how = "fd", .number = 3 } };
+static const struct message_result results[] = {
+	{ .request = MESSAGE_PROBE, .job = 1, .in_flight = 2, .hung = 3, .count = 2, .probes = probe_results },
+	{ .request = MESSAGE_WATCH, .job = 2, .count = 2, .watches = watch_results },
+	{ .request = MESSAGE_STEP, .job = 3, .count = 1, .steps = step_results },
+	{ .request = MESSAGE_HOLDERS, .job = 4, .count = 1, .holders = holder_results },
+	{ .request = MESSAGE_STEP, .job = 5, .error = ESTALE },
+};
+
+static size_t encode(const struct message_request *request)
+{
+	ssize_t length = message_encode_request(request, frame);
+
+	ck_assert_int_gt(length, 0);
+	return (size_t)length;
+}
+
+/* A copy of exactly this size, so that a read behind its end is found. */
+static uint8_t *exact(size_t length)
+{
+	uint8_t *copy = malloc(length ? length : 1);
+
+	memcpy(copy, frame, length);
+	return copy;
+}
+
+START_TEST(requests_come_back_as_they_went_in)
+{
+	struct message_request got;
+	static uint8_t first[WIRE_FRAME_MAX];
+	size_t length = encode(&requests[_i]);
+
+	memcpy(first, frame, length);
+	ck_assert_int_eq(message_type(frame, length), requests[_i].type);
+	ck_assert_int_eq(message_decode_request(frame, length, &got), 0);
+	ck_assert_uint_eq(got.job, requests[_i].job);
+	ck_assert_uint_eq(got.count, requests[_i].count);
+	ck_assert_uint_eq(encode(&got), length);
+	ck_assert_mem_eq(frame, first, length);
+	message_request_clear(&got);
+}
+END_TEST
+
+START_TEST(results_come_back_as_they_went_in)
+{
+	struct message_result got;
+	static uint8_t first[WIRE_FRAME_MAX];
+	ssize_t length = message_encode_result(&results[_i], frame);
+
+	ck_assert_int_gt(length, 0);
+	memcpy(first, frame, (size_t)length);
+	ck_assert_int_eq(message_decode_result(frame, (size_t)length, &got), 0);
+	ck_assert_uint_eq(got.job, results[_i].job);
+	ck_assert_int_eq(got.error, results[_i].error);
+	ck_assert_int_eq(message_encode_result(&got, frame), length);
+	ck_assert_mem_eq(frame, first, (size_t)length);
+	message_result_clear(&got);
+}
+END_TEST
+
+START_TEST(configuration_comes_back_as_it_went_in)
+{
+	static struct message_configuration sent = {
+		.serial = 2, .flags = CONFIGURATION_ONCE, .source = SOURCE_MOUNTINFO, .state_dir = "/var/lib/x", .text = "why"
+	};
+	static struct message_configuration got;
+	ssize_t length = message_encode_configuration(&sent, MESSAGE_CONFIGURATION, frame);
+
+	ck_assert_int_gt(length, 0);
+	ck_assert_int_eq(message_decode_configuration(frame, (size_t)length, &got), 0);
+	ck_assert_mem_eq(&sent, &got, sizeof(sent));
+	for (ssize_t i = 0; i < length; i++)
+		ck_assert_int_eq(message_decode_configuration(frame, (size_t)i, &got), -EBADMSG);
+}
+END_TEST
+
+START_TEST(a_request_cut_anywhere_or_followed_by_anything_is_refused)
+{
+	struct message_request got;
+	size_t length = encode(&requests[_i]);
+
+	for (size_t i = 0; i < length; i++) {
+		uint8_t *copy = exact(i);
+
+		ck_assert_int_eq(message_decode_request(copy, i, &got), -EBADMSG);
+		message_request_clear(&got);
+		free(copy);
+	}
+	frame[length] = 0;
+	ck_assert_int_eq(message_decode_request(frame, length + 1, &got), -EBADMSG);
+	message_request_clear(&got);
+}
+END_TEST
+
+START_TEST(a_result_cut_anywhere_is_refused)
+{
+	struct message_result got;
+	ssize_t length = message_encode_result(&results[_i], frame);
+
+	for (ssize_t i = 0; i < length; i++) {
+		uint8_t *copy = exact((size_t)i);
+
+		ck_assert_int_eq(message_decode_result(copy, (size_t)i, &got), -EBADMSG);
+		message_result_clear(&got);
+		free(copy);
+	}
+}
+END_TEST
+
+START_TEST(garbled_requests_never_crash_and_decode_only_to_what_encodes)
+{
+	struct message_request got;
+	uint64_t random = 88172645463325252ull + (uint64_t)_i;
+	size_t length = encode(&requests[_i]);
+
+	for (unsigned round = 0; round < 20000; round++) {
+		uint8_t *copy = exact(length);
+
+		for (unsigned n = 0; n <= round % 4; n++) {
+			random ^= random << 13;
+			random ^= random >> 7;
+			random ^= random << 17;
+			copy[(random >> 8) % length] = (uint8_t)random;
+		}
+		if (message_decode_request(copy, length, &got) == 0)
+			ck_assert_int_gt(message_encode_request(&got, (uint8_t[WIRE_FRAME_MAX]){ 0 }), 0);
+		message_request_clear(&got);
+		free(copy);
+	}
+}
+END_TEST
+
+START_TEST(paths_that_leave_the_root_are_refused)
+{
+	static const char *const bad[] = { "/etc", "..", "a/../b", "a//b", "a/", "./a", "a/." };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct watch_item item = { .path = (char *)bad[i] };
+		struct message_request request = { .type = MESSAGE_WATCH, .count = 1, .watches = &item };
+
+		ck_assert_int_eq(message_encode_request(&request, frame), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(an_action_ends_at_a_segment_boundary)
+{
+	struct step_item item = { .path = "abc/proc", .step = STEP_UMOUNT };
+	struct message_request request = { .type = MESSAGE_STEP, .count = 1, .steps = &item };
+	static const struct {
+		uint32_t length;
+		bool good;
+	} cases[] = { { 0, false }, { 2, false }, { 3, true }, { 4, false }, { 8, true }, { 9, false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		item.action_length = cases[i].length;
+		ck_assert_int_eq(message_encode_request(&request, frame) > 0, cases[i].good);
+	}
+}
+END_TEST
+
+START_TEST(too_much_for_one_datagram_says_so)
+{
+	static char path[4000];
+	struct probe_item items[REQUEST_ITEMS_MAX] = { 0 };
+	struct message_request request = { .type = MESSAGE_PROBE, .count = REQUEST_ITEMS_MAX, .probes = items };
+
+	memset(path, 'x', sizeof(path) - 1);
+	for (size_t i = 0; i < REQUEST_ITEMS_MAX; i++)
+		items[i].path = path;
+	ck_assert_int_eq(message_encode_request(&request, frame), -EMSGSIZE);
+}
+END_TEST
+
+START_TEST(a_plain_message_has_no_payload)
+{
+	ssize_t length = message_encode_plain(MESSAGE_READY, frame);
+
+	ck_assert_int_eq(message_type(frame, (size_t)length), MESSAGE_READY);
+	ck_assert_int_eq(message_type(frame, (size_t)length + 1), 0);
+	ck_assert_int_eq(message_type(frame, 2), 0);
+	frame[0] = 200;
+	ck_assert_int_eq(message_type(frame, (size_t)length), 0);
+}
+END_TEST
+
+static void pair(int sockets[2])
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets), 0);
+}
+
+START_TEST(descriptors_travel_and_arrive_close_on_exec)
+{
+	int sockets[2], sent[2] = { 0, 1 }, got[WIRE_FDS_MAX];
+	size_t count;
+	char buffer[16];
+
+	pair(sockets);
+	ck_assert_int_eq(wire_send(sockets[0], "hello", 5, sent, 2), 0);
+	ck_assert_int_eq(wire_receive(sockets[1], buffer, sizeof(buffer), got, &count), 5);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_int_eq(fcntl(got[0], F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(wire_receive(sockets[1], buffer, sizeof(buffer), got, &count), -EAGAIN);
+	close(sockets[0]);
+	ck_assert_int_eq(wire_receive(sockets[1], buffer, sizeof(buffer), got, &count), 0);
+	ck_assert_int_eq(wire_send(sockets[1], "x", 1, NULL, 0), -EPIPE);
+}
+END_TEST
+
+START_TEST(a_datagram_longer_than_the_buffer_is_refused)
+{
+	int sockets[2], got[WIRE_FDS_MAX], zero = 0;
+	size_t count;
+	char buffer[4];
+
+	pair(sockets);
+	ck_assert_int_eq(wire_send(sockets[0], "hello", 5, &zero, 1), 0);
+	ck_assert_int_eq(wire_receive(sockets[1], buffer, sizeof(buffer), got, &count), -EMSGSIZE);
+	ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+START_TEST(too_many_descriptors_are_closed)
+{
+	int sockets[2], got[WIRE_FDS_MAX], before, after;
+	size_t count;
+	char buffer[8], control[CMSG_SPACE(6 * sizeof(int))] = { 0 };
+	struct iovec part = { .iov_base = "x", .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	pair(sockets);
+	*header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(6 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memset(CMSG_DATA(header), 0, 6 * sizeof(int));
+	before = dup(0);
+	close(before);
+	ck_assert_int_eq(sendmsg(sockets[0], &message, 0), 1);
+	ck_assert_int_eq(wire_receive(sockets[1], buffer, sizeof(buffer), got, &count), -EMSGSIZE);
+	after = dup(0);
+	ck_assert_int_eq(before, after);
+}
+END_TEST
+
+START_TEST(varlink_messages_come_whole_however_they_arrive)
+{
+	static const char stream[] = "{\"a\":1}\0{}\0\0{\"b\":2}";
+	struct varlink_buffer buffer;
+	size_t length, seen = 0;
+	static const char *const expected[] = { "{\"a\":1}", "{}", "", "{\"b\":2}" };
+
+	varlink_buffer_init(&buffer, 100);
+	ck_assert_ptr_null(varlink_buffer_next(&buffer, &length));
+	for (size_t i = 0; i < sizeof(stream); i++) {
+		char *message;
+
+		ck_assert_int_eq(varlink_buffer_append(&buffer, stream + i, 1), 0);
+		while ((message = varlink_buffer_next(&buffer, &length))) {
+			ck_assert_str_eq(message, expected[seen++]);
+			ck_assert_uint_eq(length, strlen(message));
+		}
+	}
+	ck_assert_uint_eq(seen, 4);
+	varlink_buffer_clear(&buffer);
+}
+END_TEST
+
+START_TEST(a_varlink_message_over_the_limit_is_refused_as_soon_as_it_is)
+{
+	struct varlink_buffer buffer;
+	int r = 0;
+
+	varlink_buffer_init(&buffer, 4);
+	ck_assert_int_eq(varlink_buffer_append(&buffer, "abcd\0ab", 7), 0);
+	ck_assert_int_eq(varlink_buffer_append(&buffer, "cd\0abcd", 7), 0);
+	r = varlink_buffer_append(&buffer, "e", 1);
+	ck_assert_int_eq(r, -EMSGSIZE);
+	varlink_buffer_clear(&buffer);
+	ck_assert_int_eq(varlink_buffer_append(&buffer, "a\0abcde\0a", 9), -EMSGSIZE);
+	varlink_buffer_clear(&buffer);
+}
+END_TEST
+
+START_TEST(varlink_reads_what_a_socket_has)
+{
+	struct varlink_buffer buffer;
+	int sockets[2];
+	size_t length;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+	varlink_buffer_init(&buffer, 65536);
+	ck_assert_int_eq(varlink_buffer_read(&buffer, sockets[1]), -EAGAIN);
+	ck_assert_int_eq(send(sockets[0], "{}\0{", 4, 0), 4);
+	ck_assert_int_eq(varlink_buffer_read(&buffer, sockets[1]), 4);
+	ck_assert_str_eq(varlink_buffer_next(&buffer, &length), "{}");
+	ck_assert_ptr_null(varlink_buffer_next(&buffer, &length));
+	close(sockets[0]);
+	ck_assert_int_eq(varlink_buffer_read(&buffer, sockets[1]), 0);
+	varlink_buffer_clear(&buffer);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("wire");
+	TCase *messages = tcase_create("messages"), *frames = tcase_create("frames"), *varlink = tcase_create("varlink");
+	SRunner *runner = srunner_create(suite);
+	const int request_count = sizeof(requests) / sizeof(*requests), result_count = sizeof(results) / sizeof(*results);
+	int failed;
+
+	tcase_add_loop_test(messages, requests_come_back_as_they_went_in, 0, request_count);
+	tcase_add_loop_test(messages, results_come_back_as_they_went_in, 0, result_count);
+	tcase_add_test(messages, configuration_comes_back_as_it_went_in);
+	tcase_add_loop_test(messages, a_request_cut_anywhere_or_followed_by_anything_is_refused, 0, request_count);
+	tcase_add_loop_test(messages, a_result_cut_anywhere_is_refused, 0, result_count);
+	tcase_add_loop_test(messages, garbled_requests_never_crash_and_decode_only_to_what_encodes, 0, request_count);
+	tcase_add_test(messages, paths_that_leave_the_root_are_refused);
+	tcase_add_test(messages, an_action_ends_at_a_segment_boundary);
+	tcase_add_test(messages, too_much_for_one_datagram_says_so);
+	tcase_add_test(messages, a_plain_message_has_no_payload);
+	tcase_add_test(frames, descriptors_travel_and_arrive_close_on_exec);
+	tcase_add_test(frames, a_datagram_longer_than_the_buffer_is_refused);
+	tcase_add_test(frames, too_many_descriptors_are_closed);
+	tcase_add_test(varlink, varlink_messages_come_whole_however_they_arrive);
+	tcase_add_test(varlink, a_varlink_message_over_the_limit_is_refused_as_soon_as_it_is);
+	tcase_add_test(varlink, varlink_reads_what_a_socket_has);
+	suite_add_tcase(suite, messages);
+	suite_add_tcase(suite, frames);
+	suite_add_tcase(suite, varlink);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
