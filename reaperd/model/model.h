@@ -106,6 +106,10 @@ struct action {
 	bool registered; /* begun by a runner and not ended */
 	bool seen_full;	 /* its directory was seen with something besides the path to its mounts */
 	bool covered_by_own; /* one of its own mounts stands on the action's directory itself */
+	bool reap_now;	     /* an operator asked: no grace, and evidence acts though reap-when leaves it out */
+	bool probe_wanted;   /* the prober's book-keeping, kept here so that it goes with the action */
+	bool probing;
+	struct now probed; /* the last answer of any kind; mono 0: none */
 	struct owner owner;
 	uint32_t evidence; /* EVIDENCE_BIT()s that hold now; of mounts: see mount->evidence */
 	struct evidence_state evidence_state[EVIDENCE_COUNT];

@@ -113,6 +113,15 @@ int64_t policy_backoff(uint32_t rounds);
 /* What a step's outcome means for the mount: advances next_step, rounds, retry_mono, state. Returns true where the mount is now stuck. */
 bool policy_take_outcome(struct mount *mount, enum step step, enum outcome outcome, struct now now);
 
+/* For a mount that is not over after all: the ladder begins anew, and it is not stuck. */
+void policy_forget_attempts(struct mount *mount);
+
+/*
+ * An action all of whose mounts moved away, or lost their sources, is over as a whole: raises its mounts' own evidence to the action, or takes it
+ * back. Returns the EVIDENCE_BIT()s that changed. Call it before policy_plan().
+ */
+uint32_t policy_hoist(struct action *action, struct now now);
+
 /* Evidence comes and goes through these two, which return true where something changed. */
 bool policy_evidence_set(struct action *action, enum evidence evidence, struct now now);
 bool policy_evidence_clear(struct action *action, enum evidence evidence);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+
+#include "policy/policy.h"
+
+bool policy_evidence_set(struct action *action, enum evidence evidence, struct now now)
+{
+	struct evidence_state *state = &action->evidence_state[evidence];
+	bool is_new = !(action->evidence & EVIDENCE_BIT(evidence));
+
+	if (is_new) {
+		action->evidence |= EVIDENCE_BIT(evidence);
+		state->since = now;
+		action->dirty = true;
+	}
+	state->checked = now;
+	return is_new;
+}
+
+bool policy_evidence_clear(struct action *action, enum evidence evidence)
+{
+	if (!(action->evidence & EVIDENCE_BIT(evidence)))
+		return false;
+	action->evidence &= ~EVIDENCE_BIT(evidence);
+	action->evidence_state[evidence] = (struct evidence_state){ 0 };
+	action->dirty = true;
+	return true;
+}
+
+static const struct evidence_state *mount_evidence(const struct mount *mount, enum evidence evidence)
+{
+	return evidence == EVIDENCE_MOVED ? &mount->moved : &mount->source_deleted;
+}
+
+/* Since the last of the mounts lost its place, confirmed when the least recently read one was. */
+static bool all_mounts_have(const struct action *action, enum evidence evidence, struct evidence_state *ret)
+{
+	struct evidence_state all = { .checked.mono = INT64_MAX };
+
+	if (!action->mounts)
+		return false;
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		const struct evidence_state *one = mount_evidence(mount, evidence);
+
+		if (!(mount->evidence & EVIDENCE_BIT(evidence)))
+			return false;
+		if (one->since.mono >= all.since.mono)
+			all.since = one->since;
+		if (one->checked.mono < all.checked.mono)
+			all.checked = one->checked;
+	}
+	*ret = all;
+	return true;
+}
+
+static bool hoist_one(struct action *action, enum evidence evidence, struct now now)
+{
+	struct evidence_state all;
+	bool changed;
+
+	/* An action whose mounts have all gone keeps what was known of it: that is its history. */
+	if (!action->mounts)
+		return false;
+	if (!all_mounts_have(action, evidence, &all))
+		return policy_evidence_clear(action, evidence);
+	changed = policy_evidence_set(action, evidence, now);
+	action->evidence_state[evidence] = all;
+	return changed;
+}
+
+uint32_t policy_hoist(struct action *action, struct now now)
+{
+	uint32_t changed = 0;
+
+	if (hoist_one(action, EVIDENCE_MOVED, now))
+		changed |= EVIDENCE_BIT(EVIDENCE_MOVED);
+	if (hoist_one(action, EVIDENCE_SOURCE_DELETED, now))
+		changed |= EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED);
+	return changed;
+}
