@@ -91,10 +91,11 @@ int varlink_buffer_append(struct varlink_buffer *buffer, const char *bytes, size
 
 char *varlink_buffer_next(struct varlink_buffer *buffer, size_t *ret_length)
 {
-	char *message = buffer->bytes + buffer->next;
+	char *message;
 
 	if (!varlink_buffer_is_ready(buffer))
 		return NULL;
+	message = buffer->bytes + buffer->next;
 	*ret_length = strlen(message);
 	buffer->next += *ret_length + 1;
 	return message;
