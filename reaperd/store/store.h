@@ -105,6 +105,8 @@ struct store_filter {
 	int limit;	     /* 0: none. Events: with a limit and no after_seq or since, the last so many */
 	const char *target;  /* mounts, events: this mount point */
 	uint64_t mount_id;   /* 0: any */
+	bool by_row;	     /* actions, mounts, attempts: in the order of their rows, only those after after_row; with a limit, a list in pieces */
+	int64_t after_row;
 };
 
 struct store_action_row {
