@@ -159,6 +159,22 @@ int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_s
 	return 0;
 }
 
+int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_status *ret)
+{
+	struct mount_answer *answer = buffer;
+	int r;
+
+	if (size < sizeof(*answer))
+		return -EOVERFLOW;
+	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT, answer, size);
+	if (r < 0)
+		return r;
+	take_numbers(answer, ret);
+	ret->root = answer_string(answer, STATMOUNT_MNT_ROOT, answer->root);
+	ret->target = answer_string(answer, STATMOUNT_MNT_POINT, answer->target);
+	return 0;
+}
+
 ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size)
 {
 	const struct mount_request request = {

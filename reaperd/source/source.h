@@ -31,7 +31,7 @@ struct source_ops {
 	int (*read)(struct source *source, const struct model *model, bool complete, struct scan *ret);
 	/*
 	 * Reads again the known mounts below the model's roots (a rename in their paths wakes nobody); cheap where single mounts can be asked,
-	 * else the same as a complete read.
+	 * else the same as a complete read. A mount that came below a root by a rename elsewhere is found by the next read().
 	 */
 	int (*refresh)(struct source *source, const struct model *model, struct scan *ret);
 };
