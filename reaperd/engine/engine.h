@@ -24,9 +24,11 @@
 
 struct broker;
 struct control;
+struct journal;
 struct metrics;
 struct tracker;
 struct prober;
+struct watcher;
 struct reaper;
 struct registry;
 
@@ -50,16 +52,20 @@ struct engine {
 
 	struct broker *broker;
 	struct control *control; /* NULL until the broker passed the socket */
+	struct journal *journal;
 	struct metrics *metrics;
 	struct tracker *tracker;
 	struct prober *prober;
+	struct watcher *watcher;
 	struct reaper *reaper;
 	struct registry *registry;
 
 	struct policy_facts facts;
 	int64_t paused_until_real; /* ns since 1970; 0: until resume */
 
-	uint64_t events, lost, rescans, wakeups; /* since the start */
+	uint64_t events, lost, rescans; /* since the start */
+	uint64_t wakeups; /* turns of the loop */
+	uint64_t probes;  /* batches of questions to the broker */
 	int64_t lag; /* ns, from the last wake-up to the model that it led to */
 
 	bool ready;    /* the first scan is done */
@@ -67,7 +73,10 @@ struct engine {
 	int exit_status;
 
 	ev_prepare prepare;
+	ev_timer watchdog;
 	ev_timer turn_timer; /* brings a turn about at a time */
+	int64_t turn_at;     /* mono: a part of the turn asked for it; each says so again in each turn */
+	int64_t plan_at;     /* mono: the last plan asked for the next one */
 	bool plan_wanted;
 };
 
@@ -77,8 +86,11 @@ int engine_run(int broker_fd);
 /* The model changed, or evidence did: plan again at the end of this turn. */
 void engine_wake(struct engine *engine);
 
-/* A turn at CLOCK_MONOTONIC `mono_ns` at the latest. */
+/* A turn at CLOCK_MONOTONIC `mono_ns` at the latest. Forgotten after the next turn: whoever needs it says it in each turn. */
 void engine_wake_at(struct engine *engine, int64_t mono_ns);
+
+/* A plan at that time at the latest. Kept until the next plan. */
+void engine_plan_at(struct engine *engine, int64_t mono_ns);
 
 /* --- journal (journal.c) --- */
 

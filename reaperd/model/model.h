@@ -57,6 +57,7 @@ struct root {
 	struct root_rules rules;
 	enum root_health health;
 	bool paused;
+	int64_t paused_until; /* real ns; 0: until somebody resumes */
 	int64_t row; /* the ledger's */
 	/* The rest is the model's. */
 	struct root_instance *instances;

@@ -12,6 +12,7 @@
 
 struct candidate {
 	struct mount *mount;
+	enum evidence evidence;
 	enum hold hold;
 	struct mount *because; /* what holds it up */
 	struct candidate *parent; /* of its parent mount, where that is over too */
@@ -36,7 +37,7 @@ bool policy_is_protected(const struct mount *mount)
 	return relative && mount->instance && string_list_matches(&mount->instance->root->rules.protect, relative);
 }
 
-static int candidates_add(struct candidates *candidates, struct mount *mount, enum hold hold)
+static int candidates_add(struct candidates *candidates, struct mount *mount, enum evidence evidence, enum hold hold)
 {
 	if (candidates->count == candidates->allocated) {
 		size_t allocated = candidates->allocated ? candidates->allocated * 2 : 64;
@@ -47,7 +48,7 @@ static int candidates_add(struct candidates *candidates, struct mount *mount, en
 		candidates->items = items;
 		candidates->allocated = allocated;
 	}
-	candidates->items[candidates->count++] = (struct candidate){ .mount = mount, .hold = hold };
+	candidates->items[candidates->count++] = (struct candidate){ .mount = mount, .evidence = evidence, .hold = hold };
 	return 0;
 }
 
@@ -109,11 +110,11 @@ static int collect(const struct plan *plan, struct now now, struct candidates *r
 		if (decision->verdict != VERDICT_REAP)
 			continue;
 		if (decision->mount) {
-			r = candidates_add(ret, decision->mount, hold_for(decision->mount, decision, now));
+			r = candidates_add(ret, decision->mount, decision->because, hold_for(decision->mount, decision, now));
 			continue;
 		}
 		for (struct mount *mount = decision->action->mounts; mount && r == 0; mount = mount->action_next)
-			r = candidates_add(ret, mount, hold_for(mount, decision, now));
+			r = candidates_add(ret, mount, decision->because, hold_for(mount, decision, now));
 	}
 	if (ret->count > 0)
 		qsort(ret->items, ret->count, sizeof(*ret->items), compare_by_pointer);
@@ -232,6 +233,7 @@ static int list_add(struct reap_list *list, const struct candidate *candidate)
 	list->items[list->count++] = (struct reap_item){
 		.mount = candidate->mount,
 		.step = candidate->mount->instance ? step_of(candidate->mount) : STEP_UMOUNT,
+		.evidence = candidate->evidence,
 		.hold = candidate->hold,
 		.because = candidate->because,
 	};

@@ -80,6 +80,7 @@ uint32_t policy_acting(const struct action *action);
 struct reap_item {
 	struct mount *mount;
 	enum step step;
+	enum evidence evidence; /* that its action, or it, is over by */
 	enum hold hold; /* not HOLD_NONE: left out, and why */
 	struct mount *because; /* the mount that holds it up: a live child, a cover; or NULL */
 };

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asking the broker: requests out, results in, over the inherited SOCK_SEQPACKET. Asynchronous; nothing here blocks. A broker that is gone ends
+ * the engine: a service manager starts both anew.
+ */
+#ifndef REAPERD_ENGINE_BROKER_CLIENT_H
+#define REAPERD_ENGINE_BROKER_CLIENT_H
+
+#include "engine/engine.h"
+
+/* Called once, with the result; `result` is good during the call. */
+typedef void broker_result_function(void *context, struct engine *engine, const struct message_result *result);
+
+/* Takes `fd`. NULL when out of memory. */
+struct broker *broker_new(struct engine *engine, int fd);
+void broker_free(struct broker *broker);
+
+/*
+ * Sends a request of the current configuration (serial and job are filled in here). 0, -EMSGSIZE (ask for less at once), -ENOMEM or -EPIPE; after an
+ * error `function` is not called.
+ */
+int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function, void *context);
+
+/* A message without content: READY, RELOAD. */
+int broker_say(struct broker *broker, enum message_type type);
+
+size_t broker_pending(const struct broker *broker);
+
+/* For the engine: what the broker hands over at the start and after each reload. */
+void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count);
+
+#endif

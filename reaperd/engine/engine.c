@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/broker_client.h"
+#include "engine/configure.h"
+#include "engine/control.h"
+#include "engine/journal.h"
+#include "engine/ledger.h"
+#include "engine/metrics.h"
+#include "engine/notify.h"
+#include "engine/once.h"
+#include "engine/pause.h"
+#include "engine/prober.h"
+#include "engine/reaper.h"
+#include "engine/registry.h"
+#include "engine/tracker.h"
+#include "engine/watcher.h"
+
+void engine_wake(struct engine *engine)
+{
+	engine->plan_wanted = true;
+	engine->turn_at = 0;
+}
+
+void engine_wake_at(struct engine *engine, int64_t mono_ns)
+{
+	if (mono_ns < engine->turn_at)
+		engine->turn_at = mono_ns;
+}
+
+void engine_plan_at(struct engine *engine, int64_t mono_ns)
+{
+	if (mono_ns < engine->plan_at)
+		engine->plan_at = mono_ns;
+}
+
+static void become_ready(struct engine *engine)
+{
+	struct model_counts counts;
+
+	if (engine->ready || model_mount_count(engine->model) == 0)
+		return;
+	engine->ready = true;
+	ledger_reconcile(engine);
+	registry_restore(engine->registry);
+	model_count(engine->model, NULL, &counts);
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_START });
+	log_notice("ready: source %s, namespaces self, %zu roots, %zu mounts below them of %zu, mode %s",
+		   source_name(engine->source.ops->kind), engine->config->root_count, counts.root_mounts, counts.mounts,
+		   engine->facts.observe ? "observe" : engine->facts.paused ? "paused" : "enforce");
+	broker_say(engine->broker, MESSAGE_READY);
+	notify_ready(engine);
+}
+
+static void stop_if_done(struct engine *engine)
+{
+	if (!engine->stopping || reaper_in_flight(engine->reaper) > 0)
+		return;
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_STOP });
+	store_commit(engine->store);
+	ev_break(engine->loop, EVBREAK_ALL);
+}
+
+static void take_turn(struct engine *engine)
+{
+	engine->turn_at = INT64_MAX;
+	tracker_turn(engine->tracker);
+	become_ready(engine);
+	if (engine->ready) {
+		pause_turn(engine);
+		registry_turn(engine->registry);
+		prober_turn(engine->prober);
+		if (engine->plan_wanted || engine->now.mono >= engine->plan_at) {
+			engine->plan_wanted = false;
+			engine->plan_at = INT64_MAX;
+			reaper_turn(engine->reaper);
+		}
+		once_turn(engine);
+	}
+	stop_if_done(engine);
+	store_commit(engine->store);
+}
+
+static void arm_timer(struct engine *engine)
+{
+	int64_t at = engine->turn_at < engine->plan_at ? engine->turn_at : engine->plan_at;
+	int64_t wait = at - clock_now().mono;
+
+	ev_timer_stop(engine->loop, &engine->turn_timer);
+	if (at == INT64_MAX)
+		return;
+	ev_now_update(engine->loop);
+	/* libev may fire a little early by its own clock: a millisecond later is never too early by ours. */
+	ev_timer_set(&engine->turn_timer, wait > 0 ? (double)wait / 1e9 + 0.001 : 0., 0.);
+	ev_timer_start(engine->loop, &engine->turn_timer);
+}
+
+/* Runs before the loop waits: all callbacks of this turn are done, what they asked for is done once. */
+static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct engine *engine = watcher->data;
+
+	(void)loop;
+	(void)events;
+	engine->wakeups++;
+	engine->now = clock_now();
+	if (engine->tracker)
+		take_turn(engine);
+	arm_timer(engine);
+}
+
+/* Nothing to do but to wake: the turn follows. */
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	(void)loop;
+	(void)watcher;
+	(void)events;
+}
+
+static struct engine *engine_new(int broker_fd)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine)
+		return NULL;
+	engine->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+	engine->now = engine->started = clock_now();
+	engine->turn_at = engine->plan_at = INT64_MAX;
+	engine->journal = calloc(1, sizeof(*engine->journal));
+	if (!engine->loop || !engine->journal)
+		return NULL;
+	engine->broker = broker_new(engine, broker_fd);
+	ev_prepare_init(&engine->prepare, on_prepare);
+	engine->prepare.data = engine;
+	ev_prepare_start(engine->loop, &engine->prepare);
+	ev_timer_init(&engine->turn_timer, on_timer, 0., 0.);
+	return engine->broker ? engine : NULL;
+}
+
+static void engine_free(struct engine *engine)
+{
+	control_free(engine->control);
+	watcher_free(engine->watcher);
+	registry_free(engine->registry);
+	reaper_free(engine->reaper);
+	prober_free(engine->prober);
+	tracker_free(engine->tracker);
+	store_close(engine->store);
+	metrics_free(engine->metrics);
+	model_free(engine->model);
+	broker_free(engine->broker);
+	config_free(engine->config);
+	notify_free(engine);
+	free(engine->journal);
+	ev_timer_stop(engine->loop, &engine->turn_timer);
+	ev_prepare_stop(engine->loop, &engine->prepare);
+	ev_loop_destroy(engine->loop);
+	free(engine);
+}
+
+int engine_run(int broker_fd)
+{
+	struct engine *engine = engine_new(broker_fd);
+	int status;
+
+	if (!engine) {
+		log_error("out of memory at the start");
+		return 1;
+	}
+	/* A terminal's interrupt reaches the whole group: the broker is the one who says when to stop. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	ev_run(engine->loop, 0);
+	status = engine->exit_status;
+	engine_free(engine);
+	return status;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "engine/ledger.h"
+#include "report/report.h"
+
+struct store *ledger_open(struct engine *engine)
+{
+	CLEANUP_FREE char *path = path_join(engine->state_dir, "ledger.db");
+	struct store *store = path ? store_open(path) : NULL;
+
+	if (!store)
+		return NULL;
+	if (store_state(store) != STORE_OK)
+		log_warning("the ledger is degraded, reaping goes on without it: %s", store_problem(store));
+	store_begin_boot(store, engine->boot_id, engine->mnt_namespace, engine->now);
+	return store;
+}
+
+void ledger_save_action(struct engine *engine, struct action *action)
+{
+	if (action->root->row == 0)
+		store_save_root(engine->store, action->root);
+	if (action->row == 0 || action->dirty)
+		store_save_action(engine->store, action);
+}
+
+void ledger_save_mount(struct engine *engine, struct mount *mount, const char *detached_by)
+{
+	if (mount->action)
+		ledger_save_action(engine, mount->action);
+	store_save_mount(engine->store, mount, detached_by);
+}
+
+static int save_dirty_mount(void *context, struct mount *mount)
+{
+	if (mount->dirty || mount->row == 0)
+		ledger_save_mount(context, mount, NULL);
+	return 0;
+}
+
+void ledger_save_dirty(struct engine *engine)
+{
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				ledger_save_action(engine, action);
+	model_each_root_mount(engine->model, save_dirty_mount, engine);
+}
+
+void ledger_retain(struct engine *engine)
+{
+	store_retain(engine->store, engine->config->retain, engine->config->retain_size, engine->now);
+}
+
+struct open_intent {
+	int64_t attempt;
+	uint64_t mount_id;
+};
+
+struct open_intents {
+	struct open_intent *items;
+	size_t count;
+};
+
+static int collect_intent(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step)
+{
+	struct open_intents *intents = context;
+	struct open_intent *items = reallocarray(intents->items, intents->count + 1, sizeof(*items));
+
+	(void)target;
+	(void)step;
+	if (!items)
+		return -1;
+	intents->items = items;
+	intents->items[intents->count++] = (struct open_intent){ attempt, mount_id };
+	return 0;
+}
+
+void ledger_reconcile(struct engine *engine)
+{
+	struct open_intents intents = { 0 };
+
+	store_each_open_intent(engine->store, collect_intent, &intents);
+	for (size_t i = 0; i < intents.count; i++) {
+		const struct mount *mount = model_mount(engine->model, intents.items[i].mount_id);
+		bool gone = !mount || mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+
+		store_add_outcome(engine->store, intents.items[i].attempt, gone ? OUTCOME_GONE : OUTCOME_FAILED, 0,
+				  gone ? "reconciled after a restart: the mount is gone" :
+					 "reconciled after a restart: the mount is still there",
+				  engine->now);
+	}
+	if (intents.count > 0)
+		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table", intents.count);
+	free(intents.items);
+}
+
+char *ledger_detail_string(const char *key, const char *value)
+{
+	json_t *object;
+	char *text = NULL;
+
+	if (!value)
+		return NULL;
+	object = json_object();
+	if (object && report_set_bytes(object, key, value) == 0)
+		text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	return text;
+}
+
+void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
+			     const char *because)
+{
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence), holds ? "true" : "false",
+		 because ? ",\"because\":\"" : "", because ? because : "", because ? "\"" : "");
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_EVIDENCE, .action = action, .detail = detail });
+}

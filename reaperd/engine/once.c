@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/once.h"
+
+#include "base/log.h"
+#include "engine/broker_client.h"
+#include "engine/prober.h"
+#include "engine/reaper.h"
+
+struct tally {
+	size_t leftovers, stuck, unknown;
+};
+
+static void count_action(const struct engine *engine, const struct action *action, struct tally *tally)
+{
+	struct decision decision = policy_decide_action(action, &engine->facts, engine->now);
+
+	if (action->evidence & (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN)))
+		tally->unknown++;
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		struct decision own = policy_decide_mount(mount, &engine->facts, engine->now);
+
+		if (mount->state == MOUNT_STUCK)
+			tally->stuck++;
+		else if (decision.verdict == VERDICT_REAP || own.verdict == VERDICT_REAP)
+			tally->leftovers++;
+	}
+}
+
+static struct tally count_all(struct engine *engine)
+{
+	struct tally tally = { 0 };
+
+	for (struct root *root = model_roots(engine->model); root; root = root->next) {
+		if (root->health != ROOT_HEALTH_OK && root->health != ROOT_HEALTH_ABSENT)
+			tally.unknown++;
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				count_action(engine, action, &tally);
+	}
+	return tally;
+}
+
+static int exit_status(const struct tally *tally)
+{
+	if (tally->leftovers || tally->stuck)
+		return 1;
+	return tally->unknown ? 3 : 0;
+}
+
+void once_turn(struct engine *engine)
+{
+	struct tally tally;
+
+	if (!(engine->flags & CONFIGURATION_ONCE) || engine->stopping)
+		return;
+	if (engine->plan_wanted || prober_is_busy(engine->prober) || reaper_is_busy(engine->reaper))
+		return;
+	tally = count_all(engine);
+	log_notice("done: %llu mounts reaped, %zu left over, %zu stuck, %zu unknown",
+		   (unsigned long long)reaper_reaped(engine->reaper), tally.leftovers, tally.stuck, tally.unknown);
+	engine->exit_status = exit_status(&tally);
+	engine->stopping = true;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From a probe's answer to evidence. Whatever was not seen in this answer is not held any longer: evidence must hold in an unbroken row. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/ledger.h"
+#include "engine/prober.h"
+
+#define PROBED                                                                                                                \
+	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |                \
+	 EVIDENCE_BIT(EVIDENCE_DEAD) | EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
+
+/* Of all that a probe can tell, exactly `seen` holds from `sent` on. */
+static void hold_exactly(struct engine *engine, struct action *action, uint32_t seen, const char *because, struct now sent)
+{
+	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++) {
+		if (!(PROBED & EVIDENCE_BIT(bit)))
+			continue;
+		if (seen & EVIDENCE_BIT(bit)) {
+			if (policy_evidence_set(action, bit, sent))
+				ledger_journal_evidence(engine, action, bit, true, because);
+		} else if (policy_evidence_clear(action, bit)) {
+			ledger_journal_evidence(engine, action, bit, false, because);
+		}
+	}
+}
+
+static void take_identity(struct action *action, const struct probe_result *result)
+{
+	struct dir_identity identity = {
+		.known = true,
+		.dev = result->dev,
+		.ino = result->ino,
+		.birth = result->birth,
+		.handle_type = result->handle_type,
+		.handle_length = result->handle_length,
+	};
+
+	memcpy(identity.handle, result->handle, sizeof(identity.handle));
+	action->identity = identity;
+	action->dirty = true;
+}
+
+static void present(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
+{
+	uint32_t seen = 0;
+
+	if (result->identity_known) {
+		if (!action->identity.known)
+			take_identity(action, result);
+		action->identity_checked = sent;
+	} else if (action->covered_by_own) {
+		/* A mount of its own stands on the directory: a walk to the path reached it, which is all that can be compared. */
+		action->identity_checked = sent;
+	}
+	if (result->full && !action->seen_full) {
+		action->seen_full = true;
+		action->dirty = true;
+	}
+	/* Emptied by somebody, not merely never filled; and a registered action's own word counts for more. */
+	if (result->hollow && result->local && action->seen_full && !action->registered)
+		seen |= EVIDENCE_BIT(EVIDENCE_HOLLOW);
+	hold_exactly(engine, action, seen, NULL, sent);
+}
+
+static void missing(struct engine *engine, struct action *action, struct now sent)
+{
+	/* Announced before its directory was made: that it is not there yet says nothing. */
+	if (!action->identity.known && !action->mounts)
+		return;
+	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_MISSING), NULL, sent);
+}
+
+/*
+ * Another directory stands at the path. The mounts that a walk through it reaches belong to it: to the next generation of the name. What is left
+ * behind belongs to the recorded directory, and that is over.
+ */
+static void replaced(struct engine *engine, struct action *action, const struct probe_result *result, struct mount *const *mounts,
+		     size_t mount_count, struct now sent)
+{
+	struct mount *reached[PROBE_MOUNTS_MAX];
+	size_t count = 0;
+	struct action *next;
+
+	for (size_t i = 0; i < mount_count && i < PROBE_MOUNTS_MAX; i++)
+		if (mounts[i] && mounts[i]->action == action && result->reachable & (UINT64_C(1) << i))
+			reached[count++] = mounts[i];
+	if (!action->mounts) {
+		take_identity(action, result);
+		action->identity_checked = sent;
+		hold_exactly(engine, action, 0, NULL, sent);
+		return;
+	}
+	if (count > 0) {
+		next = model_next_generation(engine->model, action, reached, count, engine->now);
+		if (!next)
+			return;
+		take_identity(next, result);
+		next->identity_checked = sent;
+		ledger_save_action(engine, next);
+		log_info("%s: another directory stands at %s: generation %u begins", action->root->rules.path, action->path,
+			 next->generation);
+	}
+	if (action->mounts)
+		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
+}
+
+static void unknown(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
+{
+	const char *why = result->state == PROBE_COVERED ? "covered" : strerrorname_np(result->error);
+
+	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), why ? why : "unexpected answer", sent);
+}
+
+void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result, struct mount *const *mounts,
+			size_t mount_count, struct now sent)
+{
+	action->probed = sent;
+	switch ((enum probe_state)result->state) {
+	case PROBE_PRESENT:
+		present(engine, action, result, sent);
+		return;
+	case PROBE_MISSING:
+		missing(engine, action, sent);
+		return;
+	case PROBE_REPLACED:
+		replaced(engine, action, result, mounts, mount_count, sent);
+		return;
+	case PROBE_DEAD:
+		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_DEAD), strerrorname_np(result->error), sent);
+		return;
+	case PROBE_HUNG:
+		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_HUNG), NULL, sent);
+		return;
+	case PROBE_COVERED:
+	case PROBE_UNKNOWN:
+	default:
+		unknown(engine, action, result, sent);
+	}
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "engine/broker_client.h"
+#include "engine/ledger.h"
+#include "engine/prober.h"
+#include "engine/tracker.h"
+#include "engine/watcher.h"
+
+struct root_round {
+	int64_t next; /* mono */
+	bool in_flight;
+	bool health_wanted;
+};
+
+struct prober {
+	struct engine *engine;
+	struct root_round *rounds; /* by the root's index */
+	size_t count;
+};
+
+/* Which action an item of a batch was about: pointers do not live from one turn to the next. */
+struct asked {
+	char *name;
+	uint32_t generation;
+	size_t mount_count;
+	uint64_t mounts[PROBE_MOUNTS_MAX];
+};
+
+struct probe_job {
+	char *root_path;
+	struct now sent;
+	size_t count;
+	struct asked asked[REQUEST_ITEMS_MAX];
+};
+
+struct prober *prober_new(struct engine *engine)
+{
+	struct prober *prober = calloc(1, sizeof(*prober));
+
+	if (prober)
+		prober->engine = engine;
+	return prober;
+}
+
+void prober_free(struct prober *prober)
+{
+	if (!prober)
+		return;
+	free(prober->rounds);
+	free(prober);
+}
+
+int prober_configure(struct prober *prober)
+{
+	struct root_round *rounds;
+	size_t count = 0;
+
+	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
+		count++;
+	rounds = calloc(count ? count : 1, sizeof(*rounds));
+	if (!rounds)
+		return -ENOMEM;
+	free(prober->rounds);
+	prober->rounds = rounds;
+	prober->count = count;
+	/* Answers to questions about the former roots are still under way: their actions may be asked about again. */
+	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				action->probing = false;
+	engine_wake(prober->engine);
+	return 0;
+}
+
+/* What has no directory of its own (trash), no mount and no owner, or no filesystem to ask, is not probed. */
+static bool is_probed(const struct action *action)
+{
+	return (action->mounts || action->registered) && !action->in_trash && action->instance->carrier;
+}
+
+void prober_want(struct prober *prober, struct action *action)
+{
+	if (!is_probed(action))
+		return;
+	action->probe_wanted = true;
+	engine_wake(prober->engine);
+}
+
+void prober_want_all(struct prober *prober, struct root *root)
+{
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (struct action *action = instance->actions; action; action = action->next)
+			prober_want(prober, action);
+}
+
+static void job_free(struct probe_job *job)
+{
+	if (!job)
+		return;
+	for (size_t i = 0; i < job->count; i++)
+		free(job->asked[i].name);
+	free(job->root_path);
+	free(job);
+}
+
+static struct action *find_asked(struct engine *engine, struct root *root, const struct asked *asked)
+{
+	struct action *found[32];
+	size_t count = model_find_actions(engine->model, root, asked->name, found, ARRAY_SIZE(found));
+
+	for (size_t i = 0; i < count && i < ARRAY_SIZE(found); i++)
+		if (found[i]->generation == asked->generation)
+			return found[i];
+	return NULL;
+}
+
+static void set_health(struct engine *engine, struct root *root, enum root_health health)
+{
+	if (root->health == health)
+		return;
+	log_notice("%s: %s (was %s)", root->rules.path, root_health_name(health), root_health_name(root->health));
+	root->health = health;
+	engine_wake(engine);
+}
+
+/* The worst that an answer said of the root; an action that is merely gone says that the root answers. */
+static enum root_health health_of(const struct message_result *result)
+{
+	enum root_health health = ROOT_HEALTH_OK;
+
+	if (result->error == ENOENT || result->error == ENOTDIR)
+		return ROOT_HEALTH_ABSENT;
+	if (result->error)
+		return ROOT_HEALTH_UNKNOWN;
+	for (uint32_t i = 0; i < result->count; i++) {
+		if (result->probes[i].state == PROBE_HUNG)
+			return ROOT_HEALTH_HUNG;
+		if (result->probes[i].state == PROBE_DEAD)
+			health = ROOT_HEALTH_DEAD;
+		else if (result->probes[i].state == PROBE_COVERED && health == ROOT_HEALTH_OK)
+			health = ROOT_HEALTH_COVERED;
+	}
+	return health;
+}
+
+static void take_answer(struct engine *engine, struct root *root, const struct probe_job *job, size_t index,
+			const struct message_result *result)
+{
+	const struct asked *asked = &job->asked[index];
+	struct action *action = find_asked(engine, root, asked);
+	struct probe_result failed = { .state = PROBE_UNKNOWN, .error = result->error };
+	struct mount *mounts[PROBE_MOUNTS_MAX];
+
+	if (!action)
+		return;
+	action->probing = false;
+	if (result->error == ESTALE) { /* the configuration changed under way: ask again */
+		prober_want(engine->prober, action);
+		return;
+	}
+	for (size_t i = 0; i < asked->mount_count; i++)
+		mounts[i] = model_mount(engine->model, asked->mounts[i]);
+	prober_take_result(engine, action, index < result->count ? &result->probes[index] : &failed, mounts, asked->mount_count,
+			   job->sent);
+}
+
+static void on_answer(void *context, struct engine *engine, const struct message_result *result)
+{
+	struct probe_job *job = context;
+	struct root *root = model_root_by_path(engine->model, job->root_path);
+
+	if (root) {
+		engine->prober->rounds[root->index].in_flight = false;
+		for (size_t i = 0; i < job->count; i++)
+			take_answer(engine, root, job, i, result);
+		if (result->error != ESTALE)
+			set_health(engine, root, health_of(result));
+	}
+	job_free(job);
+	engine_wake(engine);
+}
+
+static void refer_to(const struct mount *mount, struct mount_reference *ret)
+{
+	ret->id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id;
+	ret->id32 = mount->facts.id32;
+	ret->dev = mount->facts.dev;
+}
+
+static bool fill_mounts(const struct action *action, struct probe_item *item, struct asked *asked)
+{
+	item->mounts = calloc(PROBE_MOUNTS_MAX, sizeof(*item->mounts));
+	if (!item->mounts)
+		return false;
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		const char *relative = mount_root_relative(mount);
+		const char *below = relative ? path_relative(relative, action->path) : NULL;
+		struct probe_mount *at;
+
+		if (!below)
+			continue;
+		/* A directory with more mounts than fit cannot be found hollow: the way to the others would look like contents. */
+		if (item->mount_count == PROBE_MOUNTS_MAX) {
+			item->want_hollow = false;
+			break;
+		}
+		at = &item->mounts[item->mount_count];
+		at->path = strdup(below);
+		if (!at->path)
+			return false;
+		refer_to(mount, &at->mount);
+		item->mount_count++;
+		asked->mounts[asked->mount_count++] = mount->facts.id;
+	}
+	return true;
+}
+
+static bool fill_item(const struct action *action, struct probe_item *item, struct asked *asked)
+{
+	*item = (struct probe_item){
+		.path = strdup(action->path),
+		.known = action->identity.known,
+		.dev = action->identity.dev,
+		.ino = action->identity.ino,
+		.birth = action->identity.birth,
+		.handle_type = action->identity.handle_type,
+		.handle_length = action->identity.handle_length,
+		.want_hollow = action->mounts && !action->registered,
+	};
+	*asked = (struct asked){ .name = strdup(action->name), .generation = action->generation };
+	memcpy(item->handle, action->identity.handle, sizeof(item->handle));
+	refer_to(action->instance->carrier, &item->carrier);
+	return item->path && asked->name && fill_mounts(action, item, asked);
+}
+
+/* The wanted actions of a root, at most `size`. */
+static size_t choose(struct root *root, struct action **ret, size_t size)
+{
+	size_t count = 0;
+
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (struct action *action = instance->actions; action && count < size; action = action->next)
+			if (action->probe_wanted && !action->probing && is_probed(action))
+				ret[count++] = action;
+	return count;
+}
+
+/* Sends one batch; where it does not fit into a datagram, half as many. */
+static int send_batch(struct prober *prober, struct root *root, struct action **actions, size_t count)
+{
+	struct message_request request = { .type = MESSAGE_PROBE, .root = (uint32_t)root->index, .count = (uint32_t)count };
+	struct probe_job *job = calloc(1, sizeof(*job));
+	int r = job ? 0 : -ENOMEM;
+
+	request.probes = calloc(count ? count : 1, sizeof(*request.probes));
+	if (!request.probes)
+		r = -ENOMEM;
+	if (r == 0) {
+		job->sent = prober->engine->now;
+		job->root_path = strdup(root->rules.path);
+		r = job->root_path ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		job->count++;
+		if (!fill_item(actions[i], &request.probes[i], &job->asked[i]))
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = broker_request(prober->engine->broker, &request, on_answer, job);
+	message_request_clear(&request);
+	if (r < 0)
+		job_free(job);
+	else
+		for (size_t i = 0; i < count; i++) {
+			actions[i]->probe_wanted = false;
+			actions[i]->probing = true;
+		}
+	return r;
+}
+
+static void send_wanted(struct prober *prober, struct root *root)
+{
+	struct root_round *round = &prober->rounds[root->index];
+	struct action *actions[REQUEST_ITEMS_MAX];
+	/* A filesystem that hangs costs a deadline for each question: one is enough to see when it answers again. */
+	size_t most = root->health == ROOT_HEALTH_HUNG ? 1 : REQUEST_ITEMS_MAX;
+	size_t count;
+	int r;
+
+	if (round->in_flight)
+		return;
+	count = choose(root, actions, most);
+	if (count == 0 && !round->health_wanted)
+		return;
+	do {
+		r = send_batch(prober, root, actions, count);
+	} while (r == -EMSGSIZE && (count /= 2) > 0);
+	if (r < 0) {
+		log_warning("%s: cannot ask about its actions: %s", root->rules.path, strerror(-r));
+		return;
+	}
+	round->in_flight = true;
+	prober->engine->probes++;
+	round->health_wanted = false;
+}
+
+static bool has_probed_actions(const struct root *root)
+{
+	for (const struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (const struct action *action = instance->actions; action; action = action->next)
+			if (is_probed(action))
+				return true;
+	return false;
+}
+
+static void begin_round(struct prober *prober, struct root *root, bool has_actions)
+{
+	struct root_round *round = &prober->rounds[root->index];
+
+	round->next = prober->engine->now.mono + root->rules.probe_interval;
+	if (has_actions) {
+		prober_want_all(prober, root);
+		/* A rename above a mount, and a bind's source that is deleted, wake nobody. */
+		tracker_want_refresh(prober->engine->tracker);
+		ledger_retain(prober->engine);
+	}
+	round->health_wanted = root->health != ROOT_HEALTH_OK;
+}
+
+void prober_turn(struct prober *prober)
+{
+	for (struct root *root = model_roots(prober->engine->model); root; root = root->next) {
+		struct root_round *round = &prober->rounds[root->index];
+		bool has_actions = has_probed_actions(root);
+
+		if ((has_actions || root->health != ROOT_HEALTH_OK) && !round->in_flight) {
+			if (prober->engine->now.mono >= round->next)
+				begin_round(prober, root, has_actions);
+			engine_wake_at(prober->engine, round->next);
+		}
+		send_wanted(prober, root);
+		watcher_turn(prober->engine->watcher, root);
+	}
+}
+
+bool prober_is_busy(const struct prober *prober)
+{
+	for (size_t i = 0; i < prober->count; i++)
+		if (prober->rounds[i].in_flight || prober->rounds[i].health_wanted)
+			return true;
+	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				if (is_probed(action) && (action->probe_wanted || action->probing || !action->probed.mono))
+					return true;
+	return false;
+}

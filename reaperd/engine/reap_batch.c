@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "engine/broker_client.h"
+#include "engine/ledger.h"
+#include "engine/metrics.h"
+#include "engine/reap_batch.h"
+#include "engine/reaper.h"
+#include "engine/tracker.h"
+#include "model/layout.h"
+
+#define BATCHES_MAX 8
+
+struct asked {
+	uint64_t mount_id;
+	enum step step;
+	enum evidence because;
+	int64_t attempt; /* the ledger's */
+};
+
+struct reap_job {
+	size_t count;
+	struct asked asked[REQUEST_ITEMS_MAX];
+};
+
+/* One batch of a root, while it is put together. */
+struct draft {
+	struct root *root;
+	size_t count;
+	const struct reap_item *items[REQUEST_ITEMS_MAX];
+};
+
+static bool action_is_in_flight(const struct action *action)
+{
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		if (mount->in_flight)
+			return true;
+	return false;
+}
+
+/* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. Depth first, without recursion. */
+static void mark_asked(struct mount *top, enum step step)
+{
+	struct mount *at = top;
+
+	top->asked = true;
+	if (step != STEP_DETACH)
+		return;
+	while (at) {
+		at->asked = true;
+		if (at->children) {
+			at = at->children;
+			continue;
+		}
+		while (at != top && !at->sibling)
+			at = at->parent;
+		at = at == top ? NULL : at->sibling;
+	}
+}
+
+static void refer_to(const struct mount *mount, struct mount_reference *ret)
+{
+	ret->id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id;
+	ret->id32 = mount->facts.id32;
+	ret->dev = mount->facts.dev;
+}
+
+/* How much of the mount's path is its action's own: its directory, or where the mount lies now the place that its name stands for. */
+static uint32_t action_length(const struct mount *mount, const char *relative)
+{
+	const char *name;
+	size_t name_length, length;
+
+	switch (layout_place(&mount->instance->root->rules, relative, &name, &name_length, &length)) {
+	case PLACE_ACTION:
+	case PLACE_TRASH:
+		return (uint32_t)length;
+	case PLACE_UNOWNED:
+		break;
+	}
+	return (uint32_t)strlen(relative);
+}
+
+static bool fill_item(const struct reap_item *item, struct step_item *ret)
+{
+	const char *relative = mount_root_relative(item->mount);
+
+	if (!relative || !*relative)
+		return false;
+	*ret = (struct step_item){
+		.path = strdup(relative),
+		.action_length = action_length(item->mount, relative),
+		.step = (uint8_t)item->step,
+	};
+	refer_to(item->mount, &ret->mount);
+	return ret->path != NULL;
+}
+
+static void journal_attempt(struct engine *engine, const struct mount *mount, const struct asked *asked,
+			    const struct step_result *result)
+{
+	json_t *detail = json_pack("{s:s, s:s, s:s}", "step", step_name(asked->step), "outcome", outcome_name(result->outcome),
+				   "because", evidence_name(asked->because));
+	CLEANUP_FREE char *shown = text_escape(result->detail);
+	CLEANUP_FREE char *text = NULL;
+
+	if (detail && result->error)
+		json_object_set_new(detail, "error", json_string(strerrorname_np(result->error)));
+	if (detail && result->made_private)
+		json_object_set_new(detail, "parent_made_private", json_true());
+	if (detail && result->stranger)
+		json_object_set_new(detail, "stranger", json_integer((json_int_t)result->stranger));
+	if (detail && shown && *shown)
+		json_object_set_new(detail, "why", json_string(shown));
+	text = json_dumps(detail, JSON_COMPACT);
+	json_decref(detail);
+	engine_journal(engine, &(struct journal_event){
+				       .type = result->outcome == OUTCOME_REFUSED ? EVENT_REFUSED : EVENT_ATTEMPT,
+				       .mount = mount,
+				       .detail = text,
+			       });
+}
+
+static void take_outcome(struct engine *engine, const struct asked *asked, const struct step_result *result)
+{
+	struct mount *mount = model_mount(engine->model, asked->mount_id);
+
+	store_add_outcome(engine->store, asked->attempt, result->outcome, result->error, result->detail, engine->now);
+	if (!mount)
+		return; /* gone from the table already, and said so */
+	mount->in_flight = false;
+	journal_attempt(engine, mount, asked, result);
+	if (mount->action)
+		metrics_reap(engine->metrics, mount->action->root->rules.path, asked->because, asked->step, result->outcome,
+			     result->duration);
+	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
+	if (result->outcome != OUTCOME_GONE && result->outcome != OUTCOME_HUNG)
+		mount->asked = false;
+	if (policy_take_outcome(mount, asked->step, result->outcome, engine->now)) {
+		log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target,
+			    outcome_name(result->outcome), (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
+		engine_journal(engine, &(struct journal_event){ .type = EVENT_STUCK, .mount = mount });
+	}
+}
+
+static void on_outcome(void *context, struct engine *engine, const struct message_result *result)
+{
+	struct reap_job *job = context;
+	const struct step_result skipped = { .outcome = OUTCOME_SKIPPED, .error = result->error };
+
+	reaper_batch_ended(engine->reaper);
+	for (size_t i = 0; i < job->count; i++) {
+		struct step_result failed = skipped;
+
+		if (result->error && result->error != ESTALE) {
+			failed.outcome = OUTCOME_FAILED;
+			snprintf(failed.detail, sizeof(failed.detail), "the root cannot be opened");
+		}
+		take_outcome(engine, &job->asked[i], i < result->count ? &result->steps[i] : &failed);
+	}
+	free(job);
+	tracker_want_read(engine->tracker);
+}
+
+/* The broker could not be asked: nothing was tried. */
+static void undo(struct engine *engine, struct reap_job *job, int error)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		struct mount *mount = model_mount(engine->model, job->asked[i].mount_id);
+
+		store_add_outcome(engine->store, job->asked[i].attempt, OUTCOME_SKIPPED, -error, "the broker could not be asked",
+				  engine->now);
+		if (mount) {
+			mount->in_flight = false;
+			mount->asked = false;
+			mount->retry_mono = engine->now.mono + NSEC_PER_SEC;
+		}
+	}
+	engine_plan_at(engine, engine->now.mono + NSEC_PER_SEC);
+	log_warning("the broker could not be asked: %s", strerror(-error));
+	free(job);
+}
+
+static uint32_t count_that_fits(const struct message_request *request)
+{
+	size_t used = 64;
+	uint32_t count = 0;
+
+	/* Also the answer must fit: its fields are of fixed size, and there are at most REQUEST_ITEMS_MAX of them. */
+	for (uint32_t i = 0; i < request->count; i++) {
+		used += strlen(request->steps[i].path) + 64;
+		if (used > WIRE_FRAME_MAX)
+			break;
+		count++;
+	}
+	return count;
+}
+
+static void intend(struct engine *engine, const struct reap_item *item, struct asked *ret)
+{
+	*ret = (struct asked){
+		.mount_id = item->mount->facts.id,
+		.step = item->step,
+		.because = item->evidence,
+		.attempt = store_add_intent(engine->store, item->mount, item->step, item->evidence, engine->now),
+	};
+	item->mount->in_flight = true;
+	mark_asked(item->mount, item->step);
+}
+
+static void send_draft(struct engine *engine, const struct draft *draft)
+{
+	struct message_request request = { .type = MESSAGE_STEP, .root = (uint32_t)draft->root->index };
+	struct reap_job *job = calloc(1, sizeof(*job));
+	uint32_t fits;
+	int r;
+
+	request.steps = calloc(draft->count, sizeof(*request.steps));
+	if (!job || !request.steps) {
+		free(job);
+		free(request.steps);
+		return;
+	}
+	for (size_t i = 0; i < draft->count && fill_item(draft->items[i], &request.steps[i]); i++)
+		request.count++;
+	fits = count_that_fits(&request);
+	for (uint32_t i = fits; i < request.count; i++)
+		free(request.steps[i].path);
+	request.count = fits;
+	for (size_t i = 0; i < request.count; i++)
+		intend(engine, draft->items[i], &job->asked[job->count++]);
+	/* The intent is durable before the step is asked for: after a crash the kernel is asked what became of it. */
+	store_commit(engine->store);
+	r = request.count ? broker_request(engine->broker, &request, on_outcome, job) : -EINVAL;
+	if (r < 0)
+		undo(engine, job, r);
+	else
+		reaper_batch_began(engine->reaper, request.count);
+	message_request_clear(&request);
+}
+
+static struct draft *draft_of(struct draft *drafts, size_t count, const struct root *root)
+{
+	for (size_t i = 0; i < count; i++)
+		if (drafts[i].root == root)
+			return &drafts[i];
+	return NULL;
+}
+
+static struct draft *new_drafts(struct engine *engine, size_t *ret_count)
+{
+	struct draft *drafts;
+	size_t count = 0;
+
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		count++;
+	drafts = calloc(count ? count : 1, sizeof(*drafts));
+	if (!drafts)
+		return NULL;
+	*ret_count = 0;
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		drafts[(*ret_count)++].root = root;
+	return drafts;
+}
+
+void reap_batches(struct engine *engine, const struct reap_list *list)
+{
+	size_t draft_count = 0, allowance = reaper_allowance(engine->reaper);
+	CLEANUP_FREE struct draft *drafts = new_drafts(engine, &draft_count);
+
+	for (size_t i = 0; drafts && i < list->count && allowance > 0; i++) {
+		const struct reap_item *item = &list->items[i];
+		struct draft *draft;
+
+		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action))
+			continue;
+		if (reaper_in_flight(engine->reaper) >= BATCHES_MAX)
+			return;
+		draft = draft_of(drafts, draft_count, item->mount->instance->root);
+		if (!draft)
+			continue;
+		draft->items[draft->count++] = item;
+		allowance--;
+		if (draft->count == REQUEST_ITEMS_MAX) {
+			send_draft(engine, draft);
+			draft->count = 0;
+		}
+	}
+	for (size_t i = 0; drafts && i < draft_count; i++)
+		if (drafts[i].count > 0)
+			send_draft(engine, &drafts[i]);
+}

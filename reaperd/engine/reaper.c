@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/broker_client.h"
+#include "engine/ledger.h"
+#include "engine/prober.h"
+#include "engine/reap_batch.h"
+#include "engine/reaper.h"
+#include "engine/tracker.h"
+
+#define FORGET_AFTER (300 * NSEC_PER_SEC) /* how long a cleared action is kept, should its directory be used again */
+
+struct reaper {
+	struct engine *engine;
+	double tokens;	     /* of the brake: mounts that may be reaped now */
+	int64_t tokens_time; /* mono, when they were counted */
+	size_t in_flight;
+	uint64_t reaped;
+	bool decision_waits;
+};
+
+struct reaper *reaper_new(struct engine *engine)
+{
+	struct reaper *reaper = calloc(1, sizeof(*reaper));
+
+	if (!reaper)
+		return NULL;
+	reaper->engine = engine;
+	reaper->tokens = engine->config->max_reaps_per_minute;
+	reaper->tokens_time = engine->now.mono;
+	return reaper;
+}
+
+void reaper_free(struct reaper *reaper)
+{
+	free(reaper);
+}
+
+size_t reaper_in_flight(const struct reaper *reaper)
+{
+	return reaper->in_flight;
+}
+
+uint64_t reaper_reaped(const struct reaper *reaper)
+{
+	return reaper->reaped;
+}
+
+void reaper_count_gone(struct reaper *reaper, const struct mount *mount)
+{
+	(void)mount;
+	reaper->reaped++;
+}
+
+bool reaper_is_busy(const struct reaper *reaper)
+{
+	return reaper->in_flight > 0 || reaper->decision_waits;
+}
+
+/* --- the brake: a bucket that holds a minute's worth --- */
+
+static void refill(struct reaper *reaper)
+{
+	double most = reaper->engine->config->max_reaps_per_minute;
+	double seconds = (double)(reaper->engine->now.mono - reaper->tokens_time) / (double)NSEC_PER_SEC;
+
+	reaper->tokens += seconds * most / 60;
+	if (reaper->tokens > most)
+		reaper->tokens = most;
+	reaper->tokens_time = reaper->engine->now.mono;
+}
+
+static bool brake_is_on(const struct reaper *reaper)
+{
+	return reaper->engine->config->max_reaps_per_minute > 0;
+}
+
+static void set_brake(struct reaper *reaper)
+{
+	struct policy_facts *facts = &reaper->engine->facts;
+
+	facts->brake_until = 0;
+	if (!brake_is_on(reaper))
+		return;
+	refill(reaper);
+	if (reaper->tokens < 1) {
+		double wait = (1 - reaper->tokens) * 60 / reaper->engine->config->max_reaps_per_minute;
+
+		facts->brake_until = reaper->engine->now.mono + (int64_t)(wait * (double)NSEC_PER_SEC) + 1;
+	}
+}
+
+size_t reaper_allowance(const struct reaper *reaper)
+{
+	return brake_is_on(reaper) ? (size_t)reaper->tokens : SIZE_MAX;
+}
+
+void reaper_batch_began(struct reaper *reaper, size_t mounts)
+{
+	reaper->in_flight++;
+	if (brake_is_on(reaper))
+		reaper->tokens -= (double)mounts;
+}
+
+void reaper_batch_ended(struct reaper *reaper)
+{
+	reaper->in_flight--;
+}
+
+/* --- states --- */
+
+static void set_state(struct engine *engine, struct action *action, enum action_state state)
+{
+	enum action_state was = action->state;
+
+	if (was == state)
+		return;
+	if (policy_set_state(action, state) < 0) {
+		log_error("bug of ours: action %s cannot come from %s to %s", action->name, action_state_name(was),
+			  action_state_name(state));
+		return;
+	}
+	if (state == ACTION_CLEARED)
+		action->ended = engine->now;
+	else if (was == ACTION_CLEARED)
+		action->ended = (struct now){ 0 };
+	log_debug("%s %s@%u: %s", action->root->rules.path, action->name, action->generation, action_state_name(state));
+}
+
+static void journal_hoisted(struct engine *engine, const struct action *action, uint32_t changed)
+{
+	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
+		if (changed & EVIDENCE_BIT(bit))
+			ledger_journal_evidence(engine, action, bit, action->evidence & EVIDENCE_BIT(bit), NULL);
+}
+
+/* Too old, by the root's rule or the registration's own. */
+static void check_age(struct engine *engine, struct action *action)
+{
+	int64_t most = action->owner.max_age ? action->owner.max_age : action->root->rules.max_age;
+
+	if (most == 0 || action->evidence & EVIDENCE_BIT(EVIDENCE_EXPIRED))
+		return;
+	if (engine->now.mono - action->first_seen.mono < most) {
+		engine_plan_at(engine, action->first_seen.mono + most);
+		return;
+	}
+	policy_evidence_set(action, EVIDENCE_EXPIRED, engine->now);
+	ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, true, NULL);
+}
+
+/* A past action is kept for a while, for its directory may be used again; then its name is the ledger's. */
+static bool forget_if_past(struct engine *engine, struct action *action)
+{
+	if (action->state != ACTION_CLEARED || action->mounts || action->registered)
+		return false;
+	if (engine->now.mono - action->ended.mono < FORGET_AFTER)
+		return false;
+	ledger_save_action(engine, action);
+	model_forget_action(engine->model, action);
+	return true;
+}
+
+static void examine(struct engine *engine, struct action *action)
+{
+	struct decision decision;
+
+	journal_hoisted(engine, action, policy_hoist(action, engine->now));
+	check_age(engine, action);
+	decision = policy_decide_action(action, &engine->facts, engine->now);
+	set_state(engine, action, policy_state(action, &decision));
+	if (action->state == ACTION_CLEARED)
+		action->reap_now = false;
+	if (decision.verdict != VERDICT_REAP)
+		for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+			if (!mount->evidence)
+				policy_forget_attempts(mount);
+	if (!forget_if_past(engine, action))
+		ledger_save_action(engine, action);
+}
+
+static void examine_all(struct engine *engine)
+{
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
+			struct action *next;
+
+			for (struct action *action = instance->actions; action; action = next) {
+				next = action->next;
+				examine(engine, action);
+			}
+		}
+}
+
+/* --- the turn --- */
+
+static void recheck(struct engine *engine, const struct decision *decision)
+{
+	if (decision->because == EVIDENCE_MOVED || decision->because == EVIDENCE_SOURCE_DELETED)
+		tracker_want_refresh(engine->tracker);
+	else
+		prober_want(engine->prober, decision->action);
+}
+
+/* What is to be reaped, but attached after the evidence, needs the directory's identity first. */
+static void confirm_newcomers(struct engine *engine, const struct reap_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].hold == HOLD_UNCONFIRMED && !list->items[i].mount->action->probing)
+			prober_want(engine->prober, list->items[i].mount->action);
+}
+
+static int64_t next_retry(const struct reap_list *list)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].hold == HOLD_BACKOFF && list->items[i].mount->retry_mono < next)
+			next = list->items[i].mount->retry_mono;
+	return next;
+}
+
+static void act(struct reaper *reaper, const struct plan *plan)
+{
+	struct engine *engine = reaper->engine;
+	struct reap_list list = { 0 };
+
+	/* Held ones too: they say when to come again, and what must be confirmed. */
+	if (policy_order(engine->model, plan, true, engine->now, &list) < 0) {
+		log_error("out of memory: nothing is reaped in this turn");
+		return;
+	}
+	confirm_newcomers(engine, &list);
+	engine_plan_at(engine, next_retry(&list));
+	if (!engine->stopping)
+		reap_batches(engine, &list);
+	reap_list_clear(&list);
+}
+
+void reaper_turn(struct reaper *reaper)
+{
+	struct engine *engine = reaper->engine;
+	struct plan plan = { 0 };
+
+	set_brake(reaper);
+	examine_all(engine);
+	if (policy_plan(engine->model, &engine->facts, engine->now, &plan) < 0) {
+		log_error("out of memory: nothing is planned in this turn");
+		return;
+	}
+	reaper->decision_waits = false;
+	for (size_t i = 0; i < plan.count; i++) {
+		const struct decision *decision = &plan.items[i];
+
+		if (decision->verdict == VERDICT_RECHECK)
+			recheck(engine, decision);
+		if (decision->verdict == VERDICT_WAIT || decision->verdict == VERDICT_RECHECK)
+			reaper->decision_waits = true;
+	}
+	engine_plan_at(engine, plan.next);
+	act(reaper, &plan);
+	plan_clear(&plan);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/ledger.h"
+#include "engine/prober.h"
+#include "engine/registry.h"
+#include "kernel/process.h"
+#include "model/layout.h"
+
+/* A process that an action, or a whole root, depends on. */
+struct owner_watch {
+	struct engine *engine;
+	char *root_path;
+	char *name; /* of the action; NULL: every action of the root */
+	uint32_t generation;
+	int pidfd;
+	ev_io io;
+	struct owner_watch *next;
+};
+
+struct root_owner {
+	bool watched;
+	bool told_gone; /* that the pidfile names no process was seen, and taken as evidence */
+	int64_t next;	/* mono: when the pidfile is read again */
+};
+
+struct registry {
+	struct engine *engine;
+	struct owner_watch *watches;
+	struct root_owner *roots; /* by index */
+};
+
+struct registry *registry_new(struct engine *engine)
+{
+	struct registry *registry = calloc(1, sizeof(*registry));
+
+	if (registry)
+		registry->engine = engine;
+	return registry;
+}
+
+static void watch_free(struct owner_watch *watch)
+{
+	ev_io_stop(watch->engine->loop, &watch->io);
+	close(watch->pidfd);
+	free(watch->root_path);
+	free(watch->name);
+	free(watch);
+}
+
+static void unlink_watch(struct registry *registry, struct owner_watch *watch)
+{
+	for (struct owner_watch **at = &registry->watches; *at; at = &(*at)->next)
+		if (*at == watch) {
+			*at = watch->next;
+			return;
+		}
+}
+
+void registry_free(struct registry *registry)
+{
+	if (!registry)
+		return;
+	while (registry->watches) {
+		struct owner_watch *watch = registry->watches;
+
+		registry->watches = watch->next;
+		watch_free(watch);
+	}
+	free(registry->roots);
+	free(registry);
+}
+
+static struct action *find_generation(struct engine *engine, struct root *root, const char *name, uint32_t generation)
+{
+	struct action *found[64];
+	size_t count = model_find_actions(engine->model, root, name, found, ARRAY_SIZE(found));
+
+	for (size_t i = 0; i < count && i < ARRAY_SIZE(found); i++)
+		if (found[i]->generation == generation)
+			return found[i];
+	return NULL;
+}
+
+static void owner_exited(struct engine *engine, struct action *action, const char *how)
+{
+	if (policy_evidence_set(action, EVIDENCE_OWNER_EXITED, engine->now))
+		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, true, how);
+	/* It held its action open; an action without mounts has nothing more to wait for. */
+	if (!action->mounts)
+		action->registered = false;
+	engine_wake(engine);
+}
+
+static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
+{
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (struct action *action = instance->actions; action; action = action->next)
+			if (action->mounts || action->registered)
+				owner_exited(engine, action, how);
+}
+
+static void on_exit_of_owner(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct owner_watch *watch = io->data;
+	struct engine *engine = watch->engine;
+	struct root *root = model_root_by_path(engine->model, watch->root_path);
+	struct action *action = root && watch->name ? find_generation(engine, root, watch->name, watch->generation) : NULL;
+
+	(void)loop;
+	(void)events;
+	engine->now = clock_now();
+	if (action && action->registered)
+		owner_exited(engine, action, "process");
+	if (root && !watch->name) {
+		engine->registry->roots[root->index].watched = false;
+		log_notice("%s: the process that its pidfile named has gone", root->rules.path);
+		root_owner_exited(engine, root, "pidfile");
+	}
+	unlink_watch(engine->registry, watch);
+	watch_free(watch);
+}
+
+/* 0, -ESRCH where there is no such process (or, with a start time, not that one), or -errno. */
+static int watch_process(struct registry *registry, const struct root *root, const char *name, uint32_t generation, int32_t pid,
+			 uint64_t start_time)
+{
+	struct owner_watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	r = watch->pidfd = kernel_pidfd_open(pid);
+	/* Asked after the pidfd was opened, the start time is that of the process which the pidfd holds, or the process has gone. */
+	if (r >= 0 && start_time && kernel_process_start_time(pid) != start_time) {
+		close(watch->pidfd);
+		r = -ESRCH;
+	}
+	if (r < 0) {
+		free(watch);
+		return r;
+	}
+	watch->engine = registry->engine;
+	watch->root_path = strdup(root->rules.path);
+	watch->name = name ? strdup(name) : NULL;
+	watch->generation = generation;
+	ev_io_init(&watch->io, on_exit_of_owner, watch->pidfd, EV_READ);
+	watch->io.data = watch;
+	if (!watch->root_path || (name && !watch->name)) {
+		watch_free(watch);
+		return -ENOMEM;
+	}
+	ev_io_start(registry->engine->loop, &watch->io);
+	watch->next = registry->watches;
+	registry->watches = watch;
+	return 0;
+}
+
+/* --- begin, end --- */
+
+static bool is_current(const struct action *action)
+{
+	const uint32_t over = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_MOVED) | EVIDENCE_BIT(EVIDENCE_REPLACED) |
+			      EVIDENCE_BIT(EVIDENCE_MISSING);
+
+	return action->instance->visible && !action->in_trash && action->state != ACTION_CLEARED && !(action->evidence & over);
+}
+
+/* The action that a runner means by a name: the newest in the directory that stands at the root now. */
+static struct action *current_action(struct engine *engine, struct root *root, const char *name)
+{
+	struct action *found[64];
+	size_t count = model_find_actions(engine->model, root, name, found, ARRAY_SIZE(found));
+
+	for (size_t i = 0; i < count && i < ARRAY_SIZE(found); i++)
+		if (found[i]->instance->visible && !found[i]->in_trash)
+			return found[i];
+	return NULL;
+}
+
+/* Where a name can stand: the layout's own words, and the segment's form. */
+static int check_name(const struct root *root, const char *name)
+{
+	CLEANUP_FREE char *path = model_action_path(root, name);
+	const char *found;
+	size_t name_length, length;
+
+	if (!*name || strchr(name, '/') || strlen(name) > 255)
+		return -EINVAL;
+	if (!path)
+		return 0; /* a layout with "*": only an action that is there already can be meant */
+	if (layout_place(&root->rules, path, &found, &name_length, &length) != PLACE_ACTION)
+		return -EINVAL;
+	return 0;
+}
+
+static int next_action(struct engine *engine, struct root *root, const char *name, struct action *former, struct action **ret)
+{
+	if (former) {
+		*ret = model_next_generation(engine->model, former, NULL, 0, engine->now);
+		return *ret ? 0 : -ENOMEM;
+	}
+	return model_announce(engine->model, root, name, engine->now, ret);
+}
+
+static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool lease, int64_t uid)
+{
+	struct owner *owner = &action->owner;
+
+	owner->kind = OWNER_REGISTERED;
+	owner->pid = pid;
+	owner->start_time = pid ? kernel_process_start_time(pid) : 0;
+	free(owner->comm);
+	owner->comm = pid ? kernel_process_comm(pid) : NULL;
+	owner->uid = uid;
+	owner->lease = lease;
+	owner->max_age = max_age;
+	action->registered = true;
+	action->dirty = true;
+}
+
+int engine_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease, int64_t uid,
+		 uint32_t *ret_generation)
+{
+	struct action *action;
+	int r = check_name(root, name);
+
+	if (r < 0)
+		return r;
+	engine->now = clock_now();
+	action = current_action(engine, root, name);
+	if (!action || !is_current(action))
+		r = next_action(engine, root, name, action, &action);
+	if (r < 0)
+		return r;
+	if (pid) {
+		r = watch_process(engine->registry, root, action->name, action->generation, pid, 0);
+		if (r < 0)
+			return r;
+	}
+	set_owner(action, pid, max_age, lease, uid);
+	/* A lease that comes back within the grace goes on. */
+	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
+		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
+	ledger_save_action(engine, action);
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
+	prober_want(engine->prober, action);
+	*ret_generation = action->generation;
+	return 0;
+}
+
+int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation)
+{
+	struct action *action = current_action(engine, root, name);
+
+	if (!action)
+		return -ENOENT;
+	engine->now = clock_now();
+	*ret_generation = action->generation;
+	if (action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED))
+		return 0;
+	action->registered = false;
+	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
+	action->ended = engine->now;
+	ledger_save_action(engine, action);
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_END, .action = action });
+	engine_wake(engine);
+	return 0;
+}
+
+void engine_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
+{
+	struct root *root = model_root_by_path(engine->model, root_path);
+	struct action *action = root ? find_generation(engine, root, name, generation) : NULL;
+
+	if (!action || !action->registered)
+		return;
+	engine->now = clock_now();
+	action->owner.lease = false;
+	owner_exited(engine, action, "lease");
+}
+
+/* --- restarts, pidfiles --- */
+
+static void restore_owner(struct registry *registry, struct action *action)
+{
+	struct engine *engine = registry->engine;
+	int r;
+
+	if (!action->registered)
+		return;
+	if (action->owner.lease) {
+		action->owner.lease = false;
+		owner_exited(engine, action, "lease");
+		return;
+	}
+	if (action->owner.pid == 0)
+		return;
+	r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid, action->owner.start_time);
+	if (r == -ESRCH)
+		owner_exited(engine, action, "process");
+	else if (r < 0)
+		log_warning("%s: cannot watch process %d, the owner of %s: %s", action->root->rules.path, action->owner.pid,
+			    action->name, strerror(-r));
+}
+
+void registry_restore(struct registry *registry)
+{
+	for (struct root *root = model_roots(registry->engine->model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				restore_owner(registry, action);
+}
+
+static void drop_root_watches(struct registry *registry)
+{
+	struct owner_watch *next;
+
+	for (struct owner_watch *watch = registry->watches; watch; watch = next) {
+		next = watch->next;
+		if (watch->name)
+			continue;
+		unlink_watch(registry, watch);
+		watch_free(watch);
+	}
+}
+
+void registry_configure(struct registry *registry)
+{
+	size_t count = 0;
+
+	drop_root_watches(registry);
+	free(registry->roots);
+	for (struct root *root = model_roots(registry->engine->model); root; root = root->next)
+		count++;
+	registry->roots = calloc(count ? count : 1, sizeof(*registry->roots));
+	engine_wake(registry->engine);
+}
+
+static int read_pidfile(const char *path, int32_t *ret_pid)
+{
+	CLEANUP_FCLOSE FILE *file = fopen(path, "re");
+	long pid;
+
+	if (!file)
+		return -errno;
+	if (fscanf(file, "%ld", &pid) != 1 || pid <= 0 || pid > INT32_MAX)
+		return -EINVAL;
+	*ret_pid = (int32_t)pid;
+	return 0;
+}
+
+static void watch_pidfile(struct registry *registry, struct root *root, struct root_owner *owner)
+{
+	int32_t pid;
+	int r = read_pidfile(root->rules.owner_argument, &pid);
+
+	if (r == 0)
+		r = watch_process(registry, root, NULL, 0, pid, 0);
+	if (r == 0) {
+		owner->watched = true;
+		owner->told_gone = false;
+	} else if (r == -ESRCH && !owner->told_gone) {
+		/* A crash left the file behind: whoever it named is not there any more. */
+		owner->told_gone = true;
+		root_owner_exited(registry->engine, root, "pidfile");
+	}
+}
+
+void registry_turn(struct registry *registry)
+{
+	struct engine *engine = registry->engine;
+
+	for (struct root *root = model_roots(engine->model); registry->roots && root; root = root->next) {
+		struct root_owner *owner = &registry->roots[root->index];
+
+		if (root->rules.owner != OWNER_RULE_PIDFILE || owner->watched)
+			continue;
+		if (engine->now.mono >= owner->next) {
+			watch_pidfile(registry, root, owner);
+			owner->next = engine->now.mono + root->rules.probe_interval;
+		}
+		if (!owner->watched)
+			engine_wake_at(engine, owner->next);
+	}
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/ledger.h"
+#include "engine/metrics.h"
+#include "engine/prober.h"
+#include "engine/reaper.h"
+#include "engine/tracker.h"
+
+#define REST_FACTOR 6			   /* a read that took t is followed by a rest of 6 t */
+#define REST_MIN (5 * NSEC_PER_MSEC)
+#define REST_REAPING (20 * NSEC_PER_MSEC) /* our own batch changes the table all the time */
+#define REST_AFTER_FAILURE NSEC_PER_SEC
+
+struct tracker {
+	struct engine *engine;
+	ev_io io;
+	bool read_wanted, refresh_wanted, complete_wanted;
+	int64_t woken;	   /* mono; 0: not */
+	int64_t not_before; /* mono */
+};
+
+static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct tracker *tracker = watcher->data;
+
+	(void)events;
+	/*
+	 * Not drained here: until the read, further changes need not wake us, and draining first and reading then is what
+	 * makes sure that a change after the read wakes us again.
+	 */
+	ev_io_stop(loop, watcher);
+	if (tracker->woken == 0)
+		tracker->woken = clock_now().mono;
+	tracker->read_wanted = true;
+	engine_wake(tracker->engine);
+}
+
+struct tracker *tracker_new(struct engine *engine, char *why, size_t size)
+{
+	struct tracker *tracker = calloc(1, sizeof(*tracker));
+	int r;
+
+	if (!tracker) {
+		snprintf(why, size, "out of memory");
+		return NULL;
+	}
+	r = source_open(engine->source_wanted, &engine->source, why, size);
+	if (r < 0) {
+		if (!*why)
+			snprintf(why, size, "%s", strerror(-r));
+		free(tracker);
+		return NULL;
+	}
+	snprintf(engine->source_note, sizeof(engine->source_note), "%s", why);
+	tracker->engine = engine;
+	tracker->read_wanted = tracker->complete_wanted = true;
+	ev_io_init(&tracker->io, on_wake, engine->source.fd, EV_READ);
+	tracker->io.data = tracker;
+	return tracker;
+}
+
+void tracker_free(struct tracker *tracker)
+{
+	if (!tracker)
+		return;
+	ev_io_stop(tracker->engine->loop, &tracker->io);
+	source_close(&tracker->engine->source);
+	free(tracker);
+}
+
+void tracker_want_read(struct tracker *tracker)
+{
+	tracker->read_wanted = true;
+	engine_wake(tracker->engine);
+}
+
+void tracker_want_refresh(struct tracker *tracker)
+{
+	tracker->refresh_wanted = true;
+	engine_wake(tracker->engine);
+}
+
+/*
+ * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to it, by whomever, makes the
+ * kernel detach what is mounted below. Without that evidence nobody can say who it was.
+ */
+const char *tracker_detached_by(const struct mount *mount)
+{
+	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
+
+	if (mount->asked)
+		return "reaperd";
+	if (mount->action && mount->action->evidence & behind)
+		return "kernel";
+	return NULL;
+}
+
+static void attached(struct engine *engine, struct mount *mount)
+{
+	struct action *action = mount->action;
+
+	/* The recorded directory of this name lies elsewhere now: what is mounted at the name is another's. */
+	if (action && action->mount_count > 1 && action->evidence & EVIDENCE_BIT(EVIDENCE_MOVED) && !mount->evidence) {
+		struct action *next = model_next_generation(engine->model, action, &mount, 1, engine->now);
+
+		if (next)
+			action = next;
+	}
+	ledger_save_mount(engine, mount, NULL);
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
+	if (action)
+		prober_want(engine->prober, action);
+}
+
+static void detached(struct engine *engine, struct mount *mount)
+{
+	const char *by = engine->ready ? tracker_detached_by(mount) : "not watching";
+	char detail[64];
+
+	if (mount->asked)
+		mount->state = MOUNT_REAPED;
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, by);
+	snprintf(detail, sizeof(detail), by ? "{\"by\":\"%s\"}" : "{\"by\":null}", by);
+	engine_journal(engine, &(struct journal_event){
+				       .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
+				       .mount = mount,
+				       .detail = detail,
+			       });
+	if (mount->asked)
+		reaper_count_gone(engine->reaper, mount);
+	if (mount->action)
+		prober_want(engine->prober, mount->action);
+}
+
+static void moved(struct engine *engine, const struct change *change)
+{
+	struct mount *mount = change->mount;
+	CLEANUP_FREE char *detail = ledger_detail_string("from", change->old_target);
+
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, NULL);
+	engine_journal(engine, &(struct journal_event){
+				       .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
+	if (mount->action)
+		prober_want(engine->prober, mount->action);
+}
+
+static void remounted(struct engine *engine, struct mount *mount)
+{
+	CLEANUP_FREE char *detail = ledger_detail_string("options", mount->facts.options);
+
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, NULL);
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
+}
+
+/* Mounts below no root, and that were never an action's, are known to the model alone. */
+static bool concerns_a_root(const struct change *change)
+{
+	return change->mount->instance || change->mount->action || change->old_action || change->mount->row > 0;
+}
+
+static void take_changes(struct engine *engine, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct change *change = &changes->items[i];
+
+		if (!concerns_a_root(change))
+			continue;
+		if (change->type == EVENT_ATTACH)
+			attached(engine, change->mount);
+		else if (change->type == EVENT_DETACH)
+			detached(engine, change->mount);
+		else if (change->type == EVENT_MOVE)
+			moved(engine, change);
+		else
+			remounted(engine, change->mount);
+	}
+}
+
+static int read_source(struct tracker *tracker, struct scan *scan)
+{
+	struct engine *engine = tracker->engine;
+	const struct source_ops *ops = engine->source.ops;
+	bool complete = tracker->complete_wanted;
+
+	if (!tracker->read_wanted && !complete)
+		return ops->refresh(&engine->source, engine->model, scan);
+	/* Before the read: what changes after this wakes us again. */
+	ops->drain(&engine->source);
+	ev_io_start(engine->loop, &tracker->io);
+	if (complete && engine->ready)
+		engine->rescans++;
+	return ops->read(&engine->source, engine->model, complete, scan);
+}
+
+static void read_failed(struct tracker *tracker, int error)
+{
+	struct engine *engine = tracker->engine;
+
+	log_warning("reading the mount table by %s failed: %s; reading all of it again in a second",
+		    source_name(engine->source.ops->kind), strerror(-error));
+	engine->lost++;
+	tracker->complete_wanted = true;
+	engine_journal(engine, &(struct journal_event){ .type = EVENT_RESCAN });
+	tracker->not_before = clock_now().mono + REST_AFTER_FAILURE;
+	engine_wake_at(engine, tracker->not_before);
+}
+
+static void finish(struct tracker *tracker, int64_t begun)
+{
+	struct engine *engine = tracker->engine;
+	int64_t end = clock_now().mono;
+	int64_t rest = (end - begun) * REST_FACTOR;
+	int64_t rest_min = reaper_in_flight(engine->reaper) ? REST_REAPING : REST_MIN;
+
+	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
+	tracker->read_wanted = tracker->refresh_wanted = tracker->complete_wanted = false;
+	if (tracker->woken) {
+		engine->lag = end - tracker->woken;
+		metrics_event_latency(engine->metrics, engine->lag);
+		tracker->woken = 0;
+	}
+	engine_wake(engine);
+}
+
+void tracker_turn(struct tracker *tracker)
+{
+	struct engine *engine = tracker->engine;
+	struct changes changes = { 0 };
+	struct scan scan = { 0 };
+	int r;
+
+	if (!tracker->read_wanted && !tracker->refresh_wanted && !tracker->complete_wanted)
+		return;
+	if (engine->now.mono < tracker->not_before) {
+		engine_wake_at(engine, tracker->not_before);
+		return;
+	}
+	r = read_source(tracker, &scan);
+	if (r == 0)
+		r = model_apply(engine->model, &scan, engine->now, &changes);
+	scan_clear(&scan);
+	take_changes(engine, &changes);
+	changes_clear(&changes);
+	if (r < 0)
+		read_failed(tracker, r);
+	else
+		finish(tracker, engine->now.mono);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and journals what changed. Reads at once while it is
+ * quiet; after a read that took long, rests for several times as long, so that a storm costs a bounded share of a processor.
+ */
+#ifndef REAPERD_ENGINE_TRACKER_H
+#define REAPERD_ENGINE_TRACKER_H
+
+#include "engine/engine.h"
+
+/* Opens the source that the engine wants. NULL with a sentence in `why`. */
+struct tracker *tracker_new(struct engine *engine, char *why, size_t size);
+void tracker_free(struct tracker *tracker);
+
+/* The table has to be read (a batch ended, evidence is to be confirmed) at the next turn. */
+void tracker_want_read(struct tracker *tracker);
+/* The known mounts below roots have to be read again. */
+void tracker_want_refresh(struct tracker *tracker);
+
+/* Reads where it is time to: part of each turn. */
+void tracker_turn(struct tracker *tracker);
+
+/* Says who took mounts away whose end was not seen happen: "kernel" where the action's directory had gone before. */
+const char *tracker_detached_by(const struct mount *mount);
+
+#endif
