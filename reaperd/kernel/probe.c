@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/probe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "kernel/mounts.h"
+
+/* The directory part of a plain relative path in `parent` ("" for none), and its last segment. */
+static const char *split(const char *path, char parent[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	if (length >= PATH_MAX)
+		length = 0;
+	memcpy(parent, path, length);
+	parent[length] = '\0';
+	return slash ? slash + 1 : path;
+}
+
+static void conclude(struct kernel_probe_result *ret, enum kernel_probe_state state, int r)
+{
+	ret->state = state;
+	ret->error = r < 0 ? -r : 0;
+}
+
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
+}
+
+static int identify(int fd, bool sync, struct kernel_identity *ret, struct place_status *ret_place)
+{
+	int r = kernel_status_at(fd, "", sync, ret_place);
+
+	if (r < 0)
+		return r;
+	*ret = (struct kernel_identity){ .dev = ret_place->dev, .ino = ret_place->ino, .birth = ret_place->birth };
+	ret->handle_length = sizeof(ret->handle);
+	if (kernel_handle_of(fd, &ret->handle_type, ret->handle, &ret->handle_length) < 0)
+		ret->handle_length = 0;
+	return 0;
+}
+
+/* Inode numbers come again at once, so whatever else is known on both sides must agree, too. */
+static bool is_same(const struct kernel_identity *a, const struct kernel_identity *b)
+{
+	if (a->ino != b->ino || a->dev != b->dev)
+		return false;
+	if (a->birth && b->birth && a->birth != b->birth)
+		return false;
+	if (!a->handle_length || !b->handle_length)
+		return true;
+	return a->handle_type == b->handle_type && a->handle_length == b->handle_length &&
+	       !memcmp(a->handle, b->handle, a->handle_length);
+}
+
+static bool covers_itself(const struct kernel_probe *probe)
+{
+	for (size_t i = 0; i < probe->mount_count; i++)
+		if (!*probe->mounts[i].path)
+			return true;
+	return false;
+}
+
+/* How `path` lies to the mounts: whether it is one's mount point, or on the way to one. */
+static bool leads_to_mount(const struct kernel_probe *probe, const char *path, bool *ret_is_mount_point)
+{
+	bool leads = false;
+
+	*ret_is_mount_point = false;
+	for (size_t i = 0; i < probe->mount_count; i++) {
+		const char *mount = probe->mounts[i].path;
+		size_t length = strlen(path);
+
+		if (strncmp(mount, path, length) != 0 || (mount[length] != '\0' && mount[length] != '/'))
+			continue;
+		leads = true;
+		if (!mount[length])
+			*ret_is_mount_point = true;
+	}
+	return leads;
+}
+
+static bool is_dot(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+/*
+ * Whether `fd` (which stands at `path` of the action's directory) holds nothing but ways to mounts: 1, 0, or -errno. Never looks into
+ * a mount. A mount that is not among ours counts as something else.
+ */
+static int holds_only_ways(const struct kernel_probe *probe, int fd, const char *path)
+{
+	CLEANUP_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+	int copy = kernel_reopen_directory(fd);
+
+	if (copy < 0)
+		return copy;
+	dir = fdopendir(copy);
+	if (!dir) {
+		close(copy);
+		return -ENOMEM;
+	}
+	while ((errno = 0, entry = readdir(dir))) {
+		CLEANUP_FREE char *below = NULL;
+		CLEANUP_CLOSE int next = -1;
+		bool is_mount_point;
+		int r;
+
+		if (is_dot(entry->d_name))
+			continue;
+		below = *path ? path_join(path, entry->d_name) : strdup(entry->d_name);
+		if (!below)
+			return -ENOMEM;
+		if (!leads_to_mount(probe, below, &is_mount_point))
+			return 0;
+		if (is_mount_point)
+			continue;
+		next = kernel_open_beneath(fd, entry->d_name, RESOLVE_NO_XDEV);
+		if (next < 0)
+			return next == -EXDEV || is_gone(next) ? 0 : next;
+		r = holds_only_ways(probe, next, below);
+		if (r <= 0)
+			return r;
+	}
+	return errno ? -errno : 1;
+}
+
+static void look_inside(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
+{
+	int r = holds_only_ways(probe, fd, "");
+
+	ret->hollow = r == 1;
+	ret->full = r == 0;
+}
+
+/* The mounts[] index of the topmost of ours on the way to mounts[n], or n itself. */
+static size_t outermost(const struct kernel_probe *probe, size_t n)
+{
+	size_t best = n;
+
+	for (size_t i = 0; i < probe->mount_count; i++) {
+		size_t length = strlen(probe->mounts[i].path);
+		const char *inner = probe->mounts[n].path;
+
+		if (length < strlen(probe->mounts[best].path) && !strncmp(inner, probe->mounts[i].path, length) &&
+		    inner[length] == '/')
+			best = i;
+	}
+	return best;
+}
+
+/* Whether the mount on which `place` lies is, or is stacked upon, one of ours that was mounted at `path`. */
+static bool stands_on_ours(const struct kernel_probe *probe, const struct place_status *place, const char *path)
+{
+	struct place_status at = *place;
+
+	for (;;) {
+		struct mount_status status;
+
+		for (size_t i = 0; i < probe->mount_count; i++)
+			if (!strcmp(probe->mounts[i].path, path) && kernel_place_is_on(&at, &probe->mounts[i].mount))
+				return true;
+		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) ||
+		    kernel_statmount(at.mount_id, &status) < 0 || status.parent == at.mount_id)
+			return false;
+		at.mount_id = status.parent;
+	}
+}
+
+/*
+ * The walk stays on the carrier, so that nothing remote is asked; what is nested is reached where the outermost mount is. Whatever
+ * cannot be told counts as reachable, which keeps the mount.
+ */
+static bool is_reachable(const struct kernel_probe *probe, int fd, size_t n)
+{
+	const char *path = probe->mounts[outermost(probe, n)].path, *name;
+	CLEANUP_CLOSE int parent = -1;
+	char directory[PATH_MAX];
+	struct place_status place;
+	int r;
+
+	name = split(path, directory);
+	parent = kernel_open_beneath(fd, directory, RESOLVE_NO_XDEV);
+	if (parent < 0)
+		return !is_gone(parent);
+	r = kernel_status_at(parent, name, false, &place);
+	if (r < 0)
+		return !is_gone(r);
+	return stands_on_ours(probe, &place, path);
+}
+
+static void compare(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
+{
+	ret->state = KERNEL_PROBE_PRESENT;
+	if (!probe->known || is_same(&probe->identity, &ret->identity))
+		return;
+	ret->state = KERNEL_PROBE_REPLACED;
+	for (size_t i = 0; i < probe->mount_count && i < 64; i++)
+		if (is_reachable(probe, fd, i))
+			ret->reachable |= UINT64_C(1) << i;
+}
+
+static void probe_local(int root, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	CLEANUP_CLOSE int parent = -1, fd = -1;
+	char directory[PATH_MAX];
+	struct place_status place;
+	const char *name = split(probe->path, directory);
+	int r;
+
+	ret->local = true;
+	parent = kernel_open_beneath(root, directory, RESOLVE_NO_XDEV);
+	if (parent < 0) {
+		conclude(ret,
+			 parent == -EXDEV  ? KERNEL_PROBE_COVERED
+			 : is_gone(parent) ? KERNEL_PROBE_MISSING
+					   : KERNEL_PROBE_UNKNOWN,
+			 parent);
+		return;
+	}
+	fd = kernel_open_beneath(parent, name, RESOLVE_NO_XDEV);
+	if (fd == -EXDEV) {
+		conclude(ret, KERNEL_PROBE_PRESENT, 0);
+		return;
+	}
+	if (fd < 0) {
+		conclude(ret, is_gone(fd) ? KERNEL_PROBE_MISSING : KERNEL_PROBE_UNKNOWN, fd);
+		return;
+	}
+	r = identify(fd, false, &ret->identity, &place);
+	if (r < 0) {
+		conclude(ret, KERNEL_PROBE_UNKNOWN, r);
+		return;
+	}
+	ret->identity_known = true;
+	/* A recorded mount that covered the directory itself hid its identity from whoever took it. */
+	if (covers_itself(probe))
+		ret->state = KERNEL_PROBE_PRESENT;
+	else
+		compare(probe, fd, ret);
+	if (probe->want_hollow && ret->state == KERNEL_PROBE_PRESENT)
+		look_inside(probe, fd, ret);
+}
+
+/* An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every live action. */
+static void conclude_error(struct kernel_probe_result *ret, uint64_t magic, int r)
+{
+	bool dead = r == -ENOTCONN || (magic != FUSE_SUPER_MAGIC && (r == -ESTALE || r == -EHOSTDOWN));
+
+	conclude(ret, dead ? KERNEL_PROBE_DEAD : KERNEL_PROBE_UNKNOWN, r);
+}
+
+/*
+ * Whether the directory lists the first segment of `path`: 1, 0 or -errno. Reading a directory looks no name up; a server that answers with
+ * READDIRPLUS and another node for a name makes the kernel drop that name all the same, which is why this is asked last.
+ */
+static int lists(int fd, const char *path)
+{
+	CLEANUP_CLOSEDIR DIR *dir = NULL;
+	size_t length = strcspn(path, "/");
+	struct dirent *entry;
+	int copy = kernel_reopen_directory(fd);
+
+	if (copy < 0)
+		return copy;
+	dir = fdopendir(copy);
+	if (!dir) {
+		close(copy);
+		return -ENOMEM;
+	}
+	while ((errno = 0, entry = readdir(dir)))
+		if (strlen(entry->d_name) == length && !memcmp(entry->d_name, path, length))
+			return 1;
+	return -errno;
+}
+
+/* Without looking names up a mount is known to be out of reach only where its path's first segment is not even listed. */
+static void compare_remote(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
+{
+	ret->state = KERNEL_PROBE_PRESENT;
+	if (!probe->known || is_same(&probe->identity, &ret->identity))
+		return;
+	for (size_t i = 0; i < probe->mount_count; i++)
+		if (!*probe->mounts[i].path || lists(fd, probe->mounts[i].path) != 0)
+			return;
+	ret->state = KERNEL_PROBE_REPLACED;
+}
+
+static void probe_directory(int fd, uint64_t magic, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	struct place_status place;
+	int r = identify(fd, true, &ret->identity, &place);
+
+	if (r == -ENOENT || (r == -ESTALE && magic == FUSE_SUPER_MAGIC)) {
+		conclude(ret, KERNEL_PROBE_MISSING, r);
+	} else if (r < 0) {
+		conclude_error(ret, magic, r);
+	} else {
+		ret->identity_known = true;
+		compare_remote(probe, fd, ret);
+	}
+}
+
+/* No handle, or one that no longer says anything: the cache, and where that is silent the list of names. */
+static void probe_by_cache(int root, uint64_t magic, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	CLEANUP_CLOSE int fd = -1, parent = -1;
+	char directory[PATH_MAX];
+	const char *name = split(probe->path, directory);
+	int r;
+
+	fd = kernel_open_beneath(root, probe->path, RESOLVE_CACHED | RESOLVE_NO_XDEV);
+	if (fd >= 0) {
+		probe_directory(fd, magic, probe, ret);
+		return;
+	}
+	parent = kernel_open_beneath(root, directory, RESOLVE_CACHED | RESOLVE_NO_XDEV);
+	if (parent < 0) {
+		conclude_error(ret, magic, parent);
+		return;
+	}
+	r = lists(parent, name);
+	if (r < 0)
+		conclude_error(ret, magic, r);
+	else
+		conclude(ret, r ? KERNEL_PROBE_PRESENT : KERNEL_PROBE_MISSING, r ? 0 : -ENOENT);
+}
+
+static void probe_remote(int root, uint64_t magic, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	CLEANUP_CLOSE int readable = -1, fd = -1;
+	struct place_status place;
+	int r = kernel_status_at(root, "", true, &place);
+
+	if (r < 0) {
+		conclude_error(ret, magic, r);
+		return;
+	}
+	if (!probe->known || !probe->identity.handle_length) {
+		probe_by_cache(root, magic, probe, ret);
+		return;
+	}
+	readable = kernel_reopen_directory(root);
+	if (readable < 0) {
+		conclude_error(ret, magic, readable);
+		return;
+	}
+	fd = kernel_open_by_handle(readable, probe->identity.handle_type, probe->identity.handle, probe->identity.handle_length);
+	/*
+	 * A FUSE without export support finds a handle only among the inodes that the kernel holds. A mount inside holds its
+	 * directory there; without one ESTALE may mean no more than that the inode was dropped.
+	 */
+	if (fd == -EOPNOTSUPP || fd == -EPERM || (fd == -ESTALE && magic == FUSE_SUPER_MAGIC && !probe->mount_count))
+		probe_by_cache(root, magic, probe, ret);
+	else if (fd == -ESTALE || fd == -ENOENT)
+		conclude(ret, KERNEL_PROBE_MISSING, fd);
+	else if (fd < 0)
+		conclude_error(ret, magic, fd);
+	else
+		probe_directory(fd, magic, probe, ret);
+}
+
+/* By the mount where the kernel can say, for fstatfs() asks the filesystem itself. */
+static int magic_of(int fd, const struct place_status *place, uint64_t *ret)
+{
+	struct mount_status status;
+
+	if (place->mount_id && kernel_statmount(place->mount_id, &status) == 0) {
+		*ret = status.magic;
+		return 0;
+	}
+	return kernel_fs_magic(fd, ret);
+}
+
+int kernel_probe_action(const char *root_path, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	CLEANUP_CLOSE int root = kernel_open_root_passively(root_path);
+	struct place_status place;
+	uint64_t magic;
+	int r;
+
+	*ret = (struct kernel_probe_result){ 0 };
+	if (root < 0) {
+		conclude(ret, KERNEL_PROBE_UNKNOWN, root);
+		return root;
+	}
+	r = kernel_status_at(root, "", false, &place);
+	if (r < 0) {
+		conclude_error(ret, FUSE_SUPER_MAGIC, r);
+		return 0;
+	}
+	if (!kernel_place_is_on(&place, &probe->carrier)) {
+		conclude(ret, KERNEL_PROBE_COVERED, 0);
+		return 0;
+	}
+	r = magic_of(root, &place, &magic);
+	if (r < 0)
+		conclude_error(ret, FUSE_SUPER_MAGIC, r);
+	else if (kernel_fs_is_remote(magic))
+		probe_remote(root, magic, probe, ret);
+	else
+		probe_local(root, probe, ret);
+	return 0;
+}

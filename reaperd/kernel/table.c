@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "kernel/mounts.h"
+
+#define STRINGS_SIZE 32768
+
+static struct mount_entry *add(struct mount_table *table, size_t *allocated)
+{
+	if (table->count == *allocated) {
+		size_t more = *allocated ? 2 * *allocated : 256;
+		struct mount_entry *entries = reallocarray(table->entries, more, sizeof(*entries));
+
+		if (!entries)
+			return NULL;
+		table->entries = entries;
+		*allocated = more;
+	}
+	table->entries[table->count] = (struct mount_entry){ 0 };
+	return &table->entries[table->count++];
+}
+
+static int read_numbers(const uint64_t *ids, size_t count, struct mount_table *table)
+{
+	size_t allocated = 0;
+
+	table->unique_ids = true;
+	for (size_t i = 0; i < count; i++) {
+		struct mount_status status;
+		struct mount_entry *entry;
+		int r = kernel_statmount(ids[i], &status);
+
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		entry = add(table, &allocated);
+		if (!entry)
+			return -ENOMEM;
+		entry->id = status.id;
+		entry->parent = status.parent;
+		entry->dev = status.dev;
+		entry->peer_group = status.peer_group;
+		entry->master = status.master;
+	}
+	return 0;
+}
+
+int kernel_table_read(struct mount_table *ret)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count;
+	int r = kernel_listmount_all(&ids, &count);
+
+	*ret = (struct mount_table){ 0 };
+	if (r == -ENOSYS)
+		return kernel_table_read_mountinfo("/proc/self/mountinfo", ret);
+	if (r < 0)
+		return r;
+	r = read_numbers(ids, count, ret);
+	if (r < 0)
+		kernel_table_clear(ret);
+	return r;
+}
+
+/* Space, tab, newline and backslash are written as a backslash and three octal digits. */
+static char *unescaped(const char *field)
+{
+	char *bytes = malloc(strlen(field) + 1), *to = bytes;
+
+	if (!bytes)
+		return NULL;
+	while (*field) {
+		if (field[0] == '\\' && strspn(field + 1, "01234567") >= 3) {
+			*to++ = (char)((field[1] - '0') << 6 | (field[2] - '0') << 3 | (field[3] - '0'));
+			field += 4;
+		} else {
+			*to++ = *field++;
+		}
+	}
+	*to = '\0';
+	return bytes;
+}
+
+static bool parse_device(const char *field, uint64_t *ret)
+{
+	unsigned major, minor;
+
+	if (sscanf(field, "%u:%u", &major, &minor) != 2)
+		return false;
+	*ret = makedev(major, minor);
+	return true;
+}
+
+/* "shared:N", "master:N" and others up to a lone "-"; then the filesystem's type. */
+static int parse_optional_fields(char **rest, struct mount_entry *entry)
+{
+	char *field;
+
+	while ((field = strsep(rest, " ")) && strcmp(field, "-") != 0) {
+		if (!strncmp(field, "shared:", 7))
+			entry->peer_group = strtoull(field + 7, NULL, 10);
+		else if (!strncmp(field, "master:", 7))
+			entry->master = strtoull(field + 7, NULL, 10);
+	}
+	field = field ? strsep(rest, " ") : NULL;
+	if (!field)
+		return -EBADMSG;
+	entry->fstype = unescaped(field);
+	return entry->fstype ? 0 : -ENOMEM;
+}
+
+static int parse_line(char *line, struct mount_entry *entry)
+{
+	char *fields[6], *rest = line;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!(fields[i] = strsep(&rest, " ")))
+			return -EBADMSG;
+	if (!rest || !parse_device(fields[2], &entry->dev))
+		return -EBADMSG;
+	entry->id = strtoull(fields[0], NULL, 10);
+	entry->parent = strtoull(fields[1], NULL, 10);
+	entry->root = unescaped(fields[3]);
+	entry->target = unescaped(fields[4]);
+	if (!entry->root || !entry->target)
+		return -ENOMEM;
+	return parse_optional_fields(&rest, entry);
+}
+
+static int read_lines(FILE *file, struct mount_table *table)
+{
+	CLEANUP_FREE char *line = NULL;
+	size_t size = 0, allocated = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &size, file)) > 0) {
+		struct mount_entry *entry = add(table, &allocated);
+		int r;
+
+		if (!entry)
+			return -ENOMEM;
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		r = parse_line(line, entry);
+		if (r < 0)
+			return r;
+	}
+	return ferror(file) ? -EIO : 0;
+}
+
+int kernel_table_read_mountinfo(const char *name, struct mount_table *ret)
+{
+	CLEANUP_FCLOSE FILE *file = fopen(name, "re");
+	int r;
+
+	*ret = (struct mount_table){ 0 };
+	if (!file)
+		return -errno;
+	r = read_lines(file, ret);
+	if (r < 0)
+		kernel_table_clear(ret);
+	return r;
+}
+
+int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry)
+{
+	CLEANUP_FREE char *buffer = NULL;
+	struct mount_status status;
+	int r;
+
+	if (entry->target || !table->unique_ids)
+		return 0;
+	buffer = malloc(STRINGS_SIZE);
+	if (!buffer)
+		return -ENOMEM;
+	r = kernel_statmount_full(entry->id, buffer, STRINGS_SIZE, &status, NULL);
+	if (r < 0)
+		return r;
+	entry->root = strdup(status.root);
+	entry->fstype = strdup(status.fstype);
+	entry->target = strdup(status.target);
+	return entry->root && entry->fstype && entry->target ? 0 : -ENOMEM;
+}
+
+struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t id)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].id == id)
+			return &table->entries[i];
+	return NULL;
+}
+
+void kernel_table_clear(struct mount_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		free(table->entries[i].root);
+		free(table->entries[i].target);
+		free(table->entries[i].fstype);
+	}
+	free(table->entries);
+	*table = (struct mount_table){ 0 };
+}
+
+uint64_t kernel_mountinfo_device(uint32_t id32)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table;
+	const struct mount_entry *entry;
+
+	if (kernel_table_read_mountinfo("/proc/self/mountinfo", &table) < 0)
+		return 0;
+	entry = kernel_table_find(&table, id32);
+	return entry ? entry->dev : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mount table as one list of plain entries, for those who must know what else is mounted before they act: from listmount and statmount,
+ * or from a mountinfo file where the kernel lacks these or the namespace is another. It never touches a filesystem but procfs.
+ * struct mount_table owns everything below it; kernel_table_clear() releases that.
+ */
+#ifndef REAPERD_KERNEL_TABLE_H
+#define REAPERD_KERNEL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mount_entry {
+	uint64_t id;	 /* unique; where the table has no unique ids, the number that mountinfo shows */
+	uint64_t parent; /* likewise */
+	uint64_t dev;	 /* the superblock's */
+	uint64_t peer_group; /* 0: not shared */
+	uint64_t master;     /* the peer group that it is a slave of; 0: none */
+	/* NULL until kernel_table_fill() */
+	char *root, *target, *fstype;
+};
+
+struct mount_table {
+	bool unique_ids;
+	struct mount_entry *entries;
+	size_t count;
+};
+
+/* All mounts of our namespace: 0, -ENOMEM or -errno. Mounts that go meanwhile are absent. */
+int kernel_table_read(struct mount_table *ret);
+
+/* All mounts of such a file ("/proc/PID/mountinfo"), without unique ids, filled. 0, -EBADMSG, -ENOMEM or -errno. */
+int kernel_table_read_mountinfo(const char *file, struct mount_table *ret);
+
+/* Makes root, target and fstype known: 0, -ENOENT (the mount has gone), -ENOMEM or -errno. */
+int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry);
+
+struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t id);
+void kernel_table_clear(struct mount_table *table);
+
+/* The superblock's device of the mount with that number in our namespace's mountinfo; 0: there is none. */
+uint64_t kernel_mountinfo_device(uint32_t id32);
+
+#endif

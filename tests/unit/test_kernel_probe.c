@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "kernel/probe.h"
+#include "mount_fixture.h"
+
+#define BUILD PLACE "/build"
+#define ACTION "f3fb7c74c3b342a0"
+
+static struct kernel_probe probe;
+static struct kernel_probe_mount mounts[4];
+static struct kernel_probe_result result;
+
+/* What the daemon does when it discovers an action: probes, and keeps what it learnt. */
+static void record(const char *path)
+{
+	probe = (struct kernel_probe){ .path = path, .carrier = mount_of(BUILD), .mounts = mounts };
+	ck_assert_int_eq(kernel_probe_action(BUILD, &probe, &result), 0);
+	ck_assert_int_eq(result.state, KERNEL_PROBE_PRESENT);
+	probe.known = result.identity_known;
+	probe.identity = result.identity;
+}
+
+static void record_mount(const char *relative, const char *path)
+{
+	mounts[probe.mount_count++] = (struct kernel_probe_mount){ .path = relative, .mount = mount_of(path) };
+}
+
+static enum kernel_probe_state ask(void)
+{
+	ck_assert_int_eq(kernel_probe_action(BUILD, &probe, &result), 0);
+	return result.state;
+}
+
+static void make_action(void)
+{
+	make_directory(BUILD "/" ACTION);
+	make_directory(BUILD "/" ACTION "/root");
+	make_directory(BUILD "/" ACTION "/root/proc");
+}
+
+static void local_setup(void)
+{
+	fixture_setup();
+	make_tmpfs(BUILD);
+	make_action();
+}
+
+START_TEST(a_directory_that_stays_is_present_and_one_that_goes_is_missing)
+{
+	record(ACTION);
+	ck_assert(result.identity_known && result.local && result.identity.handle_length);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/trash"), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert_int_eq(result.error, ENOENT);
+	ck_assert_int_eq(symlink("trash", BUILD "/" ACTION), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+}
+END_TEST
+
+START_TEST(another_directory_of_the_same_name_is_no_longer_the_action)
+{
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/old"), 0);
+	make_action();
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_uint_eq(result.reachable, 0);
+	ck_assert_int_eq(rename(BUILD "/" ACTION "/root", BUILD "/" ACTION "/gone"), 0);
+	ck_assert_int_eq(rename(BUILD "/old/root", BUILD "/" ACTION "/root"), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_uint_eq(result.reachable, 1);
+	make_mount("tmpfs", "stacked", BUILD "/" ACTION "/root/proc", 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_uint_eq(result.reachable, 1);
+}
+END_TEST
+
+START_TEST(a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one)
+{
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/old"), 0);
+	make_action();
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_uint_eq(result.reachable, 0);
+}
+END_TEST
+
+START_TEST(a_mount_over_the_action_hides_its_identity_and_keeps_it)
+{
+	record(ACTION);
+	make_mount("tmpfs", "cover", BUILD "/" ACTION, 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(!result.identity_known);
+	record_mount("", BUILD "/" ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(!result.identity_known);
+}
+END_TEST
+
+START_TEST(a_covered_root_says_nothing)
+{
+	record(ACTION);
+	make_mount("tmpfs", "cover", BUILD, 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_COVERED);
+	ck_assert_int_eq(umount2(BUILD, 0), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+}
+END_TEST
+
+START_TEST(a_mount_on_the_way_to_an_action_says_nothing)
+{
+	make_directory(BUILD "/tenant");
+	make_directory(BUILD "/tenant/" ACTION);
+	record("tenant/" ACTION);
+	make_mount("tmpfs", "cover", BUILD "/tenant", 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_COVERED);
+}
+END_TEST
+
+START_TEST(a_root_that_is_absent_is_unknown)
+{
+	record(ACTION);
+	ck_assert_int_eq(kernel_probe_action(PLACE "/nowhere", &probe, &result), -ENOENT);
+	ck_assert_int_eq(result.state, KERNEL_PROBE_UNKNOWN);
+	ck_assert_int_eq(result.error, ENOENT);
+}
+END_TEST
+
+START_TEST(what_leads_only_to_mounts_is_hollow)
+{
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+	probe.want_hollow = true;
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(result.hollow && !result.full);
+	make_directory(BUILD "/" ACTION "/root/tmp");
+	ask();
+	ck_assert(!result.hollow && result.full);
+	make_mount("tmpfs", "unrecorded", BUILD "/" ACTION "/root/tmp", 0);
+	ask();
+	ck_assert(!result.hollow && result.full);
+	record_mount("root/tmp", BUILD "/" ACTION "/root/tmp");
+	ask();
+	ck_assert(result.hollow && !result.full);
+	ck_assert_int_eq(mkdir(BUILD "/" ACTION "/rootfs", 0755), 0);
+	ask();
+	ck_assert(!result.hollow && result.full);
+	probe.want_hollow = false;
+	ask();
+	ck_assert(!result.hollow && !result.full);
+}
+END_TEST
+
+static int control = -1;
+static pid_t server;
+
+static char *tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *tell(const char *format, ...)
+{
+	static char line[256];
+	va_list arguments;
+	ssize_t length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+	va_end(arguments);
+	line[length++] = '\n';
+	ck_assert_int_eq(send(control, line, (size_t)length, MSG_NOSIGNAL), length);
+	length = recv(control, line, sizeof(line) - 1, 0);
+	ck_assert_int_gt(length, 0);
+	line[length] = '\0';
+	ck_assert_msg(!strncmp(line, "ok", 2), "%s", line);
+	return line + 2;
+}
+
+/* A FUSE at BUILD that answers as it is told, until this process ends. */
+static void serve(const char *entry_timeout)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = PLACE "/control" };
+	char program[PATH_MAX], ready[16];
+	int out[2];
+
+	make_directory(BUILD);
+	ck_assert(beside_us("../lib/misfuse", program));
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	server = fork();
+	ck_assert_int_ge(server, 0);
+	if (server == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(out[1], 1);
+		execl(program, program, "--control", PLACE "/control", "--entry-timeout", entry_timeout, BUILD, (char *)NULL);
+		_exit(127);
+	}
+	ck_assert_int_gt(read(out[0], ready, sizeof(ready)), 0);
+	control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(control, (struct sockaddr *)&address, sizeof(address)), 0);
+	make_action();
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+}
+
+static void remote_setup(void)
+{
+	fixture_setup();
+	serve("0");
+	ck_assert(!result.local);
+	/* With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer one below. */
+	ck_assert(!probe.known);
+}
+
+static void cached_setup(void)
+{
+	fixture_setup();
+	serve("3600");
+	ck_assert(probe.known && probe.identity.handle_length && !result.local);
+}
+
+static void stop_server(void)
+{
+	if (server > 0) {
+		kill(server, SIGKILL);
+		waitpid(server, NULL, 0);
+	}
+	server = 0;
+}
+
+static void teardown(void)
+{
+	umount2(BUILD, MNT_DETACH);
+	stop_server();
+}
+
+START_TEST(a_removal_behind_fuse_is_seen_and_its_mounts_stay)
+{
+	struct kernel_mount proc = mounts[0].mount;
+
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	tell("remove %s", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+START_TEST(another_directory_behind_fuse_leaves_the_old_one_missing_and_mounted)
+{
+	struct kernel_mount proc = mounts[0].mount;
+
+	tell("replace %s", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+START_TEST(a_fuse_that_answers_eio_is_unknown_and_its_mounts_stay)
+{
+	struct kernel_mount proc = mounts[0].mount;
+
+	tell("errno %d", EIO);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_UNKNOWN);
+	ck_assert_int_eq(result.error, EIO);
+	tell("errno 0");
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+START_TEST(a_fuse_without_its_server_is_dead)
+{
+	struct kernel_mount proc = mounts[0].mount;
+
+	stop_server();
+	ck_assert_int_eq(ask(), KERNEL_PROBE_DEAD);
+	ck_assert_int_eq(result.error, ENOTCONN);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+START_TEST(a_known_action_is_probed_without_a_single_lookup)
+{
+	unsigned long before = strtoul(tell("lookups"), NULL, 10);
+
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	tell("remove %s", ACTION);
+	ask();
+	ck_assert_uint_eq(strtoul(tell("lookups"), NULL, 10), before);
+}
+END_TEST
+
+START_TEST(without_handle_and_cache_only_the_list_of_names_is_asked)
+{
+	unsigned long before = strtoul(tell("lookups"), NULL, 10);
+	struct kernel_mount proc = mounts[0].mount;
+
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(!result.identity_known);
+	tell("remove %s", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	probe.path = ACTION "/root";
+	ck_assert_int_eq(ask(), KERNEL_PROBE_UNKNOWN);
+	ck_assert_int_eq(result.error, EAGAIN);
+	ck_assert_uint_eq(strtoul(tell("lookups"), NULL, 10), before);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+START_TEST(a_root_inside_a_fuse_is_opened_from_the_cache_or_not_at_all)
+{
+	unsigned long before = strtoul(tell("lookups"), NULL, 10);
+	struct kernel_mount proc = mounts[0].mount;
+
+	tell("remove %s", ACTION);
+	ck_assert_int_eq(kernel_open_root_passively(BUILD "/" ACTION), -EAGAIN);
+	ck_assert_int_ge(kernel_open_root_passively(BUILD), 0);
+	ck_assert_uint_eq(strtoul(tell("lookups"), NULL, 10), before);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("kernel probe");
+	TCase *local = tcase_create("local"), *cached = tcase_create("fuse"), *remote = tcase_create("fuse, no cache");
+	SRunner *runner;
+	char program[PATH_MAX];
+	bool has_fuse = access("/dev/fuse", R_OK | W_OK) == 0 && beside_us("../lib/misfuse", program);
+	int failed;
+
+	if (!fixture_is_possible())
+		return 77;
+	if (!has_fuse)
+		printf("skipped: FUSE (/dev/fuse and tests/lib/misfuse are needed)\n");
+	tcase_add_checked_fixture(local, local_setup, NULL);
+	tcase_add_test(local, a_directory_that_stays_is_present_and_one_that_goes_is_missing);
+	tcase_add_test(local, another_directory_of_the_same_name_is_no_longer_the_action);
+	tcase_add_test(local, a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one);
+	tcase_add_test(local, a_mount_over_the_action_hides_its_identity_and_keeps_it);
+	tcase_add_test(local, a_covered_root_says_nothing);
+	tcase_add_test(local, a_mount_on_the_way_to_an_action_says_nothing);
+	tcase_add_test(local, a_root_that_is_absent_is_unknown);
+	tcase_add_test(local, what_leads_only_to_mounts_is_hollow);
+	tcase_add_checked_fixture(cached, cached_setup, teardown);
+	tcase_add_test(cached, a_removal_behind_fuse_is_seen_and_its_mounts_stay);
+	tcase_add_test(cached, another_directory_behind_fuse_leaves_the_old_one_missing_and_mounted);
+	tcase_add_test(cached, a_fuse_that_answers_eio_is_unknown_and_its_mounts_stay);
+	tcase_add_test(cached, a_fuse_without_its_server_is_dead);
+	tcase_add_test(cached, a_known_action_is_probed_without_a_single_lookup);
+	tcase_add_checked_fixture(remote, remote_setup, teardown);
+	tcase_add_test(remote, without_handle_and_cache_only_the_list_of_names_is_asked);
+	tcase_add_test(remote, a_root_inside_a_fuse_is_opened_from_the_cache_or_not_at_all);
+	suite_add_tcase(suite, local);
+	if (has_fuse) {
+		suite_add_tcase(suite, cached);
+		suite_add_tcase(suite, remote);
+	}
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : 77;
+}
