@@ -29,21 +29,34 @@ enum store_state {
 
 /* Opens or makes the ledger for writing. Always gives a store (NULL only when out of memory): one that cannot be used is degraded. */
 struct store *store_open(const char *path);
-/* Opens an existing ledger for reading only (reaperctl --db): 0, -ENOENT, -EUCLEAN (no ledger of ours, or corrupt), -EPROTO (newer), -errno. */
+/* Opens an existing ledger for reading only (reaperctl --db): 0, -ENOENT, -EUCLEAN (no ledger of ours, or corrupt), -EPROTO (of another version), -errno. */
 int store_open_readonly(const char *path, struct store **ret);
 void store_close(struct store *store); /* commits */
 
 enum store_state store_state(const struct store *store);
-const char *store_problem(const struct store *store); /* a sentence; "" where all is well */
+const char *store_state_name(enum store_state state);
+/*
+ * A sentence; "" where all is well. A corrupt file that was set aside, or one that vanished, is said until the next start, though the ledger
+ * that took its place works: its history is gone.
+ */
+const char *store_problem(const struct store *store);
 const char *store_path(const struct store *store);
 int64_t store_bytes(const struct store *store); /* of the file with its WAL */
 
-/* Ends the turn. 0, or -EIO where the store became degraded. */
+/* Ends the turn. 0, or -EIO where the store is or became degraded. While it is, tries every 10 s to have the file again, and writes back the ring. */
 int store_commit(struct store *store);
+/* The next store_commit() tries at once. */
+void store_retry(struct store *store);
+/*
+ * True once after rows that were saved got lost (a turn rolled back, a file begun anew): the caller then marks all roots, actions and mounts
+ * dirty and saves them again. To be asked after each store_commit().
+ */
+bool store_take_lost(struct store *store);
 
 /*
  * Names this start: the boot (its id from /proc/sys/kernel/random/boot_id) and the mount namespace (its inode). Closes everything that earlier
- * boots left open, as detached, "another boot". 0 or -EIO.
+ * boots left open, as detached, "another boot". 0 or -EIO. A store opened for reading only writes nothing here: it looks the boot and namespace up,
+ * so that store_restore() can be asked afterwards (`reaperctl audit`); -ENOENT where the ledger does not know them.
  */
 int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_namespace, struct now now);
 
@@ -70,11 +83,14 @@ struct store_event {
 /* Appends to the journal and sets event->seq (which goes on in memory while degraded). */
 void store_add_event(struct store *store, struct store_event *event);
 
-/* Intent before a step; call store_commit() before the step is asked for. Returns the attempt's row (negative while degraded: in the ring). */
+/* Intent before a step; call store_commit() before the step is asked for. Returns the attempt's row, which while degraded is in the ring. */
 int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because, struct now now);
 void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail, struct now now);
 
-/* Attempts without an outcome, of any earlier start of this boot: the engine reconciles them against the kernel. */
+/*
+ * Attempts without an outcome, of any earlier start of this boot: the engine reconciles them against the kernel. The function may call
+ * store_add_outcome(). `mount_id` is 0 where the kernel gave none.
+ */
 typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step);
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);
 
@@ -105,7 +121,7 @@ struct store_filter {
 	int limit;	     /* 0: none. Events: with a limit and no after_seq or since, the last so many */
 	const char *target;  /* mounts, events: this mount point */
 	uint64_t mount_id;   /* 0: any */
-	bool by_row;	     /* actions, mounts, attempts: in the order of their rows, only those after after_row; with a limit, a list in pieces */
+	bool by_row;	     /* actions, mounts: in the order of their rows, only those after after_row; with a limit, a list in pieces */
 	int64_t after_row;
 };
 
@@ -140,7 +156,10 @@ struct store_attempt_row {
 	int32_t error;
 	int64_t intended, finished;
 };
-/* Rows in order (events by seq, others by root, name, generation, target); the row is good during the call; non-zero stops and is returned. */
+/*
+ * Rows in order: events by seq, attempts by row (with a limit the last so many), others by root, name, generation, target. The row is good during the call, which must
+ * not call the store; non-zero stops and is returned. Otherwise 0, -EUCLEAN (corrupt), -EBUSY or -EIO.
+ */
 typedef int store_event_function(void *context, const struct store_event *event);
 typedef int store_action_function(void *context, const struct store_action_row *row);
 typedef int store_mount_function(void *context, const struct store_mount_row *row);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "client.h"
+#include "options.h"
+#include "policy/policy.h"
+#include "report/report.h"
+
+struct wanted {
+	struct string_list roots;
+	const char *config, *format;
+	bool quiet;
+};
+
+static void cleanup_config(struct config **config)
+{
+	config_free(*config);
+}
+#define CLEANUP_CONFIG CLEANUP(cleanup_config)
+
+static int load(const struct cli *cli, const char *file, struct config **ret)
+{
+	CLEANUP_FREE char *errors = NULL;
+	int r = config_load(file, ret, &errors);
+
+	if (r == 0)
+		return CLI_DONE;
+	if (errors && *errors)
+		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
+	else
+		usage_error(cli, "%s: %s", file, strerror(-r));
+	return CLI_USAGE;
+}
+
+/* The daemon's, if one answers; its absence is no error here. */
+static struct config *ask_daemon(const struct cli *cli)
+{
+	CLEANUP_CLIENT struct client *client = NULL;
+	CLEANUP_JSON json_t *reply = NULL;
+	CLEANUP_FREE char *errors = NULL;
+	struct config *config = NULL;
+	const json_t *text;
+
+	if (client_open(cli->socket, &client) < 0 || client_send(client, "GetConfiguration", MUST(json_object()), false) < 0 ||
+	    client_receive(client, CLIENT_TIMEOUT_MS, &reply) < 0)
+		return NULL;
+	text = json_object_get(reply, "text");
+	if (!json_is_string(text) || config_parse("the daemon", json_string_value(text), json_string_length(text), &config, &errors) < 0)
+		return NULL;
+	return config;
+}
+
+/* Where --root and --config are both there, a root that the file has keeps its rules. */
+static int keep_only(const struct cli *cli, struct config *config, const struct string_list *roots)
+{
+	size_t kept = 0;
+	char why[256];
+
+	for (size_t i = 0; i < config->root_count; i++) {
+		bool named = false;
+
+		for (size_t j = 0; j < roots->count; j++)
+			named = named || !strcmp(roots->items[j], config->roots[i].path);
+		if (named)
+			config->roots[kept++] = config->roots[i];
+		else
+			rules_clear(&config->roots[i]);
+	}
+	config->root_count = kept;
+	for (size_t j = 0; j < roots->count; j++) {
+		bool known = false;
+
+		for (size_t i = 0; i < kept; i++)
+			known = known || !strcmp(roots->items[j], config->roots[i].path);
+		if (!known && config_add_root(config, roots->items[j], why, sizeof(why)) < 0)
+			return usage_error(cli, "--root: %s", why);
+	}
+	return CLI_DONE;
+}
+
+static int find_config(const struct cli *cli, const struct wanted *wanted, struct config **ret)
+{
+	CLEANUP_CONFIG struct config *config = NULL;
+	int status = CLI_DONE;
+
+	if (wanted->config)
+		status = load(cli, wanted->config, &config);
+	else if (wanted->roots.count)
+		config = MUST(config_new());
+	else
+		config = ask_daemon(cli);
+	if (!status && !config && access(CONFIG_DEFAULT_FILE, F_OK) < 0 && errno == ENOENT)
+		return usage_error(cli, "which build roots? Name them by --root or --config: no daemon answers, and there is no %s",
+				   CONFIG_DEFAULT_FILE);
+	if (!status && !config)
+		status = load(cli, CONFIG_DEFAULT_FILE, &config);
+	if (!status && wanted->roots.count)
+		status = keep_only(cli, config, &wanted->roots);
+	if (!status && !config->root_count)
+		status = usage_error(cli, "the configuration names no build root");
+	if (!status)
+		*ret = take_ptr(config);
+	return status;
+}
+
+static uint64_t read_mount_max(void)
+{
+	CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/fs/mount-max", "re");
+	unsigned long long value = 0;
+
+	return file && fscanf(file, "%llu", &value) == 1 ? value : 0;
+}
+
+static int plan_and_report(struct model *model, struct now now, json_t **ret)
+{
+	struct plan plan = { 0 };
+
+	if (policy_plan(model, &(const struct policy_facts){ 0 }, now, &plan) < 0)
+		must(NULL);
+	*ret = MUST(report_audit(model, &plan, read_mount_max(), now));
+	plan_clear(&plan);
+	return CLI_DONE;
+}
+
+static int audit(const struct cli *cli, const struct wanted *wanted, enum audit_format format)
+{
+	CLEANUP_CONFIG struct config *config = NULL;
+	CLEANUP_STRINGS struct string_list notes = { 0 }, roots = { 0 };
+	CLEANUP_JSON json_t *found = NULL;
+	struct model *model = NULL;
+	int status = find_config(cli, wanted, &config);
+
+	if (status)
+		return status;
+	for (size_t i = 0; i < config->root_count; i++)
+		if (string_list_add(&roots, config->roots[i].path) < 0)
+			must(NULL);
+	status = audit_read(config, cli->now, &notes, &model);
+	if (status)
+		return status;
+	audit_probe(model, cli->now);
+	plan_and_report(model, cli->now, &found);
+	model_free(model);
+	status = audit_status(found, format);
+	if (status || !wanted->quiet)
+		audit_print(cli, &(const struct audit_result){ found, &roots, &notes }, format);
+	return status;
+}
+
+static int read_format(const struct cli *cli, const struct wanted *wanted, enum audit_format *ret)
+{
+	*ret = cli->json ? AUDIT_JSON : AUDIT_TEXT;
+	for (size_t i = 0; wanted->format && audit_format_names[i]; i++)
+		if (!strcmp(audit_format_names[i], wanted->format))
+			*ret = (enum audit_format)i;
+	if (cli->json && *ret != AUDIT_JSON)
+		return usage_error(cli, "--json and --format %s do not go together", wanted->format);
+	return CLI_DONE;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	struct wanted wanted = { 0 };
+	const struct cli_option options[] = {
+		{ "root", "DIR", "look below this build root; may be said again", .paths = &wanted.roots },
+		{ "config", "FILE", "the build roots and rules of this file", .text = &wanted.config },
+		{ "format", "FORMAT", "text, json, nagios or prometheus", .text = &wanted.format, .words = audit_format_names },
+		{ "quiet", NULL, "print nothing where all is clean, for cron", 'q', .flag = &wanted.quiet },
+		{ NULL },
+	};
+	enum audit_format format;
+	int status;
+
+	if (options_parse(cli, options, argc, argv, &status)) {
+		status = read_format(cli, &wanted, &format);
+		if (!status)
+			status = audit(cli, &wanted, format);
+	}
+	string_list_clear(&wanted.roots);
+	return status;
+}
+
+const struct command command_audit = {
+	.name = "audit",
+	.usage = "[--root DIR]... [--config FILE] [--format text|json|nagios|prometheus] [--quiet]",
+	.summary = "what is left over right now, without a daemon; changes nothing",
+	.help = "Build roots: those of --root, else of --config, else the daemon's, else those of " CONFIG_DEFAULT_FILE ".\n"
+		"Exit status: 0 clean, 1 leftovers or stuck mounts, 3 could not tell. With --format nagios: 0 OK, 1 leftovers,\n"
+		"2 stuck mounts or the mount table over 90 % full, 3 everything else.",
+	.flags = COMMAND_JSON,
+	.run = run,
+};

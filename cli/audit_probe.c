@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "audit.h"
+#include "base/batch.h"
+#include "base/path.h"
+#include "policy/policy.h"
+
+#define CHILDREN_MAX 4
+#define PROBE_DEADLINE (5 * NSEC_PER_SEC)
+#define MOUNTS_MAX 64 /* what a probe takes */
+
+/* Of all that a probe can tell. */
+static const enum evidence probed[] = { EVIDENCE_MISSING, EVIDENCE_REPLACED, EVIDENCE_HOLLOW,
+					EVIDENCE_DEAD,	  EVIDENCE_HUNG,     EVIDENCE_UNKNOWN };
+
+struct questions {
+	struct action **actions;
+	size_t count;
+};
+
+static struct kernel_mount refer_to(const struct mount *mount)
+{
+	return (struct kernel_mount){
+		.id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id,
+		.id32 = mount->facts.id32,
+		.dev = mount->facts.dev,
+	};
+}
+
+static void take_identity(const struct dir_identity *from, struct kernel_identity *ret)
+{
+	*ret = (struct kernel_identity){
+		.dev = from->dev,
+		.ino = from->ino,
+		.birth = from->birth,
+		.handle_type = from->handle_type,
+		.handle_length = from->handle_length,
+	};
+	memcpy(ret->handle, from->handle, sizeof(ret->handle));
+}
+
+/* The mounts of the action; false where there are more than fit, and what is seen in its directory may be the way to another one. */
+static bool collect_mounts(const struct action *action, struct kernel_probe_mount *ret, size_t *ret_count)
+{
+	*ret_count = 0;
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		const char *relative = mount_root_relative(mount);
+		const char *below = relative ? path_relative(relative, action->path) : NULL;
+
+		if (!below)
+			continue;
+		if (*ret_count == MOUNTS_MAX)
+			return false;
+		ret[(*ret_count)++] = (struct kernel_probe_mount){ .path = below, .mount = refer_to(mount) };
+	}
+	return true;
+}
+
+/* In a child: it has the model as it was when it was forked. */
+static void ask(size_t index, void *result, void *context)
+{
+	const struct questions *questions = context;
+	const struct action *action = questions->actions[index];
+	struct kernel_probe_mount mounts[MOUNTS_MAX];
+	struct kernel_probe probe = {
+		.path = action->path,
+		.carrier = refer_to(action->instance->carrier),
+		.known = action->identity.known,
+		.mounts = mounts,
+	};
+
+	take_identity(&action->identity, &probe.identity);
+	probe.want_hollow = collect_mounts(action, mounts, &probe.mount_count) && !action->registered;
+	kernel_probe_action(action->root->rules.path, &probe, result);
+}
+
+static void hold_exactly(struct action *action, int evidence, struct now now)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(probed); i++)
+		if ((int)probed[i] == evidence)
+			policy_evidence_set(action, probed[i], now);
+		else
+			policy_evidence_clear(action, probed[i]);
+}
+
+static int evidence_of(const struct action *action, const struct kernel_probe_result *answer)
+{
+	switch (answer->state) {
+	case KERNEL_PROBE_PRESENT:
+		/* Emptied by somebody, not merely never filled. */
+		return answer->hollow && answer->local && action->seen_full && !action->registered ? EVIDENCE_HOLLOW : -1;
+	case KERNEL_PROBE_MISSING:
+		return EVIDENCE_MISSING;
+	case KERNEL_PROBE_REPLACED:
+		return EVIDENCE_REPLACED;
+	case KERNEL_PROBE_DEAD:
+		return EVIDENCE_DEAD;
+	case KERNEL_PROBE_COVERED:
+	case KERNEL_PROBE_UNKNOWN:
+		break;
+	}
+	return EVIDENCE_UNKNOWN;
+}
+
+void audit_take_answer(struct action *action, const struct kernel_probe_result *answer, struct now now)
+{
+	if (answer && answer->state == KERNEL_PROBE_PRESENT && (answer->identity_known || action->covered_by_own))
+		action->identity_checked = now;
+	hold_exactly(action, answer ? evidence_of(action, answer) : (int)EVIDENCE_HUNG, now);
+}
+
+/* What has no directory of its own (trash), no mount, or no filesystem to ask, is not probed. */
+static bool is_probed(const struct action *action)
+{
+	return action->mounts && !action->in_trash && action->instance->carrier;
+}
+
+static void each_action(struct model *model, void (*function)(void *context, struct action *action), void *context)
+{
+	for (struct root *root = model_roots(model); root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				function(context, action);
+}
+
+static void add_question(void *context, struct action *action)
+{
+	struct questions *questions = context;
+
+	if (!is_probed(action))
+		return;
+	questions->actions = MUST(reallocarray(questions->actions, questions->count + 1, sizeof(struct action *)));
+	questions->actions[questions->count++] = action;
+}
+
+static void ask_all(const struct questions *questions, struct now now)
+{
+	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
+	struct batch *batch = NULL;
+
+	if (batch_new(pool, questions->count, sizeof(struct kernel_probe_result), ask, (void *)questions, PROBE_DEADLINE, &batch) < 0)
+		must(NULL);
+	batch_wait(pool, batch);
+	for (size_t i = 0; i < questions->count; i++)
+		audit_take_answer(questions->actions[i],
+				  batch_item_state(batch, i) == BATCH_ITEM_DONE ? batch_item_result(batch, i) : NULL, now);
+	batch_free(batch);
+	batch_pool_free(pool);
+}
+
+/* What follows without a question: a limit that is over, and mounts that all lie elsewhere now. */
+static void conclude(void *context, struct action *action)
+{
+	const struct now *now = context;
+	int64_t limit = action->owner.max_age > 0 ? action->owner.max_age : action->root->rules.max_age;
+
+	if (limit > 0 && action->first_seen.real > 0 && now->real - action->first_seen.real > limit)
+		policy_evidence_set(action, EVIDENCE_EXPIRED, *now);
+	policy_hoist(action, *now);
+}
+
+void audit_probe(struct model *model, struct now now)
+{
+	struct questions questions = { 0 };
+
+	each_action(model, add_question, &questions);
+	if (questions.count)
+		ask_all(&questions, now);
+	free(questions.actions);
+	each_action(model, conclude, &now);
+}

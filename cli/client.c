@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/log.h"
+#include "wire/varlink.h"
+
+#define INTERFACE "io.reaperd."
+#define REPLY_MAX ((size_t)256 << 20) /* a list of a million mounts in one reply; more is not a daemon of ours */
+
+struct client {
+	int fd;
+	struct varlink_buffer buffer;
+	json_t *reply; /* the last one */
+};
+
+int client_open(const char *path, struct client **ret)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval bound = { .tv_sec = CLIENT_TIMEOUT_MS / 1000 };
+	CLEANUP_CLOSE int fd = -1;
+	struct client *client;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* connect(2) waits while the daemon's backlog is full. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof(bound)) < 0 ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	client = MUST(calloc(1, sizeof(*client)));
+	client->fd = take_fd(&fd);
+	varlink_buffer_init(&client->buffer, REPLY_MAX);
+	*ret = client;
+	return 0;
+}
+
+void client_close(struct client *client)
+{
+	if (!client)
+		return;
+	close(client->fd);
+	varlink_buffer_clear(&client->buffer);
+	json_decref(client->reply);
+	free(client);
+}
+
+static int send_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? -ETIME : -errno;
+		bytes += sent;
+		length -= (size_t)sent;
+	}
+	return 0;
+}
+
+int client_send(struct client *client, const char *method, json_t *parameters, bool more)
+{
+	CLEANUP_FREE char *name = must_format(INTERFACE "%s", method);
+	CLEANUP_JSON json_t *call = MUST(json_pack("{s:s, s:o}", "method", name, "parameters", MUST(parameters)));
+	CLEANUP_FREE char *text = NULL;
+
+	if (more && json_object_set_new(call, "more", json_true()) < 0)
+		must(NULL);
+	text = MUST(json_dumps(call, JSON_COMPACT));
+	return send_all(client->fd, text, strlen(text) + 1);
+}
+
+static int wait_readable(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	int r = poll(&poll_fd, 1, timeout_ms);
+
+	if (r < 0)
+		return errno == EINTR ? 0 : -errno;
+	return r ? 0 : -ETIME;
+}
+
+static int next_message(struct client *client, int timeout_ms, char **ret, size_t *ret_length)
+{
+	while (!(*ret = varlink_buffer_next(&client->buffer, ret_length))) {
+		ssize_t got;
+		int r = wait_readable(client->fd, timeout_ms);
+
+		if (r < 0)
+			return r;
+		got = varlink_buffer_read(&client->buffer, client->fd);
+		if (got == 0)
+			return -ECONNRESET;
+		if (got < 0 && got != -EAGAIN && got != -EINTR)
+			return (int)got;
+	}
+	return 0;
+}
+
+int client_receive(struct client *client, int timeout_ms, json_t **ret)
+{
+	char *message;
+	size_t length;
+	json_t *parameters;
+	int r = next_message(client, timeout_ms, &message, &length);
+
+	if (r < 0)
+		return r;
+	json_decref(client->reply);
+	client->reply = json_loadb(message, length, 0, NULL);
+	if (!json_is_object(client->reply))
+		return -EBADMSG;
+	if (json_object_get(client->reply, "error"))
+		return -EREMOTEIO;
+	parameters = json_object_get(client->reply, "parameters");
+	if (parameters && !json_is_object(parameters))
+		return -EBADMSG;
+	*ret = parameters ? json_incref(parameters) : MUST(json_object());
+	return json_is_true(json_object_get(client->reply, "continues"));
+}
+
+const char *client_error(const struct client *client, const json_t **ret_parameters)
+{
+	const char *name = json_string_value(json_object_get(client->reply, "error"));
+
+	*ret_parameters = json_object_get(client->reply, "parameters");
+	return name ? name : "an error without a name";
+}
+
+static const char *parameter(const json_t *parameters, const char *key)
+{
+	const char *value = json_string_value(json_object_get(parameters, key));
+
+	return value ? value : "?";
+}
+
+static char *join_strings(const json_t *array)
+{
+	char *all = MUST(strdup(""));
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item) {
+		char *longer = must_format("%s%s%s", all, *all ? ", " : "", json_is_string(item) ? json_string_value(item) : "?");
+
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+/* What the daemon's errors mean to whoever typed the command. */
+static const struct {
+	const char *name, *format, *key;
+	enum cli_status status;
+} daemon_errors[] = {
+	{ "NoSuchRoot", "the daemon has no build root %s", "root", CLI_NO_MATCH },
+	{ "NoSuchAction", "no action %s", "action", CLI_NO_MATCH },
+	{ "NoSuchMount", "no mount %s", "what", CLI_NO_MATCH },
+	{ "ActionIsActive", "%s is active: to reap it all the same, --active", "action", CLI_REFUSED },
+	{ "NotAllowed", "the daemon does not allow it: %s", "reason", CLI_REFUSED },
+	{ "InvalidTime", "the daemon reads no time in %s", "time", CLI_USAGE },
+	{ "Unavailable", "the daemon cannot say: %s", "reason", CLI_REFUSED },
+	{ "org.varlink.service.InvalidParameter", "the daemon cannot use the value of '%s'", "parameter", CLI_USAGE },
+	{ "org.varlink.service.MethodNotFound", "the daemon has no %s: is it older than this reaperctl?", "method", CLI_REFUSED },
+};
+
+static int complain_error(const struct client *client)
+{
+	const json_t *parameters;
+	const char *name = client_error(client, &parameters);
+	const char *own = strncmp(name, INTERFACE, strlen(INTERFACE)) ? name : name + strlen(INTERFACE);
+
+	if (!strcmp(own, "AmbiguousAction")) {
+		CLEANUP_FREE char *roots = join_strings(json_object_get(parameters, "roots"));
+
+		log_error("several build roots have an action %s: name one by --root: %s", parameter(parameters, "action"), roots);
+		return CLI_USAGE;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(daemon_errors); i++) {
+		if (strcmp(daemon_errors[i].name, own))
+			continue;
+		log_error(daemon_errors[i].format, parameter(parameters, daemon_errors[i].key));
+		return daemon_errors[i].status;
+	}
+	log_error("the daemon refused: %s", name);
+	return CLI_REFUSED;
+}
+
+int client_complain(const struct cli *cli, const struct client *client, int r)
+{
+	if (!client && (r == -EACCES || r == -EPERM))
+		log_error("may not talk to the daemon at %s: that takes root or the socket's group", cli->socket);
+	else if (!client)
+		log_error("no daemon at %s: %s", cli->socket, strerror(-r));
+	else if (r == -EREMOTEIO)
+		return complain_error(client);
+	else if (r == -ECONNRESET || r == -EPIPE)
+		log_error("the daemon closed the connection");
+	else if (r == -ETIME)
+		log_error("the daemon did not answer within %d s", CLIENT_TIMEOUT_MS / 1000);
+	else if (r == -EBADMSG)
+		log_error("what answers at %s does not speak varlink", cli->socket);
+	else
+		log_error("talking to the daemon at %s: %s", cli->socket, strerror(-r));
+	return CLI_REFUSED;
+}
+
+int client_bad_reply(const struct cli *cli)
+{
+	log_error("what answers at %s does not speak as reaperd does", cli->socket);
+	return CLI_REFUSED;
+}
+
+int cli_connect(const struct cli *cli, struct client **ret)
+{
+	int r = client_open(cli->socket, ret);
+
+	return r < 0 ? client_complain(cli, NULL, r) : CLI_DONE;
+}
+
+int cli_call(const struct cli *cli, const char *method, json_t *parameters, json_t **ret)
+{
+	CLEANUP_CLIENT struct client *client = NULL;
+	int r = cli_connect(cli, &client);
+
+	if (r) {
+		json_decref(parameters);
+		return r;
+	}
+	r = client_send(client, method, parameters, false);
+	if (r == 0)
+		r = client_receive(client, CLIENT_TIMEOUT_MS, ret);
+	return r < 0 ? client_complain(cli, client, r) : CLI_DONE;
+}
+
+int cli_list(const struct cli *cli, const char *method, json_t *parameters, const char *key, json_t **ret)
+{
+	CLEANUP_CLIENT struct client *client = NULL;
+	CLEANUP_JSON json_t *all = MUST(json_array());
+	int r = cli_connect(cli, &client);
+
+	if (r) {
+		json_decref(parameters);
+		return r;
+	}
+	r = client_send(client, method, parameters, true);
+	if (r < 0)
+		return client_complain(cli, client, r);
+	do {
+		CLEANUP_JSON json_t *reply = NULL;
+		json_t *some;
+
+		r = client_receive(client, CLIENT_TIMEOUT_MS, &reply);
+		if (r < 0)
+			return client_complain(cli, client, r);
+		some = json_object_get(reply, key);
+		if (!json_is_array(some))
+			return client_bad_reply(cli);
+		if (json_array_extend(all, some) < 0)
+			must(NULL);
+	} while (r > 0);
+	*ret = take_ptr(all);
+	return CLI_DONE;
+}
