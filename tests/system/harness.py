@@ -4,9 +4,9 @@
 Nothing here shares code with the programs under test. Every wait is for a condition, with a deadline.
 """
 import ctypes
+import functools
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -27,6 +27,7 @@ SLOWNESS = float(os.environ.get("REAPERD_TEST_SLOWNESS", "1"))
 BUILD = os.path.abspath(os.environ.get("REAPERD_BUILD_DIR", os.getcwd()))
 SOURCE_TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PATIENCE = 10 * SLOWNESS
+PROBE_INTERVAL = 0.1
 
 
 def program(*candidates):
@@ -93,6 +94,7 @@ def syscall(*arguments):
     return result
 
 
+@functools.cache
 def has_listmount():
     try:
         listmount(1)
@@ -322,7 +324,8 @@ def misfuse_program(cell):
     except FileNotFoundError:
         target = os.path.join(cell.directory, "misfuse")
         if not os.path.exists(target):
-            flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=True)
+            flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True,
+                                   check=True)
             subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-o", target,
                             os.path.join(SOURCE_TREE, "tests/lib/misfuse.c"), *flags.stdout.split(), "-lpthread"], check=True)
         return target
@@ -505,9 +508,11 @@ class Daemon:
         return {e["kind"] for e in found["evidence"]} if found else set()
 
     def is_probed(self, rounds=2):
-        """Waits until the probes of every root have come round: what a wrong decision would have needed."""
-        before = self.status()["wakeups"]
-        wait_for(lambda: self.status()["wakeups"] >= before + rounds, "probes come round")
+        """Lets so many rounds of probes pass, twice over, for a wrong decision to show. Fails where the daemon does not go on."""
+        end = time.monotonic() + 2 * rounds * PROBE_INTERVAL * SLOWNESS
+        while time.monotonic() < end:
+            self.status()
+            time.sleep(PROBE_INTERVAL / 2)
 
 
 class VarlinkError(Exception):
@@ -561,7 +566,7 @@ class Varlink:
 
 # ---- build roots ----
 
-QUICK = {"grace": "200ms", "grace.hollow": "400ms", "probe-interval": "100ms", "step-timeout": "2s"}
+QUICK = {"grace": "200ms", "grace.hollow": "400ms", "probe-interval": f"{PROBE_INTERVAL * 1000:.0f}ms", "step-timeout": "2s"}
 
 
 def root_section(path, **keys):
@@ -585,6 +590,7 @@ class Farm:
         self.root = root or cell.make("build")
         # Where a FUSE mirrors another directory, what is made and removed there never meets the kernel's own checks.
         self.server = server or self.root
+        self.source = source
         self.config = config_text(root_section(self.root, **keys), source=source, **dict(daemon))
         self.daemon = Daemon(cell, self.config)
 
@@ -594,6 +600,10 @@ class Farm:
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)
+
+    def make_place(self, *parts):
+        os.makedirs(os.path.join(self.server, *parts), exist_ok=True)
+        return self.path(*parts)
 
     def action(self, name, *fstypes):
         """An action's directory with root/proc and root/sys mounted; the ids of its mounts."""
@@ -606,9 +616,9 @@ class Farm:
 
     def tmpfs(self, *parts):
         """A tmpfs at a path below the root, made as needed; its id."""
-        os.makedirs(os.path.join(self.server, *parts), exist_ok=True)
-        mount("tmpfs", self.path(*parts), "tmpfs")
-        return top_id(self.path(*parts))
+        place = self.make_place(*parts)
+        mount("tmpfs", place, "tmpfs")
+        return top_id(place)
 
     def vanish(self, name):
         """Removes an action's directory on the server's side."""
@@ -617,10 +627,12 @@ class Farm:
 
 
 def top_id(path):
-    """The id of the topmost mount at a path (the newest of a stack), without looking at the filesystem."""
-    found = [m for m in mounts(path).values() if m.target == path]
-    covered = {m.parent for m in found}
-    return next(m.id for m in found if m.id not in covered)
+    """The id of the topmost mount at a path that is well: this looks the path up."""
+    status = ctypes.create_string_buffer(256)
+    # statx: AT_FDCWD, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT; STATX_MNT_ID_UNIQUE, or the 32-bit id.
+    if LIBC.statx(-100, os.fsencode(path), 0x900, 0x4000 if has_listmount() else 0x1000, status) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    return struct.unpack_from("=Q", status, 0x90)[0]
 
 
 def gone(*numbers):
