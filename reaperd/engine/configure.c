@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
-#include "engine/control.h"
 #include "engine/ledger.h"
 #include "engine/methods.h"
 #include "engine/metrics.h"
@@ -67,14 +66,6 @@ static void fail(struct engine *engine, const char *what)
 	ev_break(engine->loop, EVBREAK_ALL);
 }
 
-static bool serve_control(struct engine *engine, int fd)
-{
-	struct control_options options;
-
-	methods_options(engine, &options);
-	return control_new(&options, fd, &engine->control) == 0;
-}
-
 /* In the order of who needs whom. */
 static bool set_up(struct engine *engine, int *fds, size_t fd_count)
 {
@@ -97,7 +88,7 @@ static bool set_up(struct engine *engine, int *fds, size_t fd_count)
 	engine->registry = registry_new(engine);
 	if (!engine->prober || !engine->reaper || !engine->registry)
 		return false;
-	if (fd_count > 1 && !serve_control(engine, take_fd(&fds[1])))
+	if (fd_count > 1 && methods_serve(engine, take_fd(&fds[1])) < 0)
 		return false;
 	if (fd_count > 2)
 		engine->watcher = watcher_new(engine, take_fd(&fds[2]));

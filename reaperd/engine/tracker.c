@@ -101,33 +101,54 @@ const char *tracker_detached_by(const struct mount *mount)
 	return NULL;
 }
 
+/*
+ * Where all that an action had lies elsewhere now, its directory does: what is mounted at the name from this turn on is another
+ * directory's, the next generation's. False where the action goes on.
+ */
+static bool name_was_left(const struct action *action, struct now now)
+{
+	size_t moved = 0;
+
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED))
+			moved++;
+		else if (mount->first_seen.mono < now.mono)
+			return false;
+	}
+	return moved > 0;
+}
+
+static void begin_next_generation(struct engine *engine, struct action *action)
+{
+	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count, sizeof(struct mount *));
+	size_t count = 0;
+
+	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
+		if (!(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))
+			newcomers[count++] = mount;
+	if (count > 0)
+		model_next_generation(engine->model, action, newcomers, count, engine->now);
+}
+
 static void attached(struct engine *engine, struct mount *mount)
 {
-	struct action *action = mount->action;
-
-	/* The recorded directory of this name lies elsewhere now: what is mounted at the name is another's. */
-	if (action && action->mount_count > 1 && action->evidence & EVIDENCE_BIT(EVIDENCE_MOVED) && !mount->evidence) {
-		struct action *next = model_next_generation(engine->model, action, &mount, 1, engine->now);
-
-		if (next)
-			action = next;
-	}
+	if (mount->action && !mount->evidence && name_was_left(mount->action, engine->now))
+		begin_next_generation(engine, mount->action);
 	ledger_save_mount(engine, mount, NULL);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
-	if (action)
-		prober_want(engine->prober, action);
+	if (mount->action)
+		prober_want(engine->prober, mount->action);
 }
 
 static void detached(struct engine *engine, struct mount *mount)
 {
 	const char *by = engine->ready ? tracker_detached_by(mount) : "not watching";
-	char detail[64];
+	CLEANUP_FREE char *detail = ledger_detail_string("by", by);
 
 	if (mount->asked)
 		mount->state = MOUNT_REAPED;
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, by);
-	snprintf(detail, sizeof(detail), by ? "{\"by\":\"%s\"}" : "{\"by\":null}", by);
 	engine_journal(engine, &(struct journal_event){
 				       .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
 				       .mount = mount,

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Registering actions, reaping now, pausing, reading the configuration again. */
+#include "engine/methods.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "engine/access.h"
+#include "engine/arguments.h"
+#include "engine/list.h"
+#include "report/report.h"
+
+#define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
+#define GENERATIONS_MAX 64
+
+bool method_may_register(void *context, struct control_call *call, const json_t *parameters)
+{
+	struct engine *engine = context;
+	CLEANUP_FREE char *bytes = NULL;
+	CLEANUP_FREE char *path = NULL;
+	const struct root *root;
+
+	if (text_unescape(json_string_value(json_object_get(parameters, "root")), &bytes) < 0 || path_normalize(bytes, &path) < 0)
+		return false;
+	root = model_root_by_path(engine->model, path);
+	return root && access_allows(&root->rules.register_users, call);
+}
+
+/* ---- registering ---- */
+
+struct registration {
+	struct engine *engine;
+	struct root *root;
+	char *name;
+	int64_t max_age;
+	int32_t pid;
+};
+
+static int registration_take(struct registration *registration, struct control_call *call, const json_t *parameters)
+{
+	const char *max_age = json_string_value(json_object_get(parameters, "max_age"));
+	json_int_t pid = json_integer_value(json_object_get(parameters, "pid"));
+
+	if (argument_root(registration->engine, call, parameters, &registration->root) < 0 ||
+	    argument_bytes(call, parameters, "name", &registration->name) < 0)
+		return -EINVAL;
+	if (max_age && duration_parse(max_age, &registration->max_age) < 0) {
+		control_invalid_parameter(call, "max_age");
+		return -EINVAL;
+	}
+	if (json_object_get(parameters, "pid") && (pid <= 0 || pid > INT32_MAX)) {
+		control_invalid_parameter(call, "pid");
+		return -EINVAL;
+	}
+	registration->pid = (int32_t)pid;
+	return 0;
+}
+
+static void reply_begin_error(struct control_call *call, int error)
+{
+	if (error == -EINVAL)
+		control_invalid_parameter(call, "name");
+	else if (error == -ESRCH)
+		control_invalid_parameter(call, "pid");
+	else if (error == -ENOENT)
+		control_error_about(call, "io.reaperd.Unavailable", "reason", "no directory stands at the root's path yet");
+	else
+		control_error_about(call, "io.reaperd.Unavailable", "reason", "out of memory");
+}
+
+static json_t *generation_json(uint32_t generation)
+{
+	return json_pack("{s:I}", "generation", (json_int_t)generation);
+}
+
+void method_begin(void *context, struct control_call *call, const json_t *parameters)
+{
+	struct registration registration = { .engine = context };
+	uint32_t generation;
+	int r = registration_take(&registration, call, parameters);
+
+	if (r == 0) {
+		r = engine_begin(context, registration.root, registration.name, registration.pid, registration.max_age, false,
+				 control_call_uid(call), &generation);
+		if (r < 0)
+			reply_begin_error(call, r);
+		else
+			control_reply(call, generation_json(generation));
+	}
+	free(registration.name);
+}
+
+void method_end(void *context, struct control_call *call, const json_t *parameters)
+{
+	struct registration registration = { .engine = context };
+	uint32_t generation;
+
+	if (registration_take(&registration, call, parameters) == 0) {
+		if (engine_end(context, registration.root, registration.name, &generation) < 0)
+			control_error_about(call, "io.reaperd.NoSuchAction", "action",
+					    json_string_value(json_object_get(parameters, "name")));
+		else
+			control_reply(call, generation_json(generation));
+	}
+	free(registration.name);
+}
+
+struct lease {
+	struct engine *engine;
+	char *root;
+	char *name;
+	uint32_t generation;
+};
+
+static void lease_end(void *context)
+{
+	struct lease *lease = context;
+
+	engine_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
+	free(lease->root);
+	free(lease->name);
+	free(lease);
+}
+
+static struct lease *lease_new(const struct registration *registration)
+{
+	struct lease *lease = calloc(1, sizeof(*lease));
+
+	if (!lease)
+		return NULL;
+	*lease = (struct lease){ .engine = registration->engine,
+				 .root = strdup(registration->root->rules.path),
+				 .name = strdup(registration->name) };
+	if (lease->root && lease->name)
+		return lease;
+	free(lease->root);
+	free(lease->name);
+	free(lease);
+	return NULL;
+}
+
+/* Everything that can fail for want of memory comes before the action is registered: a lease that nobody holds would never end. */
+void method_lease(void *context, struct control_call *call, const json_t *parameters)
+{
+	struct registration registration = { .engine = context };
+	struct lease *lease = NULL;
+	int r = registration_take(&registration, call, parameters);
+
+	if (r == 0) {
+		lease = lease_new(&registration);
+		r = lease ? engine_begin(context, registration.root, registration.name, 0, registration.max_age, true,
+					 control_call_uid(call), &lease->generation) :
+			    -ENOMEM;
+		if (r < 0)
+			reply_begin_error(call, r);
+	}
+	free(registration.name);
+	if (r < 0) {
+		if (lease) {
+			free(lease->root);
+			free(lease->name);
+			free(lease);
+		}
+		return;
+	}
+	control_call_on_end(call, lease_end, lease);
+	control_reply_continues(call, generation_json(lease->generation));
+}
+
+/* ---- reaping ---- */
+
+struct targets {
+	struct action **items;
+	size_t count, allocated;
+};
+
+static int targets_add(struct targets *targets, struct action *action)
+{
+	for (size_t i = 0; i < targets->count; i++) {
+		if (targets->items[i] == action)
+			return 0;
+	}
+	if (targets->count == targets->allocated) {
+		size_t allocated = targets->allocated ? targets->allocated * 2 : 64;
+		struct action **items = reallocarray(targets->items, allocated, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		targets->items = items;
+		targets->allocated = allocated;
+	}
+	targets->items[targets->count++] = action;
+	return 0;
+}
+
+static bool action_is_over(const struct action *action)
+{
+	if (policy_acting(action))
+		return true;
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		if (mount->evidence & action->root->rules.reap_when)
+			return true;
+	}
+	return false;
+}
