@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Layouts: which segments below a root name an action. "{action}" stands for one segment that does not begin with a dot, "*" for any one such
- * segment; every other segment stands for itself. Pure functions over bytes.
+ * segment; every other segment stands for itself. Pure functions over bytes; base/layout.h checks a layout's own spelling.
  * Whether a layout is well formed is asked of base/layout.h.
  */
 #ifndef REAPERD_MODEL_LAYOUT_H

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/internal.h"
+
+/* Takes `old_target`. */
+static void add_change(struct model *model, struct changes *changes, enum event_type type, struct mount *mount, char *old_target)
+{
+	if (changes->count == changes->allocated) {
+		size_t wanted = changes->allocated ? changes->allocated * 2 : 16;
+		struct change *grown = reallocarray(changes->items, wanted, sizeof(*grown));
+
+		if (!grown) {
+			model->error = -ENOMEM;
+			free(old_target);
+			return;
+		}
+		changes->items = grown;
+		changes->allocated = wanted;
+	}
+	changes->items[changes->count++] = (struct change){
+		.type = type,
+		.mount = mount,
+		.old_target = old_target,
+		.old_action = type == EVENT_MOVE ? mount->action : NULL,
+	};
+}
+
+void changes_clear(struct changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++)
+		free(changes->items[i].old_target);
+	free(changes->items);
+	memset(changes, 0, sizeof(*changes));
+}
+
+/* ---- one entry ---- */
+
+static bool take_text(struct model *model, char **own, const char *text)
+{
+	int r = mounts_take_text(model, own, text);
+
+	if (r < 0)
+		model->error = r;
+	return r > 0;
+}
+
+static void place_anew(struct model *model, struct mount_node *node)
+{
+	node->relinked = true;
+	place_later(model, node);
+}
+
+/* A parent that was not known before, or is missing for once, is no move. */
+static void apply_place(struct model *model, struct mount_node *node, struct mount_facts *facts, struct changes *changes)
+{
+	struct mount_facts *own = &node->mount.facts;
+	bool moved = facts->target && strcmp(own->target, facts->target) != 0;
+	bool hung_over = own->parent && facts->parent && own->parent != facts->parent;
+
+	if (!moved && own->parent == facts->parent)
+		return;
+	if (moved || hung_over) {
+		char *old_target = moved ? own->target : strdup(own->target);
+
+		if (moved) {
+			own->target = facts->target;
+			facts->target = NULL;
+			node->moved = model->serial;
+		}
+		if (old_target)
+			add_change(model, changes, EVENT_MOVE, &node->mount, old_target);
+		else
+			model->error = -ENOMEM;
+	}
+	own->parent = facts->parent;
+	node->mount.dirty = true;
+	place_anew(model, node);
+}
+
+static void apply_directory(struct model *model, struct mount_node *node, const struct mount_facts *facts)
+{
+	struct mount_facts *own = &node->mount.facts;
+	bool renamed = take_text(model, &own->root, facts->root), other = own->dev != facts->dev;
+
+	own->dev = facts->dev;
+	if (renamed && !other && node->moved != model->serial)
+		roots_follow_carrier(model, node);
+	if (renamed || other || own->root_deleted != facts->root_deleted) {
+		own->root_deleted = facts->root_deleted;
+		node->mount.dirty = true;
+		place_anew(model, node);
+	}
+}
+
+/* What a ledger did not record is empty in a restored mount, and filled in without a word. */
+static void apply_options(struct model *model, struct mount_node *node, const struct mount_facts *facts, struct changes *changes)
+{
+	struct mount_facts *own = &node->mount.facts;
+	bool had = *own->options, had_super = *own->super_options;
+	bool changed = take_text(model, &own->options, facts->options);
+	bool changed_super = take_text(model, &own->super_options, facts->super_options);
+
+	if (changed || changed_super)
+		node->mount.dirty = true;
+	if ((changed && had) || (changed_super && had_super))
+		add_change(model, changes, EVENT_REMOUNT, &node->mount, NULL);
+}
+
+static void apply_rest(struct model *model, struct mount_node *node, const struct mount_facts *facts)
+{
+	struct mount_facts *own = &node->mount.facts;
+	bool type = take_text(model, &own->fstype, facts->fstype), source = take_text(model, &own->source, facts->source);
+
+	if (type || source)
+		node->mount.dirty = true;
+	if (own->id32 != facts->id32) {
+		table_remove(&model->id32s, &node->by_id32);
+		own->id32 = facts->id32;
+		table_insert(&model->id32s, &node->by_id32, hash_number(own->id32));
+	}
+	own->parent32 = facts->parent32;
+	own->peer_group = facts->peer_group;
+	own->master = facts->master;
+	if (node->mount.evidence || own->root_deleted)
+		place_later(model, node);
+}
+
+static struct mount_node *apply_new(struct model *model, struct mount_facts *facts, struct changes *changes)
+{
+	struct mount_node *node = mounts_new(model, facts, model->now);
+
+	if (!node) {
+		model->error = -ENOMEM;
+		return NULL;
+	}
+	place_anew(model, node);
+	model->look_for_parents = true;
+	add_change(model, changes, EVENT_ATTACH, &node->mount, NULL);
+	return node;
+}
+
+static struct mount_node *apply_entry(struct model *model, struct mount_facts *facts, struct changes *changes)
+{
+	struct mount_node *node = mounts_find(model, facts->id);
+
+	if (!node)
+		return apply_new(model, facts, changes);
+	apply_place(model, node, facts, changes);
+	apply_directory(model, node, facts);
+	apply_options(model, node, facts, changes);
+	apply_rest(model, node, facts);
+	return node;
+}
+
+/* ---- the whole ---- */
+
+static void apply_entries(struct model *model, struct scan *scan, struct changes *changes)
+{
+	for (size_t i = 0; i < scan->count && !model->error; i++) {
+		struct mount_node *node;
+
+		if (!scan->mounts[i].id)
+			continue;
+		node = apply_entry(model, &scan->mounts[i], changes);
+		if (!node)
+			return;
+		node->seen = model->serial;
+		if (scan->complete && !scan->unique_ids)
+			node->position = (uint32_t)i + 1;
+	}
+}
+
+static void apply_gone(struct model *model, struct mount_node *node, struct changes *changes)
+{
+	mounts_remove(model, node);
+	node->mount.state = MOUNT_DETACHED;
+	node->mount.gone = model->now;
+	node->mount.dirty = true;
+	add_change(model, changes, EVENT_DETACH, &node->mount, NULL);
+}
+
+static void apply_gone_unseen(struct model *model, struct mount_node *node, void *context)
+{
+	if (node->seen != model->serial)
+		apply_gone(model, node, context);
+}
+
+/* A reading that could not be taken in whole says nothing about what it does not show. */
+static void apply_all_gone(struct model *model, const struct scan *scan, struct changes *changes)
+{
+	if (model->error)
+		return;
+	if (scan->complete)
+		mounts_each(model, apply_gone_unseen, changes);
+	for (size_t i = 0; !scan->complete && i < scan->gone_count; i++) {
+		struct mount_node *node = mounts_find(model, scan->gone[i]);
+
+		if (node)
+			apply_gone(model, node, changes);
+	}
+}
+
+static void link_pending(struct model *model)
+{
+	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
+		if (node->in_table && node->relinked)
+			tree_relink(model, node);
+	}
+	if (model->look_for_parents)
+		tree_adopt_orphans(model);
+	model->look_for_parents = false;
+	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
+		if (node->in_table && node->relinked)
+			tree_cut_cycles(model, node);
+	}
+}
+
+int model_apply(struct model *model, struct scan *scan, struct now now, struct changes *ret_changes)
+{
+	model_bury(model);
+	model->serial++;
+	model->now = now;
+	model->error = scan->unique_ids ? 0 : identity_resolve(model, scan);
+	if (model->error)
+		return model->error;
+	model->applying = true;
+	apply_entries(model, scan, ret_changes);
+	apply_all_gone(model, scan, ret_changes);
+	link_pending(model);
+	if (model->place_all)
+		place_all(model);
+	else
+		place_pending(model);
+	model->place_all = false;
+	roots_refresh(model);
+	model->applying = false;
+	return model->error;
+}

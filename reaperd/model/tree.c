@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "base/path.h"
+#include "model/internal.h"
+
+static uint64_t place_hash(const struct mount_node *parent, const char *target, size_t length)
+{
+	return hash_bytes(parent ? parent->mount.facts.id : 0, target, length);
+}
+
+/*
+ * The mount that stands on `target` of `parent`. The kernel has at most one; a table that changed while it was read may show more: then
+ * the newest is taken.
+ */
+static struct mount_node *place_find(const struct model *model, const struct mount_node *parent, const char *target,
+				     size_t length)
+{
+	struct table_link *link = table_find(&model->places, place_hash(parent, target, length));
+	struct mount_node *found = NULL;
+
+	for (; link; link = table_find_next(link)) {
+		struct mount_node *node = container_of(link, struct mount_node, by_place);
+		const struct mount_facts *facts = &node->mount.facts;
+
+		if (node->mount.parent != (parent ? &parent->mount : NULL))
+			continue;
+		if (strncmp(facts->target, target, length) != 0 || facts->target[length] != '\0')
+			continue;
+		if (!found || facts->id > found->mount.facts.id)
+			found = node;
+	}
+	return found;
+}
+
+void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent)
+{
+	struct mount *next = parent ? parent->mount.children : model->orphans ? &model->orphans->mount : NULL;
+	const char *target = node->mount.facts.target;
+
+	node->mount.parent = parent ? &parent->mount : NULL;
+	node->sibling_before = NULL;
+	node->mount.sibling = next;
+	if (next)
+		mount_node(next)->sibling_before = node;
+	if (parent)
+		parent->mount.children = &node->mount;
+	else
+		model->orphans = node;
+	table_insert(&model->places, &node->by_place, place_hash(parent, target, strlen(target)));
+}
+
+void tree_unlink(struct model *model, struct mount_node *node)
+{
+	struct mount *next = node->mount.sibling;
+
+	if (node->sibling_before)
+		node->sibling_before->mount.sibling = next;
+	else if (node->mount.parent)
+		node->mount.parent->children = next;
+	else
+		model->orphans = next ? mount_node(next) : NULL;
+	if (next)
+		mount_node(next)->sibling_before = node->sibling_before;
+	table_remove(&model->places, &node->by_place);
+}
+
+void tree_relink(struct model *model, struct mount_node *node)
+{
+	struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
+
+	tree_unlink(model, node);
+	tree_link(model, node, parent == node ? NULL : parent);
+	node->relinked = true;
+	place_later(model, node);
+}
+
+/* Usually there is one orphan, the namespace's root, whose parent no table shows. */
+void tree_adopt_orphans(struct model *model)
+{
+	struct mount_node *node = model->orphans;
+
+	while (node) {
+		struct mount_node *next = node->mount.sibling ? mount_node(node->mount.sibling) : NULL;
+		struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
+
+		if (parent && parent != node)
+			tree_relink(model, node);
+		node = next;
+	}
+}
+
+/*
+ * A table that changed while it was read can show two mounts as each other's parent, and everything here climbs to a top: such a ring is cut until
+ * the next reading. Mounts that were climbed past in this apply are not climbed again, so a whole table costs one visit each.
+ */
+void tree_cut_cycles(struct model *model, struct mount_node *node)
+{
+	uint32_t climbing = model->serial * 2, done = climbing + 1;
+	struct mount_node *at = node;
+
+	while (at->climbed != done) {
+		struct mount *parent = at->mount.parent;
+
+		at->climbed = climbing;
+		if (!parent)
+			break;
+		if (mount_node(parent)->climbed == climbing) {
+			tree_unlink(model, at);
+			tree_link(model, at, NULL);
+			model->look_for_parents = true;
+			break;
+		}
+		at = mount_node(parent);
+	}
+	for (at = node; at->climbed == climbing; at = mount_node(at->mount.parent)) {
+		at->climbed = done;
+		if (!at->mount.parent)
+			break;
+	}
+}
+
+static struct mount_node *top_of_stack(const struct model *model, struct mount_node *node, const char *target, size_t length)
+{
+	struct mount_node *upper;
+
+	while ((upper = place_find(model, node, target, length)))
+		node = upper;
+	return node;
+}
+
+struct mount *model_mount_for_path(const struct model *model, const char *path)
+{
+	struct mount_node *node = top_of_stack(model, NULL, "/", 1);
+	const char *cursor = path, *segment;
+	size_t length;
+
+	while (node && (segment = path_next_segment(&cursor, &length)))
+		node = top_of_stack(model, node, path, (size_t)(segment - path) + length);
+	return node ? &node->mount : NULL;
+}
+
+bool model_mount_is_reachable(const struct model *model, const struct mount *mount)
+{
+	return model_mount_for_path(model, mount->facts.target) == mount;
+}
