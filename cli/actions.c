@@ -110,7 +110,7 @@ static bool *find_ambiguous(const json_t *actions)
 
 static void print_actions(const struct cli *cli, const json_t *actions)
 {
-	CLEANUP_TABLE struct table *table = table_new(cli, columns,
+	CLEANUP_TABLE struct cli_table *table = cli_table_new(cli, columns,
 						      has_several_roots(actions) ? "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE,ROOT" :
 										   "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE",
 						      false);
@@ -119,10 +119,10 @@ static void print_actions(const struct cli *cli, const json_t *actions)
 	size_t i;
 
 	json_array_foreach(actions, i, row) {
-		table_show(table)->ambiguous = ambiguous[i];
-		table_add(table, row, NULL);
+		cli_table_show(table)->ambiguous = ambiguous[i];
+		cli_table_add(table, row, NULL);
 	}
-	table_print(table);
+	cli_table_print(table);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

@@ -120,7 +120,7 @@ static void print_part(const struct cli *cli, const json_t *audit, const char *k
 	if (!json_array_size(array))
 		return;
 	printf("\n%s:\n", heading);
-	table_print_array(cli, columns, usual, array);
+	cli_table_print_array(cli, columns, usual, array);
 }
 
 static void print_verdict(const struct audit_result *result, const struct totals *totals)

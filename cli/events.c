@@ -36,7 +36,7 @@ struct wanted {
 /* Where events go: JSON line by line, or a table for all that came together. */
 struct sink {
 	const struct cli *cli;
-	struct table *table;
+	struct cli_table *table;
 	bool had_table;
 	size_t count;
 };
@@ -56,16 +56,16 @@ static void sink_add(void *context, const json_t *event)
 		struct cli cli = *sink->cli;
 
 		cli.noheadings = cli.noheadings || sink->had_table;
-		sink->table = table_new(&cli, columns, "TIME,TYPE,ACTION,TARGET,DETAIL", false);
+		sink->table = cli_table_new(&cli, columns, "TIME,TYPE,ACTION,TARGET,DETAIL", false);
 	}
-	table_add(sink->table, event, NULL);
+	cli_table_add(sink->table, event, NULL);
 }
 
 static void sink_flush(struct sink *sink)
 {
 	if (sink->table) {
-		table_print(sink->table);
-		table_free(sink->table);
+		cli_table_print(sink->table);
+		cli_table_free(sink->table);
 		sink->table = NULL;
 		sink->had_table = true;
 	}

@@ -254,7 +254,7 @@ static void print_explanation(const struct cli *cli, const json_t *explanation)
 		print_mount(&show, mount);
 	if (json_array_size(attempts)) {
 		printf("attempts\n");
-		table_print_array(cli, attempt_columns, "TIME,STEP,TARGET,EVIDENCE,OUTCOME,ERROR,DETAIL", attempts);
+		cli_table_print_array(cli, attempt_columns, "TIME,STEP,TARGET,EVIDENCE,OUTCOME,ERROR,DETAIL", attempts);
 	}
 }
 

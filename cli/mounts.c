@@ -81,7 +81,7 @@ static int compare_nodes(const void *a, const void *b)
 }
 
 /* Recorded ids may come again, so what a list calls a parent need not be one: a circle is cut where it is met. */
-static struct libscols_line *add_node(struct table *table, struct node *nodes, size_t count, struct node *node)
+static struct libscols_line *add_node(struct cli_table *table, struct node *nodes, size_t count, struct node *node)
 {
 	const struct node key = { .id = node->parent };
 	struct node *parent = bsearch(&key, nodes, count, sizeof(*nodes), compare_nodes);
@@ -92,13 +92,13 @@ static struct libscols_line *add_node(struct table *table, struct node *nodes, s
 	node->entered = true;
 	if (parent)
 		above = add_node(table, nodes, count, parent);
-	node->line = table_add(table, node->row, above);
+	node->line = cli_table_add(table, node->row, above);
 	return node->line;
 }
 
 static void print_tree(const struct cli *cli, const json_t *mounts)
 {
-	CLEANUP_TABLE struct table *table = table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,AGE", true);
+	CLEANUP_TABLE struct cli_table *table = cli_table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,AGE", true);
 	size_t count = json_array_size(mounts);
 	CLEANUP_FREE struct node *nodes = MUST(calloc(count + 1, sizeof(*nodes)));
 
@@ -110,7 +110,7 @@ static void print_tree(const struct cli *cli, const json_t *mounts)
 	qsort(nodes, count, sizeof(*nodes), compare_nodes);
 	for (size_t i = 0; i < count; i++)
 		add_node(table, nodes, count, &nodes[i]);
-	table_print(table);
+	cli_table_print(table);
 }
 
 static void print_mounts(const struct cli *cli, const struct wanted *wanted, json_t *mounts)
@@ -120,7 +120,7 @@ static void print_mounts(const struct cli *cli, const struct wanted *wanted, jso
 	else if (wanted->tree)
 		print_tree(cli, mounts);
 	else
-		table_print_array(cli, columns, "ID,TARGET,FSTYPE,SOURCE,ACTION,STATE,AGE", mounts);
+		cli_table_print_array(cli, columns, "ID,TARGET,FSTYPE,SOURCE,ACTION,STATE,AGE", mounts);
 }
 
 static int list(const struct cli *cli, const struct wanted *wanted)

@@ -35,11 +35,18 @@ int usage_error(const struct cli *cli, const char *format, ...)
 
 int usage_unknown(const struct cli *cli, const char *what, const char *word, const char *const *words)
 {
-	CLEANUP_FREE char *shown = MUST(text_escape(word));
+	CLEANUP_FREE char *shown = MUST(text_escape(word)), *all = MUST(strdup(""));
 	const char *near = text_nearest(word, words);
 
-	return near ? usage_error(cli, "unknown %s '%s': did you mean '%s'?", what, shown, near) :
-		      usage_error(cli, "unknown %s '%s'", what, shown);
+	if (near)
+		return usage_error(cli, "unknown %s '%s': did you mean '%s'?", what, shown, near);
+	for (; *words; words++) {
+		char *longer = must_format("%s%s%s", all, *all ? ", " : "", *words);
+
+		free(all);
+		all = longer;
+	}
+	return usage_error(cli, "unknown %s '%s'; there are: %s", what, shown, all);
 }
 
 static int set_bytes(const struct cli *cli, const struct cli_option *option, const char *value, char **ret)
@@ -164,6 +171,23 @@ static void print_options(const struct cli_option *options, size_t count)
 	}
 }
 
+/* A command's help does not offer what the command refuses. */
+static bool is_known(const struct command *command, const struct cli_option *option)
+{
+	static const struct {
+		const char *name;
+		unsigned flag;
+	} needs[] = {
+		{ "db", COMMAND_DB },		 { "json", COMMAND_JSON }, { "output", COMMAND_TABLE },
+		{ "noheadings", COMMAND_TABLE }, { "raw", COMMAND_TABLE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (!strcmp(needs[i].name, option->name))
+			return command->flags & needs[i].flag;
+	return true;
+}
+
 static void print_command_help(const struct command *command, const struct cli_option *options, size_t own, size_t count)
 {
 	printf("Usage: reaperctl %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
@@ -173,10 +197,12 @@ static void print_command_help(const struct command *command, const struct cli_o
 		printf("\nOptions:\n");
 		print_options(options, own);
 	}
-	printf("\nOptions of every command:\n");
-	print_options(options + own, count - own);
+	printf("\nGlobal options, before or after the command:\n");
+	for (size_t i = own; i < count; i++)
+		if (is_known(command, &options[i]))
+			print_options(&options[i], 1);
 	if (command->columns)
-		table_print_columns(command->columns);
+		cli_table_print_columns(command->columns);
 }
 
 static void print_help(const struct cli_option *options, size_t count)
@@ -194,6 +220,7 @@ static void print_help(const struct cli_option *options, size_t count)
 
 static int unknown_option(const struct cli *cli, const struct cli_option *options, size_t count, const char *argument)
 {
+	char dashed[OPTIONS_MAX][32];
 	const char *names[OPTIONS_MAX + 1] = { NULL };
 	CLEANUP_FREE char *word = MUST(strdup(argument));
 
@@ -201,11 +228,12 @@ static int unknown_option(const struct cli *cli, const struct cli_option *option
 		return usage_error(cli, "unknown option '-%c'", optopt);
 	word[strcspn(word, "=")] = '\0';
 	for (size_t i = 0; i < count; i++) {
-		names[i] = options[i].name;
+		snprintf(dashed[i], sizeof(dashed[i]), "--%s", options[i].name);
+		names[i] = dashed[i];
 		if (optopt == FIRST_OPTION + (int)i)
 			return usage_error(cli, "--%s takes no value", options[i].name);
 	}
-	return usage_unknown(cli, "option", word + 2, names);
+	return usage_unknown(cli, "option", word, names);
 }
 
 static const struct cli_option *option_for(const struct cli_option *options, size_t count, int value)
@@ -270,7 +298,7 @@ static int check_globals(const struct cli *cli)
 	if (cli->columns && cli->json)
 		return usage_error(cli, "-o is for tables: --json gives every key");
 	if (cli->columns)
-		return table_check_columns(cli, cli->command->columns, cli->columns);
+		return cli_table_check_columns(cli, cli->command->columns, cli->columns);
 	return CLI_DONE;
 }
 

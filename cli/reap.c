@@ -76,7 +76,7 @@ static void print_items(const struct cli *cli, const struct wanted *wanted, json
 	if (cli->json)
 		print_envelope("items", json_incref(items));
 	else if (json_array_size(items))
-		table_print_array(cli, columns, "ACTION,TARGET,STEP,HOLD", items);
+		cli_table_print_array(cli, columns, "ACTION,TARGET,STEP,HOLD", items);
 	else if (wanted->leftovers)
 		log_notice("there are no leftovers");
 	else

@@ -92,7 +92,7 @@ static void print_status(const struct cli *cli, const json_t *status)
 		print_helpers(status);
 		printf("\n");
 	}
-	table_print_array(cli, columns, "ROOT,MODE,ACTIONS,MOUNTS,LEFTOVERS,STUCK,HEALTH", json_object_get(status, "roots"));
+	cli_table_print_array(cli, columns, "ROOT,MODE,ACTIONS,MOUNTS,LEFTOVERS,STUCK,HEALTH", json_object_get(status, "roots"));
 }
 
 /* --check: leftovers outweigh what could not be told. */

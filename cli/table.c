@@ -11,7 +11,7 @@
 
 #define COLUMNS_MAX 32
 
-struct table {
+struct cli_table {
 	struct libscols_table *scols;
 	const struct column *chosen[COLUMNS_MAX];
 	size_t count;
@@ -47,7 +47,7 @@ static int unknown_column(const struct cli *cli, const struct column *columns, c
 	return usage_unknown(cli, "column", word, names);
 }
 
-int table_check_columns(const struct cli *cli, const struct column *columns, const char *wanted)
+int cli_table_check_columns(const struct cli *cli, const struct column *columns, const char *wanted)
 {
 	const char *name = *wanted == '+' ? wanted + 1 : wanted;
 
@@ -62,14 +62,14 @@ int table_check_columns(const struct cli *cli, const struct column *columns, con
 	}
 }
 
-void table_print_columns(const struct column *columns)
+void cli_table_print_columns(const struct column *columns)
 {
 	printf("\nColumns for -o:\n");
 	for (; columns->name; columns++)
 		printf("  %-12s %s\n", columns->name, columns->help);
 }
 
-static void choose(struct table *table, const struct column *columns, const char *names)
+static void choose(struct cli_table *table, const struct column *columns, const char *names)
 {
 	while (*names && table->count < COLUMNS_MAX) {
 		size_t length = strcspn(names, ",");
@@ -83,7 +83,7 @@ static void choose(struct table *table, const struct column *columns, const char
 	}
 }
 
-static void add_column(struct table *table, const struct column *column, bool tree)
+static void add_column(struct cli_table *table, const struct column *column, bool tree)
 {
 	int flags = 0;
 
@@ -96,9 +96,9 @@ static void add_column(struct table *table, const struct column *column, bool tr
 	must(scols_table_new_column(table->scols, column->name, 0, flags));
 }
 
-struct table *table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree)
+struct cli_table *cli_table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree)
 {
-	struct table *table = MUST(calloc(1, sizeof(*table)));
+	struct cli_table *table = MUST(calloc(1, sizeof(*table)));
 	const char *wanted = cli->columns;
 
 	table->show = (struct show){ .now = cli->now, .raw = cli->raw };
@@ -117,7 +117,7 @@ struct table *table_new(const struct cli *cli, const struct column *columns, con
 	return table;
 }
 
-void table_free(struct table *table)
+void cli_table_free(struct cli_table *table)
 {
 	if (!table)
 		return;
@@ -125,7 +125,7 @@ void table_free(struct table *table)
 	free(table);
 }
 
-struct show *table_show(struct table *table)
+struct show *cli_table_show(struct cli_table *table)
 {
 	return &table->show;
 }
@@ -146,7 +146,7 @@ static const char *state_color(const char *state)
 	return NULL;
 }
 
-struct libscols_line *table_add(struct table *table, const json_t *row, struct libscols_line *parent)
+struct libscols_line *cli_table_add(struct cli_table *table, const json_t *row, struct libscols_line *parent)
 {
 	struct libscols_line *line = MUST(scols_table_new_line(table->scols, parent));
 
@@ -168,19 +168,19 @@ struct libscols_line *table_add(struct table *table, const json_t *row, struct l
 	return line;
 }
 
-void table_print(struct table *table)
+void cli_table_print(struct cli_table *table)
 {
 	if (scols_table_get_nlines(table->scols) || !isatty(STDOUT_FILENO))
 		scols_print_table(table->scols);
 }
 
-void table_print_array(const struct cli *cli, const struct column *columns, const char *usual, const json_t *array)
+void cli_table_print_array(const struct cli *cli, const struct column *columns, const char *usual, const json_t *array)
 {
-	CLEANUP_TABLE struct table *table = table_new(cli, columns, usual, false);
+	CLEANUP_TABLE struct cli_table *table = cli_table_new(cli, columns, usual, false);
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(array, i, row)
-		table_add(table, row, NULL);
-	table_print(table);
+		cli_table_add(table, row, NULL);
+	cli_table_print(table);
 }

@@ -21,30 +21,30 @@ struct column {
 #define COLUMN_STATE 4u	  /* coloured by what it says */
 #define COLUMN_TREE 8u	  /* carries the tree, where there is one */
 
-struct table;
+struct cli_table;
 
 /* `usual`: names of the columns, separated by commas, that are shown without -o. `columns` are checked before, see below. */
-struct table *table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree);
-void table_free(struct table *table);
+struct cli_table *cli_table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree);
+void cli_table_free(struct cli_table *table);
 
-static inline void cleanup_table(struct table **table)
+static inline void cleanup_table(struct cli_table **table)
 {
-	table_free(*table);
+	cli_table_free(*table);
 }
 #define CLEANUP_TABLE CLEANUP(cleanup_table)
 
 /* How its cells are made; may be changed before the first row. */
-struct show *table_show(struct table *table);
+struct show *cli_table_show(struct cli_table *table);
 
 /* Adds a row below `parent` (a line that this gave before, or NULL). The row may go afterwards. */
-struct libscols_line *table_add(struct table *table, const json_t *row, struct libscols_line *parent);
-void table_print(struct table *table);
+struct libscols_line *cli_table_add(struct cli_table *table, const json_t *row, struct libscols_line *parent);
+void cli_table_print(struct cli_table *table);
 
 /* One row for each element, printed at once; nothing for an empty array on a terminal, headings otherwise. */
-void table_print_array(const struct cli *cli, const struct column *columns, const char *usual, const json_t *array);
+void cli_table_print_array(const struct cli *cli, const struct column *columns, const char *usual, const json_t *array);
 
 /* CLI_DONE, or CLI_USAGE with a message that names the nearest column. */
-int table_check_columns(const struct cli *cli, const struct column *columns, const char *wanted);
-void table_print_columns(const struct column *columns);
+int cli_table_check_columns(const struct cli *cli, const struct column *columns, const char *wanted);
+void cli_table_print_columns(const struct column *columns);
 
 #endif
