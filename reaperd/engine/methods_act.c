@@ -116,14 +116,21 @@ struct lease {
 	uint32_t generation;
 };
 
+static void lease_free(struct lease *lease)
+{
+	if (!lease)
+		return;
+	free(lease->root);
+	free(lease->name);
+	free(lease);
+}
+
 static void lease_end(void *context)
 {
 	struct lease *lease = context;
 
 	engine_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
-	free(lease->root);
-	free(lease->name);
-	free(lease);
+	lease_free(lease);
 }
 
 static struct lease *lease_new(const struct registration *registration)
@@ -137,73 +144,69 @@ static struct lease *lease_new(const struct registration *registration)
 				 .name = strdup(registration->name) };
 	if (lease->root && lease->name)
 		return lease;
-	free(lease->root);
-	free(lease->name);
-	free(lease);
+	lease_free(lease);
 	return NULL;
 }
 
-/* Everything that can fail for want of memory comes before the action is registered: a lease that nobody holds would never end. */
+/* What can fail for want of memory comes before the action is registered: a lease that nobody holds would never end. */
 void method_lease(void *context, struct control_call *call, const json_t *parameters)
 {
 	struct registration registration = { .engine = context };
-	struct lease *lease = NULL;
+	struct lease *lease;
 	int r = registration_take(&registration, call, parameters);
 
-	if (r == 0) {
-		lease = lease_new(&registration);
-		r = lease ? engine_begin(context, registration.root, registration.name, 0, registration.max_age, true,
-					 control_call_uid(call), &lease->generation) :
-			    -ENOMEM;
-		if (r < 0)
-			reply_begin_error(call, r);
+	if (r < 0) {
+		free(registration.name);
+		return;
 	}
+	lease = lease_new(&registration);
+	r = lease ? engine_begin(context, registration.root, registration.name, 0, registration.max_age, true,
+				 control_call_uid(call), &lease->generation) :
+		    -ENOMEM;
 	free(registration.name);
 	if (r < 0) {
-		if (lease) {
-			free(lease->root);
-			free(lease->name);
-			free(lease);
-		}
+		lease_free(lease);
+		reply_begin_error(call, r);
 		return;
 	}
 	control_call_on_end(call, lease_end, lease);
 	control_reply_continues(call, generation_json(lease->generation));
 }
 
-/* ---- reaping ---- */
+/* ---- the rest ---- */
 
-struct targets {
-	struct action **items;
-	size_t count, allocated;
-};
-
-static int targets_add(struct targets *targets, struct action *action)
+void method_pause(void *context, struct control_call *call, const json_t *parameters)
 {
-	for (size_t i = 0; i < targets->count; i++) {
-		if (targets->items[i] == action)
-			return 0;
-	}
-	if (targets->count == targets->allocated) {
-		size_t allocated = targets->allocated ? targets->allocated * 2 : 64;
-		struct action **items = reallocarray(targets->items, allocated, sizeof(*items));
+	struct engine *engine = context;
+	double seconds = json_number_value(json_object_get(parameters, "seconds"));
+	struct root *root;
 
-		if (!items)
-			return -ENOMEM;
-		targets->items = items;
-		targets->allocated = allocated;
+	if (argument_root(engine, call, parameters, &root) < 0)
+		return;
+	if (seconds < 0 || seconds > PAUSE_MAX || (seconds == 0 && json_object_get(parameters, "seconds"))) {
+		control_invalid_parameter(call, "seconds");
+		return;
 	}
-	targets->items[targets->count++] = action;
-	return 0;
+	engine_pause(engine, root, seconds);
+	control_reply(call, json_object());
 }
 
-static bool action_is_over(const struct action *action)
+void method_resume(void *context, struct control_call *call, const json_t *parameters)
 {
-	if (policy_acting(action))
-		return true;
-	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
-		if (mount->evidence & action->root->rules.reap_when)
-			return true;
-	}
-	return false;
+	struct engine *engine = context;
+	struct root *root;
+
+	if (argument_root(engine, call, parameters, &root) < 0)
+		return;
+	engine_resume(engine, root);
+	control_reply(call, json_object());
+}
+
+/* What becomes of it is journalled as `reload`: the broker reads the file, and a bad one leaves the old configuration in force. */
+void method_reload(void *context, struct control_call *call, const json_t *parameters)
+{
+	(void)parameters;
+	access_forget();
+	engine_reload(context);
+	control_reply(call, json_object());
 }
