@@ -71,7 +71,7 @@ CREATE TABLE actions (
 	owner INTEGER REFERENCES owners,
 	lease INTEGER NOT NULL CHECK (lease IN (0, 1)),
 	max_age INTEGER NOT NULL, -- of the registration, ns; 0: none
-	evidence TEXT NOT NULL CHECK (json_valid(evidence)), -- [{"kind","since","since_ns"}]
+	evidence TEXT NOT NULL, -- [{"kind","since","since_ns"}]
 	first_seen INTEGER NOT NULL,
 	ended INTEGER
 ) STRICT;
@@ -84,7 +84,7 @@ CREATE INDEX actions_by_owner ON actions (owner);
 CREATE TABLE mounts (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	namespace INTEGER NOT NULL REFERENCES namespaces,
-	mount_id INTEGER NOT NULL, -- the kernel's unique id; 0 where it has none
+	mount_id INTEGER NOT NULL, -- the kernel's unique id; where it has none, one of the daemon's own, from 2^61 on
 	parent_id INTEGER NOT NULL,
 	id32 INTEGER NOT NULL, -- as in /proc/PID/mountinfo
 	parent32 INTEGER NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE mounts (
 	root INTEGER REFERENCES roots, -- the build root that it is below
 	action INTEGER REFERENCES actions, -- NULL: unowned
 	state TEXT NOT NULL CHECK (state IN ('attached', 'stuck', 'detached', 'reaped')),
-	evidence TEXT NOT NULL CHECK (json_valid(evidence)), -- of this mount alone
+	evidence TEXT NOT NULL, -- likewise, of this mount alone
 	attached INTEGER NOT NULL, -- first seen
 	detached INTEGER,
 	detached_by TEXT, -- 'kernel', 'reaperd', 'not watching', 'another boot', 'pid 123 (umount)'

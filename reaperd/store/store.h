@@ -89,7 +89,7 @@ void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcom
 
 /*
  * Attempts without an outcome, of any earlier start of this boot: the engine reconciles them against the kernel. The function may call
- * store_add_outcome(). `mount_id` is 0 where the kernel gave none.
+ * store_add_outcome().
  */
 typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step);
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);

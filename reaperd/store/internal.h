@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the store share. file.c opens and sets aside, store.c keeps the state and the transaction, save.c and
+ * journal.c write, restore.c, read.c, retain.c and check.c do as they are called.
+ */
+#ifndef REAPERD_STORE_INTERNAL_H
+#define REAPERD_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "store/ring.h"
+#include "store/statements.h"
+#include "store/store.h"
+
+#define PROBLEM_SIZE 8448 /* two paths and a sentence */
+
+/* Tables whose rows are numbered here, so that numbers go on while the file takes nothing. */
+enum number {
+	NUMBER_EVENT,
+	NUMBER_ACTION,
+	NUMBER_MOUNT,
+	NUMBER_ATTEMPT,
+	NUMBER_COUNT,
+};
+
+struct root_row {
+	char *path;
+	int64_t row;
+	struct root_row *next;
+};
+
+struct store {
+	char *path;
+	sqlite3 *db; /* NULL: not open */
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	bool readonly;
+	bool writable; /* the file takes rows */
+	bool in_transaction;
+	bool recovering;
+	bool corrupt_seen;	    /* by a reading statement; store_commit() acts */
+	bool lost;		    /* rows that were saved are not in the file */
+	char problem[PROBLEM_SIZE]; /* why it is not writable */
+	char history[PROBLEM_SIZE]; /* what happened to the history; stays until the next start */
+	unsigned set_asides;
+	int64_t retry_mono;
+	int64_t data_version;
+	int64_t last[NUMBER_COUNT];
+	struct ring ring;
+	struct root_row *roots;
+	char boot_id[64];
+	uint64_t mnt_namespace;
+	struct now begun;
+	int64_t boot_row, namespace_row; /* 0: not begun */
+};
+
+/* ---- file.c ---- */
+
+/* Opens, migrates and prepares: 0, or -errno with a sentence in store->problem. A corrupt file is set aside and a fresh one made. */
+int store_file_open(struct store *store);
+void store_file_close(struct store *store);
+/* Closes without a checkpoint and without touching anything by name: the names may lead to files that are not ours. */
+void store_file_leave(struct store *store);
+/* An SQLite code. Raises the numbers to the highest that the file has given. */
+int store_file_read_numbers(struct store *store);
+/* Renames the (closed) file with its companions and says so in store->history: 0 or -errno. */
+int store_file_set_aside(struct store *store, const char *cause);
+/* True where the path no longer leads to the open file. */
+bool store_file_is_gone(struct store *store);
+void store_say(struct store *store, int rc); /* the sentence for an SQLite error, into store->problem */
+static inline bool store_rc_is_corrupt(int rc)
+{
+	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+/* A configured connection's judgement: 0, -EEXIST (another program's), -EPROTO (newer), -EUCLEAN or -EIO, with a sentence in ->problem. */
+int store_file_judge(struct store *store);
+int store_file_prepare(struct store *store); /* an SQLite code */
+bool store_file_is_current(struct store *store); /* its version is this program's */
+
+/* ---- store.c ---- */
+
+/* Begins the turn's transaction if need be: 0, or -EIO where the store cannot write. */
+int store_begin(struct store *store);
+/* Runs a bound statement that gives no row, or one whose first column goes to *ret_id (may be NULL): 0, -EIO, or -EINVAL for a refused row. */
+int store_run(struct store *store, enum statement statement, int64_t *ret_id);
+/* Everything since the last commit is rolled back; the store is degraded, or begins a new file where this one is corrupt. */
+void store_fail(struct store *store, int rc);
+/* After an error of a reading statement, which it resets: -EUCLEAN, -EBUSY or -EIO. */
+int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc);
+int64_t store_next_number(struct store *store, enum number number);
+
+/* ---- save.c, journal.c: with a transaction begun ---- */
+
+int store_write_boot(struct store *store);
+int store_root_row(struct store *store, const char *path, const char *mode_or_null, int64_t *ret_row);
+void store_forget_roots(struct store *store);
+int store_write_entry(struct store *store, const struct ring_entry *entry);
+
+/* ---- binding in order ---- */
+
+struct binding {
+	sqlite3_stmt *statement;
+	int index;
+};
+
+static inline struct binding store_bind(const struct store *store, enum statement statement)
+{
+	return (struct binding){ store->statements[statement], 0 };
+}
+
+static inline void bind_integer(struct binding *binding, int64_t value)
+{
+	sqlite3_bind_int64(binding->statement, ++binding->index, value);
+}
+
+static inline void bind_null(struct binding *binding)
+{
+	sqlite3_bind_null(binding->statement, ++binding->index);
+}
+
+/* NULL for 0. */
+static inline void bind_number(struct binding *binding, int64_t value)
+{
+	if (value)
+		bind_integer(binding, value);
+	else
+		bind_null(binding);
+}
+
+/* A text or bytes must stay as they are until the statement has run. NULL for NULL. */
+void bind_text(struct binding *binding, const char *text);
+void bind_blob(struct binding *binding, const void *bytes, size_t length);
+void bind_bytes(struct binding *binding, const char *bytes);
+
+/* NULL for NULL; good until the statement goes on. */
+const char *column_bytes(sqlite3_stmt *statement, int column);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the ledger's file does not have yet: the journal rows, attempts and settings of the turn that is not committed, or, while the file takes
+ * nothing, of all turns since. Bounded: the oldest goes first, and is counted. Entries own copies of everything.
+ */
+#ifndef REAPERD_STORE_RING_H
+#define REAPERD_STORE_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+#define RING_SIZE 4096
+
+enum ring_kind {
+	RING_EVENT,
+	RING_INTENT,
+	RING_OUTCOME,
+	RING_SETTING,
+};
+
+struct ring_intent {
+	int64_t attempt;
+	uint64_t mount_id;
+	int64_t mount_row, action_row;
+	const char *root, *action, *target;
+	uint32_t generation;
+	enum step step;
+	enum evidence because;
+	int64_t time;
+};
+
+struct ring_outcome {
+	int64_t attempt;
+	enum outcome outcome;
+	int32_t error;
+	const char *detail;
+	int64_t time;
+};
+
+struct ring_setting {
+	const char *key;
+	const char *value; /* NULL: removed */
+};
+
+struct ring_entry {
+	enum ring_kind kind;
+	union {
+		struct store_event event;
+		struct ring_intent intent;
+		struct ring_outcome outcome;
+		struct ring_setting setting;
+	};
+	char bytes[]; /* of all its strings */
+};
+
+struct ring {
+	struct ring_entry *slots[RING_SIZE];
+	size_t first;
+	size_t count;
+	uint64_t dropped;
+};
+
+/* The entry as it was taken, or NULL when out of memory (then it is counted as dropped). */
+const struct ring_entry *ring_push(struct ring *ring, const struct ring_entry *entry);
+struct ring_entry *ring_at(struct ring *ring, size_t index); /* 0: the oldest */
+void ring_clear(struct ring *ring);
+
+/* Says on stderr what the ledger does not have: one line an entry. */
+void ring_entry_log(const struct ring_entry *entry);
+
+#endif

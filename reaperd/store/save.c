@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* One kind and two times are at most 96 bytes. */
+#define EVIDENCE_SIZE (EVIDENCE_COUNT * 96 + 3)
+
+static size_t put_evidence(char *buf, size_t used, enum evidence kind, int64_t since)
+{
+	char time[32];
+
+	/* since_ns is what a restart goes on with, since what people and programs read. */
+	return used + (size_t)snprintf(buf + used, EVIDENCE_SIZE - used, "%s{\"kind\":\"%s\",\"since\":\"%s\",\"since_ns\":%lld}",
+				       used > 1 ? "," : "", evidence_name(kind), time_format_rfc3339(since, time, sizeof(time)),
+				       (long long)since);
+}
+
+static void action_evidence(const struct action *action, char *buf)
+{
+	size_t used = (size_t)snprintf(buf, EVIDENCE_SIZE, "[");
+
+	for (int i = 0; i < EVIDENCE_COUNT; i++)
+		if (action->evidence & EVIDENCE_BIT(i))
+			used = put_evidence(buf, used, (enum evidence)i, action->evidence_state[i].since.real);
+	snprintf(buf + used, EVIDENCE_SIZE - used, "]");
+}
+
+/* A stale copy is found again by each scan: only what needs its time is kept. */
+static void mount_evidence(const struct mount *mount, char *buf)
+{
+	size_t used = (size_t)snprintf(buf, EVIDENCE_SIZE, "[");
+
+	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED))
+		used = put_evidence(buf, used, EVIDENCE_MOVED, mount->moved.since.real);
+	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED))
+		used = put_evidence(buf, used, EVIDENCE_SOURCE_DELETED, mount->source_deleted.since.real);
+	snprintf(buf + used, EVIDENCE_SIZE - used, "]");
+}
+
+void store_forget_roots(struct store *store)
+{
+	struct root_row *next;
+
+	for (struct root_row *root = store->roots; root; root = next) {
+		next = root->next;
+		free(root->path);
+		free(root);
+	}
+	store->roots = NULL;
+}
+
+static void remember_root(struct store *store, const char *path, int64_t row)
+{
+	struct root_row *root = calloc(1, sizeof(*root));
+
+	if (root)
+		root->path = strdup(path);
+	if (!root || !root->path) {
+		free(root);
+		return;
+	}
+	root->row = row;
+	root->next = store->roots;
+	store->roots = root;
+}
+
+int store_root_row(struct store *store, const char *path, const char *mode, int64_t *ret_row)
+{
+	struct binding binding;
+	int r;
+
+	*ret_row = 0;
+	if (!path)
+		return 0;
+	for (const struct root_row *root = mode ? NULL : store->roots; root; root = root->next) {
+		if (strcmp(root->path, path) == 0) {
+			*ret_row = root->row;
+			return 0;
+		}
+	}
+	binding = store_bind(store, STATEMENT_ROOT);
+	bind_bytes(&binding, path);
+	bind_text(&binding, mode);
+	r = store_run(store, STATEMENT_ROOT, ret_row);
+	if (r == 0 && !mode)
+		remember_root(store, path, *ret_row);
+	return r;
+}
+
+int store_save_root(struct store *store, struct root *root)
+{
+	int64_t row = 0;
+	int r = store_begin(store);
+
+	if (r == 0)
+		r = store_root_row(store, root->rules.path, root_mode_name(root->rules.mode), &row);
+	if (r == 0)
+		root->row = row;
+	return r;
+}
+
+static int close_earlier_boots(struct store *store)
+{
+	static const enum statement closing[] = { STATEMENT_CLOSE_MOUNTS, STATEMENT_CLOSE_ACTIONS, STATEMENT_CLOSE_ATTEMPTS };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(closing); i++) {
+		struct binding binding = store_bind(store, closing[i]);
+
+		bind_integer(&binding, store->begun.real);
+		bind_integer(&binding, store->boot_row);
+		r = store_run(store, closing[i], NULL);
+	}
+	return r;
+}
+
+int store_write_boot(struct store *store)
+{
+	struct binding binding = store_bind(store, STATEMENT_BOOT);
+	int r;
+
+	bind_text(&binding, store->boot_id);
+	bind_integer(&binding, store->begun.real);
+	r = store_run(store, STATEMENT_BOOT, &store->boot_row);
+	if (r < 0)
+		return r;
+	binding = store_bind(store, STATEMENT_NAMESPACE);
+	bind_integer(&binding, store->boot_row);
+	bind_integer(&binding, (int64_t)store->mnt_namespace);
+	bind_integer(&binding, store->begun.real);
+	r = store_run(store, STATEMENT_NAMESPACE, &store->namespace_row);
+	if (r < 0)
+		return r;
+	binding = store_bind(store, STATEMENT_UNWATCH);
+	bind_integer(&binding, store->namespace_row);
+	r = store_run(store, STATEMENT_UNWATCH, NULL);
+	return r < 0 ? r : close_earlier_boots(store);
+}
+
+int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_namespace, struct now now)
+{
+	snprintf(store->boot_id, sizeof(store->boot_id), "%s", boot_id);
+	store->mnt_namespace = mnt_namespace;
+	store->begun = now;
+	return store_begin(store) == 0 && store_write_boot(store) == 0 ? 0 : -EIO;
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static bool owner_is_known(const struct owner *owner)
+{
+	return owner->kind != OWNER_INFERRED || owner->pid || owner->uid > 0 || owner->comm || owner->cgroup || owner->container;
+}
+
+static int save_owner(struct store *store, const struct owner *owner, int64_t *ret_row)
+{
+	struct binding binding = store_bind(store, STATEMENT_OWNER);
+
+	*ret_row = 0;
+	if (!owner_is_known(owner))
+		return 0;
+	bind_integer(&binding, store->boot_row);
+	bind_text(&binding, owner_kind_name(owner->kind));
+	bind_integer(&binding, owner->pid);
+	bind_integer(&binding, (int64_t)owner->start_time);
+	bind_integer(&binding, owner->uid);
+	bind_bytes(&binding, or_empty(owner->comm));
+	bind_bytes(&binding, or_empty(owner->cgroup));
+	bind_bytes(&binding, or_empty(owner->container));
+	return store_run(store, STATEMENT_OWNER, ret_row);
+}
+
+static void bind_identity(struct binding *binding, const struct dir_identity *identity)
+{
+	if (!identity->known) {
+		for (int i = 0; i < 5; i++)
+			bind_null(binding);
+		return;
+	}
+	bind_integer(binding, (int64_t)identity->dev);
+	bind_integer(binding, (int64_t)identity->ino);
+	bind_integer(binding, identity->birth);
+	bind_integer(binding, identity->handle_type);
+	bind_blob(binding, identity->handle, identity->handle_length);
+}
+
+static int write_action(struct store *store, const struct action *action, int64_t row, int64_t root, int64_t owner)
+{
+	struct binding binding = store_bind(store, STATEMENT_ACTION);
+	char evidence[EVIDENCE_SIZE];
+
+	action_evidence(action, evidence);
+	bind_integer(&binding, row);
+	bind_number(&binding, store->boot_row);
+	bind_number(&binding, store->namespace_row);
+	bind_integer(&binding, root);
+	bind_bytes(&binding, action->name);
+	bind_bytes(&binding, action->path);
+	bind_integer(&binding, action->generation);
+	bind_integer(&binding, action->instance ? (int64_t)action->instance->dev : 0);
+	bind_bytes(&binding, action->instance ? or_empty(action->instance->fs_path) : "");
+	bind_text(&binding, action_state_name(action->state));
+	bind_identity(&binding, &action->identity);
+	bind_integer(&binding, action->in_trash);
+	bind_integer(&binding, action->registered);
+	bind_integer(&binding, action->seen_full);
+	bind_number(&binding, owner);
+	bind_integer(&binding, action->owner.lease);
+	bind_integer(&binding, action->owner.max_age);
+	bind_text(&binding, evidence);
+	bind_integer(&binding, action->first_seen.real);
+	bind_number(&binding, action->ended.real);
+	return store_run(store, STATEMENT_ACTION, NULL);
+}
+
+int store_save_action(struct store *store, struct action *action)
+{
+	int64_t root = 0, owner = 0, row = action->row;
+	int r = store_begin(store);
+
+	if (r == 0)
+		r = store_root_row(store, action->root->rules.path, NULL, &root);
+	if (r == 0)
+		r = save_owner(store, &action->owner, &owner);
+	if (r < 0)
+		return r;
+	if (row == 0)
+		row = store_next_number(store, NUMBER_ACTION);
+	r = write_action(store, action, row, root, owner);
+	if (r < 0)
+		return r;
+	action->row = row;
+	action->dirty = false;
+	return 0;
+}
+
+static void bind_facts(struct binding *binding, const struct mount_facts *facts)
+{
+	bind_integer(binding, (int64_t)facts->id);
+	bind_integer(binding, (int64_t)facts->parent);
+	bind_integer(binding, facts->id32);
+	bind_integer(binding, facts->parent32);
+	bind_integer(binding, (int64_t)facts->dev);
+	bind_bytes(binding, or_empty(facts->root));
+	bind_integer(binding, facts->root_deleted);
+	bind_bytes(binding, or_empty(facts->target));
+	bind_bytes(binding, or_empty(facts->fstype));
+	bind_bytes(binding, or_empty(facts->source));
+	bind_bytes(binding, or_empty(facts->options));
+	bind_bytes(binding, or_empty(facts->super_options));
+	bind_integer(binding, (int64_t)facts->peer_group);
+	bind_integer(binding, (int64_t)facts->master);
+}
+
+static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root, const char *detached_by)
+{
+	struct binding binding = store_bind(store, STATEMENT_MOUNT);
+	bool gone = mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+	char evidence[EVIDENCE_SIZE];
+
+	mount_evidence(mount, evidence);
+	bind_integer(&binding, row);
+	bind_number(&binding, store->namespace_row);
+	bind_facts(&binding, &mount->facts);
+	bind_number(&binding, root);
+	bind_number(&binding, mount->action ? mount->action->row : 0);
+	bind_text(&binding, mount_state_name(mount->state));
+	bind_text(&binding, evidence);
+	bind_integer(&binding, mount->first_seen.real);
+	if (gone)
+		bind_integer(&binding, mount->gone.real);
+	else
+		bind_null(&binding);
+	bind_text(&binding, gone ? detached_by : NULL);
+	bind_integer(&binding, mount->next_step);
+	bind_integer(&binding, mount->attempts);
+	bind_integer(&binding, mount->rounds);
+	bind_text(&binding, mount->attempts > 0 ? outcome_name(mount->last_outcome) : NULL);
+	return store_run(store, STATEMENT_MOUNT, NULL);
+}
+
+static const char *mount_root_path(const struct mount *mount)
+{
+	if (mount->action)
+		return mount->action->root->rules.path;
+	return mount->instance ? mount->instance->root->rules.path : NULL;
+}
+
+int store_save_mount(struct store *store, struct mount *mount, const char *detached_by)
+{
+	int64_t root = 0, row = mount->row;
+	int r = store_begin(store);
+
+	if (r == 0 && mount->action && mount->action->row == 0)
+		r = store_save_action(store, mount->action);
+	if (r == 0)
+		r = store_root_row(store, mount_root_path(mount), NULL, &root);
+	if (r < 0)
+		return r;
+	if (row == 0)
+		row = store_next_number(store, NUMBER_MOUNT);
+	r = write_mount(store, mount, row, root, detached_by);
+	if (r < 0)
+		return r;
+	mount->row = row;
+	mount->dirty = false;
+	return 0;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define RETRY_NS (10 * NSEC_PER_SEC)
+
+void bind_text(struct binding *binding, const char *text)
+{
+	sqlite3_bind_text(binding->statement, ++binding->index, text, -1, SQLITE_STATIC);
+}
+
+void bind_blob(struct binding *binding, const void *bytes, size_t length)
+{
+	sqlite3_bind_blob64(binding->statement, ++binding->index, bytes, length, SQLITE_STATIC);
+}
+
+void bind_bytes(struct binding *binding, const char *bytes)
+{
+	if (bytes)
+		bind_blob(binding, bytes, strlen(bytes));
+	else
+		bind_null(binding);
+}
+
+const char *column_bytes(sqlite3_stmt *statement, int column)
+{
+	/* Of a BLOB this gives the same bytes, with a NUL behind them. */
+	return (const char *)sqlite3_column_text(statement, column);
+}
+
+int64_t store_next_number(struct store *store, enum number number)
+{
+	return ++store->last[number];
+}
+
+static void log_ring(struct store *store)
+{
+	for (size_t i = 0; i < store->ring.count; i++)
+		ring_entry_log(ring_at(&store->ring, i));
+}
+
+static void degrade(struct store *store, bool was_writable, const char *was_problem)
+{
+	store->writable = false;
+	store->retry_mono = clock_now().mono + RETRY_NS;
+	if (strcmp(was_problem, store->problem) != 0)
+		log_warning("%s; reaping goes on, and what happens is written here until the ledger can be", store->problem);
+	if (was_writable)
+		log_ring(store);
+}
+
+static int write_ring(struct store *store)
+{
+	for (size_t i = 0; i < store->ring.count; i++)
+		if (store_write_entry(store, ring_at(&store->ring, i)) == -EIO)
+			return -EIO;
+	if (store->ring.dropped > 0)
+		log_warning("ledger %s: %llu older rows did not fit into memory and are only in the log", store->path,
+			    (unsigned long long)store->ring.dropped);
+	return 0;
+}
+
+static int write_back(struct store *store)
+{
+	int r = store_begin(store);
+
+	if (r == 0 && store->boot_id[0])
+		r = store_write_boot(store);
+	if (r == 0)
+		r = write_ring(store);
+	return r == 0 ? store_commit(store) : -EIO;
+}
+
+/* (Re)opens the file and gives it what it does not have. */
+static void recover(struct store *store, bool was_writable)
+{
+	char was_problem[PROBLEM_SIZE];
+
+	memcpy(was_problem, store->problem, sizeof(was_problem));
+	store->recovering = true;
+	if (store->db)
+		store_file_leave(store);
+	store_forget_roots(store);
+	store->corrupt_seen = false;
+	store->writable = store_file_open(store) == 0;
+	if (store->writable && write_back(store) == 0) {
+		if (was_problem[0])
+			log_notice("the ledger %s is written again", store->path);
+	} else {
+		degrade(store, was_writable, was_problem);
+	}
+	store->recovering = false;
+}
+
+void store_fail(struct store *store, int rc)
+{
+	bool was_writable = store->writable;
+	char was_problem[PROBLEM_SIZE];
+
+	memcpy(was_problem, store->problem, sizeof(was_problem));
+	store_say(store, rc);
+	/* Fails where SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(store->db)) {
+		sqlite3_step(store->statements[STATEMENT_ROLLBACK]);
+		sqlite3_reset(store->statements[STATEMENT_ROLLBACK]);
+	}
+	store->in_transaction = false;
+	store->writable = false;
+	store->lost = true;
+	store_forget_roots(store);
+	if (store->recovering)
+		return;
+	if (store_rc_is_corrupt(rc)) {
+		store->problem[0] = '\0';
+		if (store_file_set_aside(store, sqlite3_errstr(rc)) == 0) {
+			recover(store, was_writable);
+			return;
+		}
+	}
+	degrade(store, was_writable, was_problem);
+}
+
+int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc)
+{
+	sqlite3_reset(statement);
+	if (store_rc_is_corrupt(rc)) {
+		/* Not now: callers up the stack may be between the rows of another statement. */
+		store->corrupt_seen = true;
+		return -EUCLEAN;
+	}
+	return (rc & 0xff) == SQLITE_BUSY ? -EBUSY : -EIO;
+}
+
+/* Another process wrote: numbers and root rows may have moved on. */
+static int take_others_changes(struct store *store)
+{
+	sqlite3_stmt *statement = store->statements[STATEMENT_DATA_VERSION];
+	int rc = sqlite3_step(statement);
+	int64_t version = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+
+	sqlite3_reset(statement);
+	if (rc != SQLITE_ROW)
+		return rc;
+	if (version == store->data_version)
+		return SQLITE_OK;
+	store->data_version = version;
+	store_forget_roots(store);
+	return store_file_read_numbers(store);
+}
+
+int store_begin(struct store *store)
+{
+	int rc;
+
+	if (!store->writable)
+		return -EIO;
+	if (store->in_transaction)
+		return 0;
+	rc = sqlite3_step(store->statements[STATEMENT_BEGIN]);
+	sqlite3_reset(store->statements[STATEMENT_BEGIN]);
+	if (rc == SQLITE_DONE) {
+		store->in_transaction = true;
+		rc = take_others_changes(store);
+		if (rc == SQLITE_OK)
+			return 0;
+	}
+	store_fail(store, rc);
+	return -EIO;
+}
+
+/* A row that the tables refuse is our bug, and no reason to roll back what others wrote in this turn. */
+static bool is_refusal(int rc)
+{
+	int primary = rc & 0xff;
+
+	return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH || primary == SQLITE_MISUSE ||
+	       primary == SQLITE_RANGE;
+}
+
+int store_run(struct store *store, enum statement number, int64_t *ret_id)
+{
+	sqlite3_stmt *statement = store->statements[number];
+	int64_t id = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	if (rc == SQLITE_DONE) {
+		if (ret_id)
+			*ret_id = id;
+		return 0;
+	}
+	if (is_refusal(rc)) {
+		log_error("bug: the ledger refuses a row: %s", sqlite3_errmsg(store->db));
+		return -EINVAL;
+	}
+	store_fail(store, rc);
+	return -EIO;
+}
+
+/* The file was removed or another one put in its place: what is written would be seen by nobody. */
+static void replace_gone_file(struct store *store)
+{
+	snprintf(store->history, sizeof(store->history),
+		 "the ledger %s was removed or replaced while it was in use, and was opened anew; earlier history is gone from it",
+		 store->path);
+	log_warning("%s", store->history);
+	store->in_transaction = false;
+	store->lost = true;
+	recover(store, true);
+}
+
+static int end_transaction(struct store *store)
+{
+	int rc = sqlite3_step(store->statements[STATEMENT_COMMIT]);
+
+	sqlite3_reset(store->statements[STATEMENT_COMMIT]);
+	if (rc != SQLITE_DONE) {
+		store_fail(store, rc);
+		return -EIO;
+	}
+	store->in_transaction = false;
+	ring_clear(&store->ring);
+	return 0;
+}
+
+int store_commit(struct store *store)
+{
+	if (store->corrupt_seen && store->writable)
+		store_fail(store, SQLITE_CORRUPT);
+	if (store->in_transaction && !store->recovering && store_file_is_gone(store))
+		replace_gone_file(store);
+	if (store->in_transaction)
+		return end_transaction(store);
+	if (!store->writable && !store->readonly && clock_now().mono >= store->retry_mono)
+		recover(store, false);
+	return store->writable ? 0 : -EIO;
+}
+
+void store_retry(struct store *store)
+{
+	store->retry_mono = 0;
+}
+
+bool store_take_lost(struct store *store)
+{
+	bool lost = store->lost && store->writable;
+
+	if (lost)
+		store->lost = false;
+	return lost;
+}
+
+struct store *store_open(const char *path)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->path = strdup(path);
+	if (!store->path) {
+		free(store);
+		return NULL;
+	}
+	recover(store, false);
+	return store;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	if (store->in_transaction)
+		store_commit(store);
+	if (store->writable && !store_file_is_gone(store))
+		store_file_close(store);
+	else if (store->db)
+		store_file_leave(store);
+	store_forget_roots(store);
+	ring_clear(&store->ring);
+	free(store->path);
+	free(store);
+}
+
+enum store_state store_state(const struct store *store)
+{
+	return store_problem(store)[0] ? STORE_DEGRADED : STORE_OK;
+}
+
+const char *store_state_name(enum store_state state)
+{
+	return state == STORE_OK ? "ok" : "degraded";
+}
+
+const char *store_problem(const struct store *store)
+{
+	return store->problem[0] ? store->problem : store->history;
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+int64_t store_bytes(const struct store *store)
+{
+	CLEANUP_FREE char *wal = NULL;
+	int64_t bytes = 0;
+	struct stat st;
+
+	if (stat(store->path, &st) == 0)
+		bytes = st.st_size;
+	if (asprintf(&wal, "%s-wal", store->path) < 0)
+		wal = NULL;
+	else if (stat(wal, &st) == 0)
+		bytes += st.st_size;
+	return bytes;
+}
