@@ -16,19 +16,6 @@
 #define NSEC_PER_DAY (24 * NSEC_PER_HOUR)
 #define DURATION_MAX (36525 * NSEC_PER_DAY)
 
-static int64_t read_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-struct now clock_now(void)
-{
-	return (struct now){.mono = read_clock(CLOCK_MONOTONIC), .real = read_clock(CLOCK_REALTIME)};
-}
-
 static const struct duration_unit {
 	const char *name;
 	int64_t ns;
