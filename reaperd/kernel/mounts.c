@@ -227,13 +227,23 @@ static const struct {
 	{MOUNT_ATTR_IDMAP, MOUNT_ATTR_IDMAP, ",idmapped"},
 };
 
+/* Called for each mount of each reading, of which snprintf() was a tenth. */
+static char *append(char *to, const char *end, const char *text)
+{
+	while (*text && to < end - 1)
+		*to++ = *text++;
+	*to = 0;
+	return to;
+}
+
 char *kernel_mount_options(uint64_t attributes, char *buf, size_t size)
 {
-	size_t used = snprintf(buf, size, "%s", attributes & MOUNT_ATTR_RDONLY ? "ro" : "rw");
+	const char *end = buf + size;
+	char *to = append(buf, end, attributes & MOUNT_ATTR_RDONLY ? "ro" : "rw");
 
-	for (size_t i = 0; i < ARRAY_SIZE(mount_options) && used < size; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(mount_options); i++) {
 		if ((attributes & mount_options[i].mask) == mount_options[i].value)
-			used += snprintf(buf + used, size - used, "%s", mount_options[i].name);
+			to = append(to, end, mount_options[i].name);
 	}
 	return buf;
 }

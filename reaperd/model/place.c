@@ -209,13 +209,16 @@ static void place_tree(struct model *model, struct mount_node *top)
 	}
 }
 
+/* A parent that finds itself where it was does not go down to its children: then the next one below is the top. */
 static void place_from_above(struct model *model, struct mount_node *node)
 {
-	struct mount_node *top = node;
+	while (node->unplaced) {
+		struct mount_node *top = node;
 
-	while (top->mount.parent && mount_node(top->mount.parent)->unplaced)
-		top = mount_node(top->mount.parent);
-	place_tree(model, top);
+		while (top->mount.parent && mount_node(top->mount.parent)->unplaced)
+			top = mount_node(top->mount.parent);
+		place_tree(model, top);
+	}
 }
 
 /* ---- actions that moved ---- */
