@@ -5,8 +5,8 @@ Whatever a test leaves (mounts, servers, daemons, stopped processes) ends with t
 killed with everything it started, and counts as failed. At the end the host's mount table must be what it was.
 """
 import ctypes
-import json
 import os
+import pickle
 import select
 import shutil
 import signal
@@ -24,11 +24,12 @@ import harness  # noqa: E402
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWPID, PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
 LIMIT = 60 * harness.SLOWNESS
+JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 2 * (os.cpu_count() or 1)))
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): this test may take longer than the others")
-    config.cells_made = []
+    config.addinivalue_line("markers", "alone: this test measures, and runs beside no other")
 
 
 def host_mounts():
@@ -76,18 +77,6 @@ def enter_cell(work):
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def read_until(fd, deadline):
-    data = b""
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([fd], [], [], left)[0]:
-            return None
-        piece = os.read(fd, 1 << 16)
-        if not piece:
-            return data
-        data += piece
-
-
 def last_lines(directory):
     text = ""
     for entry in sorted(os.listdir(directory)):
@@ -97,53 +86,103 @@ def last_lines(directory):
     return text
 
 
-def run_in_cell(item, directory, limit):
-    """The reports of one test; None where it did not come to an end."""
-    os.environ["REAPERD_CELL"] = directory
-    reader, writer = os.pipe()
+class Running:
+    """A test in its cell, seen from outside."""
 
-    def work():
-        os.close(reader)
-        reports = runtestprotocol(item, nextitem=None, log=False)
-        data = [item.config.hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
-        with os.fdopen(writer, "w") as pipe:
-            json.dump(data, pipe)
+    def __init__(self, item):
+        marker = item.get_closest_marker("limit")
+        self.item, self.data = item, b""
+        self.limit = marker.args[0] * harness.SLOWNESS if marker else LIMIT
+        self.alone = item.get_closest_marker("alone") is not None
+        self.directory = tempfile.mkdtemp(prefix="rpd-", dir="/tmp")
+        self.end = time.monotonic() + self.limit
+        self.overdue = False
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.reader, writer = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            os.close(self.reader)
+            os.environ["REAPERD_CELL"] = self.directory
+            enter_cell(lambda: self.work(writer))
+        os.close(writer)
 
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        enter_cell(work)
-    os.close(writer)
-    data = read_until(reader, time.monotonic() + limit)
-    if data is None:
-        os.kill(child, signal.SIGKILL)
-        # The namespace's process 1 has the pipe, too: its end is the end of them all.
-        read_until(reader, time.monotonic() + 10)
-    os.close(reader)
-    os.waitpid(child, 0)
-    if not data:
-        return None, "took longer than its time" if data is None else "ended without a report"
-    hook = item.config.hook.pytest_report_from_serializable
-    return [hook(config=item.config, data=report) for report in json.loads(data)], None
+    def work(self, writer):
+        # Files of its own for what the test prints: the parent's are shared with other cells.
+        capture = self.item.config.pluginmanager.getplugin("capturemanager")
+        capture.stop_global_capturing()
+        capture.start_global_capturing()
+        config = self.item.config
+        reports = runtestprotocol(self.item, nextitem=None, log=False)
+        data = [config.hook.pytest_report_to_serializable(config=config, report=report) for report in reports]
+        with os.fdopen(writer, "wb") as pipe:
+            pickle.dump(data, pipe)
+
+    def read(self):
+        """True at the end: the namespace's process 1 holds the pipe, too, so its end is the end of all in there."""
+        piece = os.read(self.reader, 1 << 16)
+        self.data += piece
+        return not piece
+
+    def check_time(self):
+        if time.monotonic() > self.end and not self.overdue:
+            self.overdue = True
+            os.kill(self.process, signal.SIGKILL)
+
+    def reports(self):
+        os.close(self.reader)
+        os.waitpid(self.process, 0)
+        if self.data and not self.overdue:
+            hook = self.item.config.hook.pytest_report_from_serializable
+            return [hook(config=self.item.config, data=report) for report in pickle.loads(self.data)]
+        problem = "took longer than its time" if self.overdue else "ended without a report"
+        return [pytest.TestReport(self.item.nodeid, self.item.location, {}, "failed",
+                                  f"the test {problem}\n" + last_lines(self.directory), "call", duration=self.limit)]
+
+    def clean_up(self):
+        # The namespace is gone and with it every mount below; the host never had one here.
+        if f" {self.directory}".encode() not in host_mounts():
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item, nextitem):
-    marker = item.get_closest_marker("limit")
-    limit = marker.args[0] * harness.SLOWNESS if marker else LIMIT
-    directory = tempfile.mkdtemp(prefix="rpd-", dir="/tmp")
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    reports, problem = run_in_cell(item, directory, limit)
-    if reports is None:
-        reports = [pytest.TestReport(item.nodeid, item.location, {}, "failed", f"the test {problem}\n" + last_lines(directory),
-                                     "call", duration=limit)]
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    # The namespace is gone and with it every mount below; the host never had one here.
-    if f" {directory}".encode() not in host_mounts():
-        shutil.rmtree(directory, ignore_errors=True)
+def finish(running):
+    hook = running.item.ihook
+    hook.pytest_runtest_logstart(nodeid=running.item.nodeid, location=running.item.location)
+    for report in running.reports():
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=running.item.nodeid, location=running.item.location)
+    running.clean_up()
+
+
+def may_start(waiting, running):
+    if not waiting or len(running) >= JOBS:
+        return False
+    return not running or not (running[0].alone or waiting[0].get_closest_marker("alone"))
+
+
+def pytest_runtestloop(session):
+    """Several cells at once, for most of a test is waiting. Those that measure are marked `alone` and come last."""
+    if session.config.option.collectonly:
+        return True
+    waiting = sorted(session.items, key=lambda item: item.get_closest_marker("alone") is not None)
+    running = []
+    while (waiting or running) and not (session.shouldstop or session.shouldfail):
+        while may_start(waiting, running):
+            running.append(Running(waiting.pop(0)))
+        for reader in select.select([test.reader for test in running], [], [], 1)[0]:
+            test = next(test for test in running if test.reader == reader)
+            if test.read():
+                running.remove(test)
+                finish(test)
+        for test in running:
+            test.check_time()
+    for test in running:
+        os.kill(test.process, signal.SIGKILL)
+        finish(test)
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
     return True
 
 

@@ -8,6 +8,7 @@ import pytest
 import harness
 from harness import wait_for
 
+pytestmark = pytest.mark.alone
 SANITIZED = harness.SLOWNESS > 1
 
 
