@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reaperctl against a daemon that says what the test wrote down. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli_fixture.h"
+
+#define OWNER "\"owner\":{\"kind\":\"inferred\",\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null,\"lease\":false}"
+#define ACTION(root, name, generation, state, evidence, mounts)                                                              \
+	"{\"root\":\"" root "\",\"name\":\"" name "\",\"generation\":" generation ",\"state\":\"" state "\",\"evidence\":[" evidence  \
+	"],\"mounts\":" mounts "," OWNER ",\"first_seen\":\"2026-11-22T10:00:00.000Z\",\"ended\":null}"
+#define MOUNT(id, parent, target, action)                                                                                  \
+	"{\"id\":" id ",\"parent\":" parent ",\"namespace\":1,\"root\":\"/b\",\"action\":" action ",\"generation\":1,\"target\":\"" \
+	target "\",\"fstype\":\"proc\",\"source\":\"/proc\",\"options\":\"rw\",\"state\":\"attached\",\"attached\":"              \
+	"\"2026-11-22T10:00:00.000Z\",\"attached_by\":{\"attested\":false},\"detached\":null,\"detached_by\":null}"
+#define STATUS(leftovers, health)                                                                                          \
+	"{\"status\":{\"version\":\"0.1.0\",\"source\":\"listmount\",\"source_note\":\"fanotify: too old\",\"namespaces\":[\"self\"],"  \
+	"\"mode\":\"enforce\",\"paused\":false,\"paused_until\":null,\"roots\":[{\"path\":\"/b\",\"mode\":\"enforce\",\"actions\":2,"   \
+	"\"mounts\":4,\"leftovers\":" leftovers ",\"stuck\":0,\"health\":\"" health "\",\"paused\":false}],\"mounts\":4,"          \
+	"\"unowned\":0,\"events\":9,\"lost\":0,\"rescans\":1,\"lag_ms\":0.5,\"wakeups\":3,\"ledger\":{\"path\":\"/l\",\"state\":"     \
+	"\"ok\",\"bytes\":1048576,\"problem\":\"\"},\"broker\":{\"state\":\"ok\",\"in_flight\":0,\"hung\":0},\"started\":"         \
+	"\"2026-11-22T10:00:00.000Z\"}}"
+#define EVENT(seq, type, target)                                                                                           \
+	"{\"seq\":" seq ",\"time\":\"2026-11-22T10:00:00.000Z\",\"type\":\"" type "\",\"id\":7,\"root\":\"/b\",\"action\":\"x\"," \
+	"\"generation\":1,\"target\":\"" target "\",\"pid\":null,\"comm\":null,\"detail\":{\"by\":\"kernel\"}}"
+
+static json_t *parse(const char *text)
+{
+	json_t *json = json_loads(text, 0, NULL);
+
+	ck_assert_msg(json != NULL, "no JSON: %s", text);
+	return json;
+}
+
+static void assert_json(const char *text, const char *expected)
+{
+	json_t *a = parse(text), *b = parse(expected);
+
+	ck_assert_msg(json_equal(a, b), "%s instead of %s", text, expected);
+	json_decref(a);
+	json_decref(b);
+}
+
+static void assert_asked(const char *method, const char *expected)
+{
+	json_t *b = parse(expected);
+	char *text = json_dumps(daemon_asked(method), JSON_COMPACT | JSON_ENCODE_ANY);
+
+	ck_assert_msg(json_equal(daemon_asked(method), b), "%s asked with %s", method, text);
+	free(text);
+	json_decref(b);
+}
+
+/* ---- status ---- */
+
+static const struct canned clean[] = { { "GetStatus", { STATUS("0", "ok") } }, { NULL } };
+static const struct canned dirty[] = { { "GetStatus", { STATUS("3", "hung") } }, { NULL } };
+static const struct canned hung[] = { { "GetStatus", { STATUS("0", "hung") } }, { NULL } };
+
+START_TEST(status_is_a_summary_and_a_table_of_roots)
+{
+	const struct shown *shown;
+
+	daemon_start(clean);
+	shown = ask("status");
+	ck_assert_int_eq(shown->status, 0);
+	ck_assert_str_eq(shown->err, "");
+	ck_assert_ptr_nonnull(strstr(shown->out, "source      listmount (fanotify: too old)\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "ledger      ok, /l, 1.0 MiB\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "ROOT MODE    ACTIONS MOUNTS LEFTOVERS STUCK HEALTH\n"
+						 "/b   enforce       2      4         0     0 ok\n"));
+	ck_assert_str_eq(ask("--raw --noheadings -o health,root")->out, "ok /b\n");
+	assert_asked("GetStatus", "{}");
+}
+END_TEST
+
+START_TEST(status_json_is_the_daemons_object)
+{
+	json_t *reply = parse(STATUS("0", "ok"));
+	char *expected = json_dumps(json_object_get(reply, "status"), 0);
+
+	daemon_start(clean);
+	assert_json(ask("--json")->out, expected);
+	assert_json(ask("status --json")->out, expected);
+	free(expected);
+	json_decref(reply);
+}
+END_TEST
+
+START_TEST(status_check_tells_leftovers_from_what_could_not_be_told)
+{
+	daemon_start(clean);
+	ck_assert_int_eq(ask("status --check")->status, 0);
+	daemon_stop();
+	daemon_start(dirty);
+	ck_assert_int_eq(ask("status")->status, 0);
+	ck_assert_int_eq(ask("status --check")->status, 1);
+	daemon_stop();
+	daemon_start(hung);
+	ck_assert_int_eq(ask("status --check")->status, 3);
+}
+END_TEST
+
+/* ---- actions ---- */
+
+static const struct canned actions[] = {
+	{ "ListActions",
+	  { "{\"actions\":[" ACTION("/b", "one", "1", "active", "", "2") "," ACTION("/b", "two", "1", "active", "", "0") "]}",
+	    "{\"actions\":[" ACTION("/b", "two", "3", "over",
+				    "{\"kind\":\"missing\",\"since\":\"2026-11-22T10:00:00.000Z\"},{\"kind\":\"hollow\",\"since\":"
+				    "\"2026-11-22T10:00:00.000Z\"}",
+				    "5") "]}" } },
+	{ NULL },
+};
+
+START_TEST(actions_are_rows)
+{
+	const struct shown *shown;
+
+	daemon_start(actions);
+	shown = ask("actions -o NAME,STATE,EVIDENCE,MOUNTS,OWNER");
+	ck_assert_int_eq(shown->status, 0);
+	ck_assert_str_eq(shown->out, "NAME  STATE  EVIDENCE       MOUNTS OWNER\n"
+				     "one   active                     2 inferred\n"
+				     "two@1 active                     0 inferred\n"
+				     "two@3 over   missing,hollow      5 inferred\n");
+	assert_asked("ListActions", "{\"all\":false}");
+	ck_assert_ptr_nonnull(strstr(ask("actions")->out, "NAME  STATE  EVIDENCE       MOUNTS OWNER "));
+	ck_assert_ptr_null(strstr(ask("actions")->out, "ROOT"));
+	ck_assert_ptr_nonnull(strstr(ask("actions -o +ROOT")->out, "ROOT"));
+}
+END_TEST
+
+START_TEST(raw_rows_have_the_same_number_of_words)
+{
+	daemon_start(actions);
+	ck_assert_str_eq(ask("actions --raw --noheadings -o name,evidence,state")->out,
+			 "one - active\ntwo@1 - active\ntwo@3 missing,hollow over\n");
+}
+END_TEST
+
+START_TEST(json_holds_the_rows_of_all_replies)
+{
+	json_t *first = parse(actions[0].replies[0]), *second = parse(actions[0].replies[1]);
+	char *expected;
+
+	json_array_extend(json_object_get(first, "actions"), json_object_get(second, "actions"));
+	expected = json_dumps(first, 0);
+	daemon_start(actions);
+	assert_json(ask("actions --json")->out, expected);
+	free(expected);
+	json_decref(first);
+	json_decref(second);
+}
+END_TEST
+
+START_TEST(filters_of_actions_are_the_daemons)
+{
+	daemon_start(actions);
+	ask("actions --root /b//c/\\xff\\\\ --state over --all");
+	assert_asked("ListActions", "{\"all\":true,\"root\":\"/b/c/\\\\xff\\\\\\\\\",\"state\":\"over\"}");
+	ask("actions --state cleared");
+	assert_asked("ListActions", "{\"all\":true,\"state\":\"cleared\"}");
+}
+END_TEST
+
+START_TEST(several_roots_have_a_column)
+{
+	static const struct canned several[] = {
+		{ "ListActions",
+		  { "{\"actions\":[" ACTION("/b", "x", "1", "active", "", "1") "," ACTION("/c", "x", "1", "active", "", "1") "]}" } },
+		{ NULL },
+	};
+	const struct shown *shown;
+
+	daemon_start(several);
+	shown = ask("actions");
+	ck_assert_ptr_nonnull(strstr(shown->out, " ROOT\n"));
+	/* Another root's does not make it ambiguous: its row says which. */
+	ck_assert_ptr_null(strstr(shown->out, "x@1"));
+}
+END_TEST
+
+START_TEST(no_action_is_an_empty_list)
+{
+	static const struct canned empty[] = { { "ListActions", { "{\"actions\":[]}" } }, { NULL } };
+
+	daemon_start(empty);
+	ck_assert_int_eq(ask("actions")->status, 0);
+	assert_json(ask("actions --json")->out, "{\"actions\":[]}");
+}
+END_TEST
+
+/* ---- mounts ---- */
+
+static const struct canned mounts[] = {
+	{ "ListMounts",
+	  { "{\"mounts\":[" MOUNT("12", "11", "/b/a/root/x/y", "\"a\"") "," MOUNT("11", "10", "/b/a/root/x", "\"a\"") "," MOUNT(
+		  "20", "10", "/b/c\\nd", "null") "]}" } },
+	{ NULL },
+};
+
+START_TEST(mounts_are_rows_with_their_bytes_escaped)
+{
+	daemon_start(mounts);
+	ck_assert_str_eq(ask("mounts -o ID,TARGET,ACTION")->out, "ID TARGET        ACTION\n"
+								 "12 /b/a/root/x/y a\n"
+								 "11 /b/a/root/x   a\n"
+								 "20 /b/c\\x0ad     \n");
+	ck_assert_str_eq(ask("mounts --raw -o TARGET,ID")->out, "TARGET ID\n/b/a/root/x/y 12\n/b/a/root/x 11\n/b/c\\x0ad 20\n");
+	assert_asked("ListMounts", "{\"all\":false}");
+}
+END_TEST
+
+START_TEST(the_tree_puts_children_below_their_parents)
+{
+	const struct shown *shown;
+
+	daemon_start(mounts);
+	shown = ask("mounts --tree -o TARGET,ID --noheadings");
+	ck_assert_str_eq(shown->out, "/b/a/root/x     11\n"
+				     "`-/b/a/root/x/y 12\n"
+				     "/b/c\\x0ad       20\n");
+}
+END_TEST
+
+START_TEST(a_circle_of_parents_is_cut)
+{
+	static const struct canned circle[] = {
+		{ "ListMounts", { "{\"mounts\":[" MOUNT("1", "2", "/b/1", "null") "," MOUNT("2", "1", "/b/2", "null") "," MOUNT("3", "3", "/b/3", "null") "]}" } },
+		{ NULL },
+	};
+	const struct shown *shown;
+
+	daemon_start(circle);
+	shown = ask("mounts --tree");
+	ck_assert_int_eq(shown->status, 0);
+	ck_assert_ptr_nonnull(strstr(shown->out, "/b/1"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "/b/2"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "/b/3"));
+}
+END_TEST
+
+START_TEST(mounts_of_an_action_at_a_time)
+{
+	daemon_start(mounts);
+	ck_assert_int_eq(ask("mounts 12@3 --root /b --at 2026-11-22T10:00:00Z")->status, 0);
+	assert_asked("ListMounts", "{\"all\":false,\"root\":\"/b\",\"action\":\"12@3\",\"at\":\"2026-11-22T10:00:00.000Z\"}");
+}
+END_TEST
+
+START_TEST(an_action_without_mounts_is_no_match)
+{
+	static const struct canned none[] = { { "ListMounts", { "{\"mounts\":[]}" } }, { NULL } };
+
+	daemon_start(none);
+	ck_assert_int_eq(ask("mounts")->status, 0);
+	ck_assert_int_eq(ask("mounts x")->status, 5);
+	ck_assert_ptr_nonnull(strstr(ask("mounts x")->err, "no mounts of x"));
+	ck_assert_int_eq(ask("mounts x --json")->status, 5);
+	assert_json(ask("mounts x --json")->out, "{\"mounts\":[]}");
+}
+END_TEST
+
+/* ---- events ---- */
+
+static const struct canned events[] = {
+	{ "Events", { "{\"events\":[" EVENT("1", "attach", "/b/x/p") "]}", "{\"events\":[" EVENT("2", "detach", "/b/x/p\\n") "]}" } },
+	{ NULL },
+};
+
+START_TEST(events_are_one_object_a_line)
+{
+	const struct shown *shown;
+	const char *second;
+
+	daemon_start(events);
+	shown = ask("events --json");
+	ck_assert_int_eq(shown->status, 0);
+	second = strchr(shown->out, '\n');
+	ck_assert_ptr_nonnull(second);
+	assert_json(second + 1, EVENT("2", "detach", "/b/x/p\\n"));
+	ck_assert_ptr_eq(strchr(second + 1, '\n') + 1, shown->out + strlen(shown->out));
+	assert_asked("Events", "{\"follow\":false}");
+}
+END_TEST
+
+START_TEST(events_are_a_table)
+{
+	daemon_start(events);
+	ck_assert_str_eq(ask("events")->out, "TIME                     TYPE   ACTION TARGET     DETAIL\n"
+					     "2026-11-22T10:00:00.000Z attach x      /b/x/p     by=kernel\n"
+					     "2026-11-22T10:00:00.000Z detach x      /b/x/p\\x0a by=kernel\n");
+}
+END_TEST
+
+START_TEST(following_prints_as_it_comes_and_has_one_heading)
+{
+	daemon_start(events);
+	ck_assert_str_eq(ask("events -f --after 0 -o seq,type")->out, "SEQ TYPE\n  1 attach\n  2 detach\n");
+	assert_asked("Events", "{\"follow\":true,\"after\":0}");
+}
+END_TEST
+
+START_TEST(following_alone_begins_now)
+{
+	daemon_start(events);
+	ask("events -f");
+	ck_assert(json_is_string(json_object_get(daemon_asked("Events"), "since")));
+}
+END_TEST
+
+START_TEST(filters_of_events_are_the_daemons)
+{
+	daemon_start(events);
+	ask("events --after 5 --since 2026-11-22T10:00:00Z --until 2026-11-22T11:00:00Z --action a@2 --type reaped --root /b");
+	assert_asked("Events", "{\"follow\":false,\"after\":5,\"since\":\"2026-11-22T10:00:00.000Z\",\"until\":"
+			       "\"2026-11-22T11:00:00.000Z\",\"root\":\"/b\",\"action\":\"a@2\",\"type\":\"reaped\"}");
+}
+END_TEST
+
+/* ---- explain ---- */
+
+#define EXPLANATION                                                                                                        \
+	"{\"explanations\":[{\"action\":" ACTION("/b", "x", "1", "stuck", "{\"kind\":\"ended\",\"since\":\"2026-11-22T10:00:00.000Z\"}",      \
+						 "1") ",\"decision\":{\"verdict\":\"reap\",\"hold\":\"back-off\",\"because\":\"ended\",\"due\":"     \
+	"\"2026-11-22T10:05:00.000Z\"},\"text\":[\"a sentence\\u001b\"],\"mounts\":[{\"mount\":" MOUNT("7", "1", "/b/x/p", "\"x\"") ","       \
+	"\"decision\":{\"verdict\":\"keep\"},\"evidence\":[],\"holders\":[{\"pid\":9,\"comm\":\"sh\",\"how\":\"fd\",\"number\":3}]}],"         \
+	"\"attempts\":[{\"time\":\"2026-11-22T10:00:01.000Z\",\"finished\":null,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\","         \
+	"\"evidence\":\"ended\",\"outcome\":\"busy\",\"error\":\"EBUSY\",\"detail\":null}]}]}"
+
+static const struct canned explanation[] = { { "Explain", { EXPLANATION } }, { NULL } };
+
+START_TEST(explain_says_what_and_who)
+{
+	const struct shown *shown;
+
+	daemon_start(explanation);
+	shown = ask("explain x --root /b");
+	ck_assert_int_eq(shown->status, 0);
+	ck_assert_ptr_nonnull(strstr(shown->out, "x below /b: stuck\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "next      reap, because ended, at 2026-11-22T10:05:00.000Z, held up: back-off\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "  a sentence\\x1b\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "  mnt:7 /b/x/p proc: attached, next: keep\n    held by sh[9]: fd 3\n"));
+	ck_assert_ptr_nonnull(strstr(shown->out, "umount /b/x/p ended    busy    EBUSY"));
+	assert_asked("Explain", "{\"what\":\"x\",\"root\":\"/b\"}");
+	assert_json(ask("explain x --json")->out, EXPLANATION);
+}
+END_TEST
+
+START_TEST(explain_takes_actions_paths_and_mounts)
+{
+	daemon_start(explanation);
+	ask("explain 12@3");
+	assert_asked("Explain", "{\"what\":\"12@3\"}");
+	ask("explain /b//x/\\x0a/");
+	assert_asked("Explain", "{\"what\":\"/b/x/\\\\x0a\"}");
+	ask("explain mnt:4294967301");
+	assert_asked("Explain", "{\"what\":\"mnt:4294967301\"}");
+}
+END_TEST
+
+START_TEST(nothing_to_explain_is_no_match)
+{
+	static const struct canned none[] = { { "Explain", { "{\"explanations\":[]}" } }, { NULL } };
+
+	daemon_start(none);
+	ck_assert_int_eq(ask("explain x")->status, 5);
+}
+END_TEST
+
+/* ---- reap ---- */
+
+#define ITEM(hold) "{\"root\":\"/b\",\"action\":\"x\",\"generation\":1,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\",\"hold\":" hold "}"
+#define FOLLOWED { "Events", { "{\"events\":[]}", "{\"events\":[" EVENT("3", "reaped", "/b/x/p") "]}", "{\"events\":[]}", "{\"events\":[]}", "{\"events\":[]}" } }
+#define GOING "{\"actions\":[" ACTION("/b", "x", "1", "reaping", "", "1") "]}"
+#define GONE "{\"actions\":[" ACTION("/b", "y", "1", "active", "", "1") "]}"
+#define STUCK "{\"actions\":[" ACTION("/b", "x", "1", "stuck", "", "1") "]}"
+
+START_TEST(reap_names_actions_or_leftovers)
+{
+	static const struct canned some[] = { { "Reap", { "{\"items\":[" ITEM("null") "]}" } }, { NULL } };
+
+	daemon_start(some);
+	ck_assert_str_eq(ask("reap x 12@3 --active")->out, "ACTION TARGET STEP   HOLD\nx      /b/x/p umount \n");
+	assert_asked("Reap", "{\"actions\":[\"x\",\"12@3\"],\"leftovers\":false,\"dry_run\":false,\"active\":true}");
+	ck_assert_int_eq(ask("reap --leftovers --root /b --dry-run")->status, 0);
+	assert_asked("Reap", "{\"leftovers\":true,\"dry_run\":true,\"active\":false,\"root\":\"/b\"}");
+	assert_json(ask("reap x --json")->out, "{\"items\":[" ITEM("null") "]}");
+}
+END_TEST
+
+START_TEST(reaping_nothing_is_done)
+{
+	static const struct canned none[] = { { "Reap", { "{\"items\":[]}" } }, { "Events", { "{\"events\":[]}" } }, { NULL } };
+
+	daemon_start(none);
+	ck_assert_int_eq(ask("reap --leftovers")->status, 0);
+	ck_assert_int_eq(ask("reap --leftovers --wait")->status, 0);
+	ck_assert_ptr_nonnull(strstr(ask("reap --leftovers")->err, "no leftovers"));
+}
+END_TEST
+
+START_TEST(waiting_ends_when_the_action_is_cleared)
+{
+	static const struct canned gone[] = {
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { "ListActions", { GONE } }, { NULL },
+	};
+
+	daemon_start(gone);
+	ck_assert_int_eq(ask("reap x --wait")->status, 0);
+}
+END_TEST
+
+START_TEST(waiting_ends_when_the_time_is_over)
+{
+	static const struct canned going[] = {
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { NULL },
+	};
+	const struct shown *shown;
+
+	daemon_start(going);
+	shown = ask("reap x --wait --timeout 0");
+	ck_assert_int_eq(shown->status, 1);
+	ck_assert_ptr_nonnull(strstr(shown->err, "1 action is still not cleared"));
+}
+END_TEST
+
+START_TEST(waiting_does_not_wait_for_what_is_held_for_good)
+{
+	static const struct canned held[] = {
+		{ "Reap", { "{\"items\":[" ITEM("\"observe\"") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { NULL },
+	};
+	const struct shown *shown;
+
+	daemon_start(held);
+	shown = ask("reap x --wait");
+	ck_assert_int_eq(shown->status, 1);
+	ck_assert_ptr_nonnull(strstr(shown->err, "1 action is left alone"));
+}
+END_TEST
+
+START_TEST(waiting_ends_when_the_action_is_stuck)
+{
+	static const struct canned stuck[] = {
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { STUCK } }, { NULL },
+	};
+	const struct shown *shown;
+
+	daemon_start(stuck);
+	shown = ask("reap x --wait --timeout 1ms");
+	ck_assert_int_eq(shown->status, 1);
+	ck_assert_ptr_nonnull(strstr(shown->err, "1 action is stuck"));
+}
+END_TEST
+
+/* ---- single calls ---- */
+
+static const struct canned single[] = {
+	{ "Pause", { "{}" } },
+	{ "Resume", { "{}" } },
+	{ "Begin", { "{\"generation\":1}" } },
+	{ "End", { "{\"generation\":4}" } },
+	{ "Metrics", { "{\"text\":\"reaperd_paused 0\\n\"}" } },
+	{ "GetConfiguration", { "{\"text\":\"[daemon]\\n\"}" } },
+	{ NULL },
+};
+
+START_TEST(pause_and_resume)
+{
+	daemon_start(single);
+	ck_assert_int_eq(ask("pause")->status, 0);
+	assert_asked("Pause", "{}");
+	ck_assert_int_eq(ask("pause --root /b --for 1500ms")->status, 0);
+	assert_asked("Pause", "{\"root\":\"/b\",\"seconds\":1.5}");
+	ck_assert_int_eq(ask("resume --root /b")->status, 0);
+	assert_asked("Resume", "{\"root\":\"/b\"}");
+}
+END_TEST
+
+START_TEST(begin_and_end)
+{
+	daemon_start(single);
+	ck_assert_str_eq(ask("begin a@3 --root /b --pid 7 --max-age 60m")->out, "a@3@1\n");
+	assert_asked("Begin", "{\"root\":\"/b\",\"name\":\"a@3\",\"pid\":7,\"max_age\":\"1h\"}");
+	ck_assert_str_eq(ask("end \\xff --root /b")->out, "\\xff@4\n");
+	assert_asked("End", "{\"root\":\"/b\",\"name\":\"\\\\xff\"}");
+	assert_json(ask("end a --root /b --json")->out, "{\"generation\":4}");
+}
+END_TEST
+
+START_TEST(metrics_and_configuration_are_text)
+{
+	daemon_start(single);
+	ck_assert_str_eq(ask("metrics")->out, "reaperd_paused 0\n");
+	ck_assert_str_eq(ask("config show")->out, "[daemon]\n");
+}
+END_TEST
+
+/* ---- what the daemon refuses ---- */
+
+static const struct {
+	const char *reply, *says;
+	int status;
+} refusals[] = {
+	{ "!io.reaperd.NoSuchRoot {\"root\":\"/r\"}", "no build root /r", 5 },
+	{ "!io.reaperd.NoSuchAction {\"action\":\"x\"}", "no action x", 5 },
+	{ "!io.reaperd.NoSuchMount {\"what\":\"mnt:3\"}", "no mount mnt:3", 5 },
+	{ "!io.reaperd.AmbiguousAction {\"action\":\"x\",\"roots\":[\"/a\",\"/b\"]}", "--root: /a, /b", 2 },
+	{ "!io.reaperd.ActionIsActive {\"action\":\"x\"}", "--active", 4 },
+	{ "!io.reaperd.NotAllowed {\"reason\":\"root only\"}", "root only", 4 },
+	{ "!io.reaperd.InvalidTime {\"time\":\"x\"}", "no time in x", 2 },
+	{ "!io.reaperd.Unavailable {\"reason\":\"no ledger\"}", "no ledger", 4 },
+	{ "!org.varlink.service.InvalidParameter {\"parameter\":\"root\"}", "'root'", 2 },
+	{ "!org.varlink.service.MethodNotFound {\"method\":\"M\"}", "no M", 4 },
+	{ "!something.Else {}", "refused: something.Else", 4 },
+	{ "[]", "does not speak varlink", 4 },
+	{ "{}", "does not speak as reaperd does", 4 },
+	{ "{", "does not speak varlink", 4 },
+};
+
+START_TEST(refusals_have_their_exit_status)
+{
+	const struct canned canned[] = { { "Reap", { refusals[_i].reply } }, { NULL } };
+	const struct shown *shown;
+
+	daemon_start(canned);
+	shown = ask("reap x");
+	ck_assert_msg(shown->status == refusals[_i].status, "%s: exit %d, %s", refusals[_i].reply, shown->status, shown->err);
+	ck_assert_msg(strstr(shown->err, refusals[_i].says), "%s", shown->err);
+	ck_assert_str_eq(shown->out, "");
+}
+END_TEST
+
+static void add_status(TCase *tcase)
+{
+	tcase_add_test(tcase, status_is_a_summary_and_a_table_of_roots);
+	tcase_add_test(tcase, status_json_is_the_daemons_object);
+	tcase_add_test(tcase, status_check_tells_leftovers_from_what_could_not_be_told);
+}
+
+static void add_lists(TCase *tcase)
+{
+	tcase_add_test(tcase, actions_are_rows);
+	tcase_add_test(tcase, raw_rows_have_the_same_number_of_words);
+	tcase_add_test(tcase, json_holds_the_rows_of_all_replies);
+	tcase_add_test(tcase, filters_of_actions_are_the_daemons);
+	tcase_add_test(tcase, several_roots_have_a_column);
+	tcase_add_test(tcase, no_action_is_an_empty_list);
+	tcase_add_test(tcase, mounts_are_rows_with_their_bytes_escaped);
+	tcase_add_test(tcase, the_tree_puts_children_below_their_parents);
+	tcase_add_test(tcase, a_circle_of_parents_is_cut);
+	tcase_add_test(tcase, mounts_of_an_action_at_a_time);
+	tcase_add_test(tcase, an_action_without_mounts_is_no_match);
+	tcase_add_test(tcase, events_are_one_object_a_line);
+	tcase_add_test(tcase, events_are_a_table);
+	tcase_add_test(tcase, following_prints_as_it_comes_and_has_one_heading);
+	tcase_add_test(tcase, following_alone_begins_now);
+	tcase_add_test(tcase, filters_of_events_are_the_daemons);
+	tcase_add_test(tcase, explain_says_what_and_who);
+	tcase_add_test(tcase, explain_takes_actions_paths_and_mounts);
+	tcase_add_test(tcase, nothing_to_explain_is_no_match);
+}
+
+static void add_calls(TCase *tcase)
+{
+	tcase_add_test(tcase, reap_names_actions_or_leftovers);
+	tcase_add_test(tcase, reaping_nothing_is_done);
+	tcase_add_test(tcase, waiting_ends_when_the_action_is_cleared);
+	tcase_add_test(tcase, waiting_ends_when_the_time_is_over);
+	tcase_add_test(tcase, waiting_does_not_wait_for_what_is_held_for_good);
+	tcase_add_test(tcase, waiting_ends_when_the_action_is_stuck);
+	tcase_add_test(tcase, pause_and_resume);
+	tcase_add_test(tcase, begin_and_end);
+	tcase_add_test(tcase, metrics_and_configuration_are_text);
+	tcase_add_loop_test(tcase, refusals_have_their_exit_status, 0, ARRAY_SIZE(refusals));
+}
+
+int main(void)
+{
+	static void (*const add[])(TCase *tcase) = { add_status, add_lists, add_calls };
+	static const char *const names[] = { "status", "lists", "calls" };
+	Suite *suite = suite_create("cli against a daemon");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	for (size_t i = 0; i < ARRAY_SIZE(add); i++) {
+		TCase *tcase = tcase_create(names[i]);
+
+		tcase_add_checked_fixture(tcase, NULL, daemon_stop);
+		tcase_set_timeout(tcase, 30);
+		add[i](tcase);
+		suite_add_tcase(suite, tcase);
+	}
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
