@@ -92,6 +92,7 @@ int64_t store_next_number(struct store *store, enum number number);
 /* ---- save.c, journal.c: with a transaction begun ---- */
 
 int store_write_boot(struct store *store);
+int store_find_boot(struct store *store); /* readonly.c: 0, -ENOENT, or an error of reading */
 int store_root_row(struct store *store, const char *path, const char *mode_or_null, int64_t *ret_row);
 void store_forget_roots(struct store *store);
 int store_write_entry(struct store *store, const struct ring_entry *entry);

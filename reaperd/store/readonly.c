@@ -108,3 +108,21 @@ int store_open_readonly(const char *path, struct store **ret)
 	*ret = store;
 	return 0;
 }
+
+int store_find_boot(struct store *store)
+{
+	struct binding binding = store_bind(store, STATEMENT_FIND_NAMESPACE);
+	int rc;
+
+	bind_text(&binding, store->boot_id);
+	bind_integer(&binding, (int64_t)store->mnt_namespace);
+	rc = sqlite3_step(binding.statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return store_fail_read(store, binding.statement, rc);
+	if (rc == SQLITE_ROW) {
+		store->boot_row = sqlite3_column_int64(binding.statement, 0);
+		store->namespace_row = sqlite3_column_int64(binding.statement, 1);
+	}
+	sqlite3_reset(binding.statement);
+	return rc == SQLITE_ROW ? 0 : -ENOENT;
+}

@@ -148,6 +148,8 @@ int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_name
 	snprintf(store->boot_id, sizeof(store->boot_id), "%s", boot_id);
 	store->mnt_namespace = mnt_namespace;
 	store->begun = now;
+	if (store->readonly)
+		return store_find_boot(store);
 	return store_begin(store) == 0 && store_write_boot(store) == 0 ? 0 : -EIO;
 }
 

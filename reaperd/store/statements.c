@@ -59,6 +59,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_NAMESPACE] = "INSERT INTO namespaces (boot, inode, watched, first_seen) VALUES (?, ?, 1, ?) "
 				"ON CONFLICT (boot, inode) DO UPDATE SET watched = 1 RETURNING id",
 	[STATEMENT_UNWATCH] = "UPDATE namespaces SET watched = 0 WHERE watched = 1 AND id <> ?",
+	[STATEMENT_FIND_NAMESPACE] = "SELECT b.id, n.id FROM boots b JOIN namespaces n ON n.boot = b.id WHERE b.boot_id = ? AND n.inode = ?",
 	[STATEMENT_CLOSE_MOUNTS] =
 		"UPDATE mounts SET state = 'detached', detached = max(?, attached), detached_by = 'another boot' "
 		"WHERE detached IS NULL AND namespace IN (SELECT id FROM namespaces WHERE boot <> ?)",
