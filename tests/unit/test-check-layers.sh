@@ -88,6 +88,14 @@ expect 1 'uses crypt_do, which no layer and no known library defines' an_unknown
 archive kernel 'void base_do(void); void base_do(void) {}'
 expect 1 'base_do is defined in the layer base, too' one_symbol_has_one_layer
 
+archive engine 'void own_start(void); void own_start(void) {}'
+archive cli 'void own_start(void); void own_start(void) {} void f(void); void f(void) { own_start(); }'
+expect 0 'keep to the table' programs_that_never_meet_may_share_a_name
+
+archive engine 'void own_start(void); void own_start(void) {}'
+archive broker 'void own_start(void); void f(void); void f(void) { own_start(); }'
+expect 1 'the layer broker may not use own_start of the layer engine' a_shared_name_is_still_looked_for_in_its_own_layer
+
 rm -f "$work/libreport.a"
 $AR cr "$work/libreport.a"
 expect 1 'the layer report has no symbols' an_empty_archive_proves_nothing
