@@ -35,7 +35,8 @@ struct mount_request {
 	uint64_t param; /* statmount: what is wanted; listmount: after which id */
 };
 
-/* The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where they are. */
+/* The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where
+ * they are. */
 struct mount_answer {
 	uint32_t size;
 	uint32_t super_options;
@@ -71,7 +72,7 @@ _Static_assert(sizeof(struct mount_answer) == 512, "the kernel's strings begin a
 
 static int ask_mount(uint64_t id, uint64_t wanted, struct mount_answer *answer, size_t size)
 {
-	const struct mount_request request = {.size = sizeof(request), .id = id, .param = wanted};
+	const struct mount_request request = { .size = sizeof(request), .id = id, .param = wanted };
 
 	if (syscall(SYS_statmount, &request, answer, size, 0) < 0)
 		return -errno;
@@ -119,8 +120,8 @@ static const char *answer_string(const struct mount_answer *answer, uint64_t bit
 }
 
 /*
- * An empty string leaves its bit out of the mask, so an absent bit does not yet mean that the kernel lacks the field. Linux 6.15
- * says what it knows; before that a source that is there proves the subtype, for both came with 6.13.
+ * An empty string leaves its bit out of the mask, so an absent bit does not yet mean that the kernel lacks the field.
+ * Linux 6.15 says what it knows; before that a source that is there proves the subtype, for both came with 6.13.
  */
 static uint64_t known_fields(const struct mount_answer *answer)
 {
@@ -166,7 +167,8 @@ int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_
 
 	if (size < sizeof(*answer))
 		return -EOVERFLOW;
-	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT, answer, size);
+	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT, answer,
+		      size);
 	if (r < 0)
 		return r;
 	take_numbers(answer, ret);
@@ -217,14 +219,14 @@ static const struct {
 	uint64_t mask, value;
 	const char *name;
 } mount_options[] = {
-	{MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSUID, ",nosuid"},
-	{MOUNT_ATTR_NODEV, MOUNT_ATTR_NODEV, ",nodev"},
-	{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOEXEC, ",noexec"},
-	{MOUNT_ATTR__ATIME, MOUNT_ATTR_NOATIME, ",noatime"},
-	{MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NODIRATIME, ",nodiratime"},
-	{MOUNT_ATTR__ATIME, MOUNT_ATTR_RELATIME, ",relatime"},
-	{MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW, ",nosymfollow"},
-	{MOUNT_ATTR_IDMAP, MOUNT_ATTR_IDMAP, ",idmapped"},
+	{ MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSUID, ",nosuid" },
+	{ MOUNT_ATTR_NODEV, MOUNT_ATTR_NODEV, ",nodev" },
+	{ MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOEXEC, ",noexec" },
+	{ MOUNT_ATTR__ATIME, MOUNT_ATTR_NOATIME, ",noatime" },
+	{ MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NODIRATIME, ",nodiratime" },
+	{ MOUNT_ATTR__ATIME, MOUNT_ATTR_RELATIME, ",relatime" },
+	{ MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW, ",nosymfollow" },
+	{ MOUNT_ATTR_IDMAP, MOUNT_ATTR_IDMAP, ",idmapped" },
 };
 
 /* Called for each mount of each reading, of which snprintf() was a tenth. */

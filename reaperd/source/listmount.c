@@ -19,7 +19,7 @@
 #define LATE_FIELDS (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
 
 #define BUFFER_SIZE_FIRST ((size_t)16 << 10)
-#define BUFFER_SIZE_MAX ((size_t)4 << 20)
+#define BUFFER_SIZE_MAX	  ((size_t)4 << 20)
 
 /* Not an error: the mount is not there (any more), or no path leads to it. */
 #define ABSENT 1
@@ -56,7 +56,8 @@ static char *super_options(const struct mount_status *status)
 	char *text;
 
 	if (asprintf(&text, "%s%s%s%s%s%s", status->super_flags & MS_RDONLY ? "ro" : "rw",
-		     status->super_flags & MS_SYNCHRONOUS ? ",sync" : "", status->super_flags & MS_DIRSYNC ? ",dirsync" : "",
+		     status->super_flags & MS_SYNCHRONOUS ? ",sync" : "",
+		     status->super_flags & MS_DIRSYNC ? ",dirsync" : "",
 		     status->super_flags & MS_LAZYTIME ? ",lazytime" : "", *status->super_options ? "," : "",
 		     status->super_options) < 0)
 		return NULL;
@@ -214,9 +215,10 @@ static int read_facts(struct reading *reading, uint64_t id, const struct mount_f
 static bool facts_equal(const struct mount_facts *a, const struct mount_facts *b)
 {
 	return a->parent == b->parent && a->dev == b->dev && a->peer_group == b->peer_group && a->master == b->master &&
-	       a->root_deleted == b->root_deleted && strcmp(a->root, b->root) == 0 && strcmp(a->target, b->target) == 0 &&
-	       strcmp(a->options, b->options) == 0 && strcmp(a->super_options, b->super_options) == 0 &&
-	       strcmp(a->fstype, b->fstype) == 0 && strcmp(a->source, b->source) == 0;
+	       a->root_deleted == b->root_deleted && strcmp(a->root, b->root) == 0 &&
+	       strcmp(a->target, b->target) == 0 && strcmp(a->options, b->options) == 0 &&
+	       strcmp(a->super_options, b->super_options) == 0 && strcmp(a->fstype, b->fstype) == 0 &&
+	       strcmp(a->source, b->source) == 0;
 }
 
 /* Adds the mount to the scan where it is not as `known` has it. 0, ABSENT or -errno. */
@@ -250,8 +252,8 @@ static bool is_root_of(const char *root, const struct mount_facts *facts)
 }
 
 /*
- * For a mount that lies below no root: has it moved, perhaps below one, or changed otherwise? A move keeps the id, and where
- * something above it moved, only the path tells.
+ * For a mount that lies below no root: has it moved, perhaps below one, or changed otherwise? A move keeps the id, and
+ * where something above it moved, only the path tells.
  */
 static bool is_in_place(struct listmount *listmount, const struct mount_facts *known)
 {
@@ -326,9 +328,9 @@ static int read_all(struct reading *reading, const struct list *list)
 
 static int listmount_source_read(struct source *source, const struct model *model, bool complete, struct scan *ret)
 {
-	struct reading reading = {.listmount = source->state, .model = model, .scan = ret};
+	struct reading reading = { .listmount = source->state, .model = model, .scan = ret };
 	CLEANUP_FREE uint64_t *ids = NULL;
-	struct list list = {.scan = ret};
+	struct list list = { .scan = ret };
 	int r;
 
 	r = kernel_listmount_all(&ids, &list.count);
@@ -352,7 +354,7 @@ static int refresh_mount(void *context, struct mount *mount)
 
 static int listmount_source_refresh(struct source *source, const struct model *model, struct scan *ret)
 {
-	struct reading reading = {.listmount = source->state, .model = model, .scan = ret};
+	struct reading reading = { .listmount = source->state, .model = model, .scan = ret };
 
 	ret->complete = false;
 	ret->unique_ids = true;

@@ -11,7 +11,7 @@
 #include "source/source.h"
 #include "source/wake.h"
 
-#define TARGET_DELETED "\\040(deleted)"
+#define NAME_DELETED "(deleted) "
 #define TARGET_FIELD 5
 
 /* How often a table with a line that cannot be read is read again before it is given up. */
@@ -78,29 +78,28 @@ static bool ends_target(const struct text *text, const char *end)
 }
 
 /*
- * libmount takes " (deleted)" off the end of a mount point and does not say so; the kernel never puts it there (a deleted root has
- * "//deleted"), so it is part of a directory's name. Such an end is doubled, and libmount takes one of the two.
+ * Some versions of libmount take " (deleted)" off the end of a mount point and do not say so; the kernel never puts it
+ * there (a deleted root has "//deleted"), so it is part of a directory's name. A slash behind it hides it;
+ * take_target() drops that.
  */
-static int keep_deleted_names(struct text *text)
+static int hide_deleted_names(struct text *text)
 {
-	const size_t mark = strlen(TARGET_DELETED);
-	size_t at = 0;
 	char *found;
 
-	while ((found = memmem(text->bytes + at, text->length - at, TARGET_DELETED " ", mark + 1))) {
+	for (size_t at = 0;
+	     (found = memmem(text->bytes + at, text->length - at, NAME_DELETED, strlen(NAME_DELETED)));) {
 		char *bytes;
 
-		at = found - text->bytes + mark;
-		if (!ends_target(text, found + mark))
+		at = found - text->bytes + strlen(NAME_DELETED) - 1;
+		if (!ends_target(text, text->bytes + at))
 			continue;
-		bytes = realloc(text->bytes, text->length + mark);
+		bytes = realloc(text->bytes, text->length + 1);
 		if (!bytes)
 			return -ENOMEM;
-		memmove(bytes + at + mark, bytes + at, text->length - at);
-		memcpy(bytes + at, TARGET_DELETED, mark);
+		memmove(bytes + at + 1, bytes + at, text->length - at);
+		bytes[at] = '/';
 		text->bytes = bytes;
-		text->length += mark;
-		at += mark;
+		text->length++;
 	}
 	return 0;
 }
@@ -129,7 +128,7 @@ static int take_optional_fields(const char *fields, struct mount_facts *facts)
 	const struct {
 		const char *tag;
 		uint64_t *number;
-	} known[] = {{"shared:", &facts->peer_group}, {"master:", &facts->master}};
+	} known[] = { { "shared:", &facts->peer_group }, { "master:", &facts->master } };
 
 	for (const char *p = fields; p && *p; p += strcspn(p, " ")) {
 		p += strspn(p, " ");
@@ -153,6 +152,14 @@ static int copy_string(const char *from, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int take_target(const char *target, char **ret)
+{
+	size_t length = strlen(target);
+
+	*ret = strndup(target, length > 1 && target[length - 1] == '/' ? length - 1 : length);
+	return *ret ? 0 : -ENOMEM;
+}
+
 bool mountinfo_strip_deleted(char *root)
 {
 	size_t length = strlen(root), mark = strlen(MOUNTINFO_DELETED);
@@ -173,7 +180,7 @@ static int take_facts(struct libmnt_fs *fs, struct mount_facts *facts)
 	facts->id32 = mnt_fs_get_id(fs);
 	facts->parent32 = mnt_fs_get_parent_id(fs);
 	facts->dev = mnt_fs_get_devno(fs);
-	if (copy_string(root, &facts->root) < 0 || copy_string(target, &facts->target) < 0 ||
+	if (copy_string(root, &facts->root) < 0 || take_target(target, &facts->target) < 0 ||
 	    copy_string(mnt_fs_get_fstype(fs), &facts->fstype) < 0 ||
 	    copy_string(mnt_fs_get_source(fs), &facts->source) < 0 ||
 	    copy_string(mnt_fs_get_vfs_options(fs), &facts->options) < 0 ||
@@ -217,7 +224,8 @@ static int compare_numbered(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-/* The kernel writes the table in pieces: a mount that went after its line was written leaves its number to a new one further on. */
+/* The kernel writes the table in pieces: a mount that went after its line was written leaves its number to a new one
+ * further on. */
 static int keep_last_of_each(struct scan *scan)
 {
 	CLEANUP_FREE struct numbered *order = calloc(scan->count + 1, sizeof(*order));
@@ -226,7 +234,7 @@ static int keep_last_of_each(struct scan *scan)
 	if (!order)
 		return -ENOMEM;
 	for (size_t i = 0; i < scan->count; i++)
-		order[i] = (struct numbered){scan->mounts[i].id32, i};
+		order[i] = (struct numbered){ scan->mounts[i].id32, i };
 	qsort(order, scan->count, sizeof(*order), compare_numbered);
 	for (size_t i = 0; i + 1 < scan->count; i++) {
 		if (order[i].id32 == order[i + 1].id32)
@@ -254,7 +262,7 @@ static int take_text(struct text *text, struct scan *ret)
 		lines++;
 	if (text->bytes[text->length - 1] != '\n')
 		return -EBADMSG;
-	r = keep_deleted_names(text);
+	r = hide_deleted_names(text);
 	if (r < 0)
 		return r;
 	r = parse_text(text, table);
@@ -268,7 +276,7 @@ static int take_text(struct text *text, struct scan *ret)
 
 int mountinfo_read(const char *path, struct scan *ret)
 {
-	struct text text = {0};
+	struct text text = { 0 };
 	int r;
 
 	r = text_read(path, &text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The text table /proc/PID/mountinfo, parsed by libmount. What libmount would drop or change in silence (a line that it cannot read, a
- * mount point that ends with " (deleted)") is caught here.
+ * The text table /proc/PID/mountinfo, parsed by libmount. What libmount would drop or change in silence (a line that it
+ * cannot read, a mount point that ends with " (deleted)") is caught here.
  */
 #ifndef REAPERD_SOURCE_MOUNTINFO_H
 #define REAPERD_SOURCE_MOUNTINFO_H
@@ -10,12 +10,13 @@
 
 #define MOUNTINFO_PATH "/proc/self/mountinfo"
 
-/* What ends the root of a mount whose directory within the filesystem is deleted. No other path has two slashes in a row. */
+/* What ends the root of a mount whose directory within the filesystem is deleted. No other path has two slashes in a
+ * row. */
 #define MOUNTINFO_DELETED "//deleted"
 
 /*
- * Adds every mount of the file to `ret` (a complete scan without unique ids). 0, -ENOMEM, -errno of reading, or -EBADMSG: a line that is
- * not one of mountinfo, or a last one without its end. On failure the caller clears `ret`.
+ * Adds every mount of the file to `ret` (a complete scan without unique ids). 0, -ENOMEM, -errno of reading, or
+ * -EBADMSG: a line that is not one of mountinfo, or a last one without its end. On failure the caller clears `ret`.
  */
 int mountinfo_read(const char *path, struct scan *ret);
 

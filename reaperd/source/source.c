@@ -7,13 +7,13 @@
 #include "source/source.h"
 
 /* Best first. */
-static const struct source_ops *const sources[] = {&source_listmount_ops, &source_mountinfo_ops};
+static const struct source_ops *const sources[] = { &source_listmount_ops, &source_mountinfo_ops };
 
 #define WITHOUT_FANOTIFY "fanotify: not built into this version"
 
 static int open_one(const struct source_ops *ops, struct source *ret, char *why, size_t size)
 {
-	struct source source = {.ops = ops, .fd = -1};
+	struct source source = { .ops = ops, .fd = -1 };
 	int r;
 
 	r = ops->open(&source, why, size);
@@ -58,5 +58,5 @@ void source_close(struct source *source)
 	if (!source->ops)
 		return;
 	source->ops->close(source);
-	*source = (struct source){.fd = -1};
+	*source = (struct source){ .fd = -1 };
 }

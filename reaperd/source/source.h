@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where facts about mounts come from. A source wakes the loop (one fd) and reads the table (a struct scan); it keeps no history and decides
- * nothing. All sources give the same model for the same kernel state.
+ * Where facts about mounts come from. A source wakes the loop (one fd) and reads the table (a struct scan); it keeps no
+ * history and decides nothing. All sources give the same model for the same kernel state.
  *
- * libev cannot wait for EPOLLPRI, which is how the kernel announces a changed mountinfo, so a source's fd is always an epoll fd
- * (libmount's monitor, or one of ours) that becomes readable. No source ever polls.
+ * libev cannot wait for EPOLLPRI, which is how the kernel announces a changed mountinfo, so a source's fd is always an
+ * epoll fd (libmount's monitor, or one of ours) that becomes readable. No source ever polls.
  */
 #ifndef REAPERD_SOURCE_SOURCE_H
 #define REAPERD_SOURCE_SOURCE_H
@@ -22,16 +22,19 @@ struct source_ops {
 	/* -EOPNOTSUPP with a sentence in `why` where this kernel or process cannot. */
 	int (*open)(struct source *source, char *why, size_t size);
 	void (*close)(struct source *source);
-	/* Takes the pending wake-up back, so that the fd is quiet until the next change. 1: there was one, 0: none, or -errno. */
+	/* Takes the pending wake-up back, so that the fd is quiet until the next change. 1: there was one, 0: none, or
+	 * -errno. */
 	int (*drain)(struct source *source);
 	/*
-	 * Reads what changed since `model` was last brought up to date, or everything where `complete`. A mount that goes while it is read is
-	 * simply absent. A table that changes meanwhile wakes the fd again. 0 or -errno; on failure nothing may be believed.
+	 * Reads what changed since `model` was last brought up to date, or everything where `complete`. A mount that
+	 * goes while it is read is simply absent. A table that changes meanwhile wakes the fd again. 0 or -errno; on
+	 * failure nothing may be believed.
 	 */
 	int (*read)(struct source *source, const struct model *model, bool complete, struct scan *ret);
 	/*
-	 * Reads again the known mounts below the model's roots (a rename in their paths wakes nobody); cheap where single mounts can be asked,
-	 * else the same as a complete read. A mount that came below a root by a rename elsewhere is found by the next read().
+	 * Reads again the known mounts below the model's roots (a rename in their paths wakes nobody); cheap where
+	 * single mounts can be asked, else the same as a complete read. A mount that came below a root by a rename
+	 * elsewhere is found by the next read().
 	 */
 	int (*refresh)(struct source *source, const struct model *model, struct scan *ret);
 };
@@ -43,8 +46,8 @@ struct source {
 };
 
 /*
- * Opens the source of this kind; SOURCE_AUTO takes the best that works. `why` gets what made it (or, for AUTO, a better one)
- * impossible, "" where nothing did. 0, -EOPNOTSUPP, or -errno.
+ * Opens the source of this kind; SOURCE_AUTO takes the best that works. `why` gets what made it (or, for AUTO, a better
+ * one) impossible, "" where nothing did. 0, -EOPNOTSUPP, or -errno.
  */
 int source_open(enum source_kind kind, struct source *ret, char *why, size_t size);
 void source_close(struct source *source);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Being woken by a change of the mount table: libmount's monitor, an epoll fd that becomes readable. Many changes make one wake-up;
- * a change after wake_drain() makes the next one, so drain first and read then.
+ * Being woken by a change of the mount table: libmount's monitor, an epoll fd that becomes readable. Many changes make
+ * one wake-up; a change after wake_drain() makes the next one, so drain first and read then.
  */
 #ifndef REAPERD_SOURCE_WAKE_H
 #define REAPERD_SOURCE_WAKE_H

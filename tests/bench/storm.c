@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a source and the model cost while mounts come and go: RATE changes a second below a build root, beside OTHERS mounts that stay.
- * Prints the share of one core that reading takes, and how long after the last change the model had it.
+ * What a source and the model cost while mounts come and go: RATE changes a second below a build root, beside OTHERS
+ *mounts that stay. Prints the share of one core that reading takes, and how long after the last change the model had
+ *it.
  *
  *	storm [SOURCE [OTHERS [RATE [SECONDS [INTERVAL_MS]]]]]
  *
@@ -34,7 +35,7 @@ struct plan {
 
 static void sleep_until(int64_t mono)
 {
-	const struct timespec at = {.tv_sec = mono / NSEC_PER_SEC, .tv_nsec = mono % NSEC_PER_SEC};
+	const struct timespec at = { .tv_sec = mono / NSEC_PER_SEC, .tv_nsec = mono % NSEC_PER_SEC };
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0)
 		;
@@ -77,7 +78,7 @@ static struct model *make_model(void)
 {
 	struct model *model = model_new();
 	struct root_rules rules;
-	const struct root_rules *list[] = {&rules};
+	const struct root_rules *list[] = { &rules };
 
 	if (!model || rules_init(&rules, scratch_file("build")) < 0 || model_set_roots(model, list, 1) < 0)
 		errx(1, "out of memory");
@@ -87,8 +88,8 @@ static struct model *make_model(void)
 
 static void update(struct source *source, struct model *model, bool complete)
 {
-	struct changes changes = {0};
-	struct scan scan = {0};
+	struct changes changes = { 0 };
+	struct scan scan = { 0 };
 	int r;
 
 	r = source->ops->drain(source);
@@ -121,7 +122,7 @@ static void watch(const struct plan *plan, struct source *source, struct model *
 {
 	const double cpu = cpu_seconds();
 	const int64_t start = clock_now().mono;
-	struct pollfd poller = {.fd = source->fd, .events = POLLIN};
+	struct pollfd poller = { .fd = source->fd, .events = POLLIN };
 	unsigned reads = 0;
 	int64_t end;
 
@@ -137,7 +138,8 @@ static void watch(const struct plan *plan, struct source *source, struct model *
 			sleep_until(begun + plan->interval_ms * NSEC_PER_MSEC);
 	}
 	end = clock_now().mono;
-	printf("%s: %u changes a second beside %u mounts, a read each %u ms: %.1f %% of a core, %u reads, the last change seen after %.1f ms\n",
+	printf("%s: %u changes a second beside %u mounts, a read each %u ms: %.1f %% of a core, %u reads, the last "
+	       "change seen after %.1f ms\n",
 	       source_name(source->ops->kind), plan->rate, plan->others, plan->interval_ms,
 	       100 * (cpu_seconds() - cpu) / ((double)(end - start) / NSEC_PER_SEC), reads,
 	       (double)(end - *last_change) / NSEC_PER_MSEC);
@@ -145,7 +147,8 @@ static void watch(const struct plan *plan, struct source *source, struct model *
 
 static int run(const struct plan *plan)
 {
-	int64_t *last_change = mmap(NULL, sizeof(*last_change), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int64_t *last_change =
+		mmap(NULL, sizeof(*last_change), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct source source;
 	struct model *model;
 	char why[256];
@@ -174,8 +177,8 @@ static int run(const struct plan *plan)
 
 int main(int argc, char **argv)
 {
-	struct plan plan = {.kind = SOURCE_AUTO, .others = 10000, .rate = 1000, .seconds = 5, .interval_ms = 100};
-	unsigned *const numbers[] = {&plan.others, &plan.rate, &plan.seconds, &plan.interval_ms};
+	struct plan plan = { .kind = SOURCE_AUTO, .others = 10000, .rate = 1000, .seconds = 5, .interval_ms = 100 };
+	unsigned *const numbers[] = { &plan.others, &plan.rate, &plan.seconds, &plan.interval_ms };
 	int result;
 
 	if (argc > 1 && source_parse(argv[1], &plan.kind) < 0)
@@ -187,5 +190,7 @@ int main(int argc, char **argv)
 	if (!scratch_begin())
 		return SCRATCH_SKIP;
 	result = run(&plan);
+	umount2(scratch_path(), MNT_DETACH);
+	scratch_end();
 	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Prints the mounts of its namespace, one JSON object a line, by ascending unique id, with the kernel's answers alone. In the strings, bytes
- * outside printable ASCII are \xNN and a backslash is two.
+ * Prints the mounts of its namespace, one JSON object a line, by ascending unique id, with the kernel's answers alone.
+ * In the strings, bytes outside printable ASCII are \xNN and a backslash is two.
  */
 #include <err.h>
 #include <errno.h>

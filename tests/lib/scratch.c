@@ -52,7 +52,8 @@ static int enter(void)
 		if (r < 0)
 			return r;
 	}
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("scratch", directory, "tmpfs", 0, "mode=0755") < 0)
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("scratch", directory, "tmpfs", 0, "mode=0755") < 0)
 		return -errno;
 	return 0;
 }

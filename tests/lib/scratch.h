@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A private mount namespace for tests that mount: the process that calls scratch_enter() gets one of its own, with an empty tmpfs at
- * scratch_path(). Nothing that it mounts is seen outside or outlives it.
+ * A private mount namespace for tests that mount: the process that calls scratch_enter() gets one of its own, with an
+ * empty tmpfs at scratch_path(). Nothing that it mounts is seen outside or outlives it.
  */
 #ifndef REAPERD_TESTS_SCRATCH_H
 #define REAPERD_TESTS_SCRATCH_H
 
 #include <stdbool.h>
 
-/* In main(), before the tests: makes the directory and tries a namespace in a child. False, with the reason on stderr, where it cannot be had. */
+/* In main(), before the tests: makes the directory and tries a namespace in a child. False, with the reason on stderr,
+ * where it cannot be had. */
 bool scratch_begin(void);
 void scratch_end(void);
 

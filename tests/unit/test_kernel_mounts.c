@@ -73,12 +73,12 @@ static const struct {
 	unsigned long flags;
 	const char *spelled;
 } option_cases[] = {
-	{0, "rw,relatime"},
-	{MS_RDONLY | MS_NOSUID, "ro,nosuid,relatime"},
-	{MS_NODEV | MS_NOEXEC | MS_NOATIME, "rw,nodev,noexec,noatime"},
-	{MS_NODIRATIME, "rw,nodiratime,relatime"},
-	{MS_STRICTATIME, "rw"},
-	{256 /* MS_NOSYMFOLLOW */, "rw,relatime,nosymfollow"},
+	{ 0, "rw,relatime" },
+	{ MS_RDONLY | MS_NOSUID, "ro,nosuid,relatime" },
+	{ MS_NODEV | MS_NOEXEC | MS_NOATIME, "rw,nodev,noexec,noatime" },
+	{ MS_NODIRATIME, "rw,nodiratime,relatime" },
+	{ MS_STRICTATIME, "rw" },
+	{ 256 /* MS_NOSYMFOLLOW */, "rw,relatime,nosymfollow" },
 };
 
 START_TEST(options_are_spelled_as_in_mountinfo)
@@ -92,8 +92,8 @@ START_TEST(options_are_spelled_as_in_mountinfo)
 END_TEST
 
 static const char *const names[] = {
-	"with space", "new\nline", "tab\there", "back\\slash", "octal\\040", "#hash", "\"quotes'", "\xff\xfe\x80", "end ", "end\\",
-	" (deleted)", "x (deleted)", "\x01\x7f",
+	"with space",	"new\nline", "tab\there", "back\\slash", "octal\\040",	"#hash",    "\"quotes'",
+	"\xff\xfe\x80", "end ",	     "end\\",	  " (deleted)",	 "x (deleted)", "\x01\x7f",
 };
 
 START_TEST(odd_names_come_back_byte_for_byte)

@@ -2,12 +2,16 @@
 /* Each source feeds a model of its own; both are compared with each other and with a fresh look at everything. */
 #include <check.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,21 +22,21 @@
 #include "source/source.h"
 
 #define WAKE_DEADLINE_MS 5000
-#define LATE_FIELDS (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
+#define LATE_FIELDS	 (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
 
 struct side {
 	struct source source;
 	struct model *model;
 };
 
-static const enum source_kind kinds[] = {SOURCE_LISTMOUNT, SOURCE_MOUNTINFO};
+static const enum source_kind kinds[] = { SOURCE_LISTMOUNT, SOURCE_MOUNTINFO };
 static struct side sides[ARRAY_SIZE(kinds)];
 
 /* Brings the side's model up to date and says how many mounts the source read. */
 static size_t update(struct side *side, bool complete)
 {
-	struct changes changes = {0};
-	struct scan scan = {0};
+	struct changes changes = { 0 };
+	struct scan scan = { 0 };
 	char why[256] = "";
 	size_t count;
 
@@ -48,8 +52,8 @@ static size_t update(struct side *side, bool complete)
 
 static void refresh(struct side *side)
 {
-	struct changes changes = {0};
-	struct scan scan = {0};
+	struct changes changes = { 0 };
+	struct scan scan = { 0 };
 
 	ck_assert_int_eq(side->source.ops->refresh(&side->source, side->model, &scan), 0);
 	ck_assert_int_eq(model_apply(side->model, &scan, clock_now(), &changes), 0);
@@ -60,7 +64,7 @@ static void refresh(struct side *side)
 static void open_side(struct side *side, enum source_kind kind)
 {
 	struct root_rules rules;
-	const struct root_rules *list[] = {&rules};
+	const struct root_rules *list[] = { &rules };
 	char why[256];
 	int r;
 
@@ -108,7 +112,7 @@ static int is_wanted(void *context, struct mount *mount)
 
 static struct mount *find_id32(struct model *model, uint32_t id32)
 {
-	struct wanted wanted = {.id32 = id32};
+	struct wanted wanted = { .id32 = id32 };
 
 	model_each_mount(model, is_wanted, &wanted);
 	return wanted.found;
@@ -148,7 +152,7 @@ static int compare_mount(void *context, struct mount *a)
 
 static void compare_with_fresh(struct side *side)
 {
-	struct scan scan = {0};
+	struct scan scan = { 0 };
 
 	ck_assert_int_eq(side->source.ops->read(&side->source, side->model, true, &scan), 0);
 	ck_assert_uint_eq(scan.count, model_mount_count(side->model));
@@ -189,8 +193,8 @@ static unsigned pick(unsigned below)
 
 static const char *place(void)
 {
-	static const char *const tops[] = {"build", "build", "out"};
-	static const char *const names[] = {"a", "b", "c d", "trash-1"};
+	static const char *const tops[] = { "build", "build", "out" };
+	static const char *const names[] = { "a", "b", "c d", "trash-1" };
 	const char *top = tops[pick(ARRAY_SIZE(tops))], *action = names[pick(ARRAY_SIZE(names))];
 
 	(void)mkdir(scratch_file("%s/%s", top, action), 0755);
@@ -202,14 +206,14 @@ static const char *place(void)
 
 static void change_propagation(void)
 {
-	static const unsigned long flags[] = {MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, MS_SHARED | MS_REC};
+	static const unsigned long flags[] = { MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, MS_SHARED | MS_REC };
 
 	(void)mount(NULL, place(), NULL, flags[pick(ARRAY_SIZE(flags))], NULL);
 }
 
 static void remount(void)
 {
-	static const unsigned long flags[] = {MS_RDONLY, MS_NOSUID | MS_NODEV, MS_NOEXEC, MS_NOATIME, 0};
+	static const unsigned long flags[] = { MS_RDONLY, MS_NOSUID | MS_NODEV, MS_NOEXEC, MS_NOATIME, 0 };
 
 	(void)mount(NULL, place(), NULL, MS_REMOUNT | MS_BIND | flags[pick(ARRAY_SIZE(flags))], NULL);
 }
@@ -295,8 +299,23 @@ END_TEST
 /* Names */
 
 static const char *const names[] = {
-	"with space", "new\nline", "tab\there", "back\\slash", "octal\\040", "#hash", "\"quotes'", "\xff\xfe\x80", "end ", "end\\",
-	"end\n", " (deleted)", "x (deleted)", "x (deleted) (deleted)", "x\\040(deleted)", "\x01\x7f", "a - b",
+	"with space",
+	"new\nline",
+	"tab\there",
+	"back\\slash",
+	"octal\\040",
+	"#hash",
+	"\"quotes'",
+	"\xff\xfe\x80",
+	"end ",
+	"end\\",
+	"end\n",
+	" (deleted)",
+	"x (deleted)",
+	"x (deleted) (deleted)",
+	"x\\040(deleted)",
+	"\x01\x7f",
+	"a - b",
 };
 
 static struct mount *at(struct side *side, const char *path)
@@ -399,7 +418,7 @@ END_TEST
 
 static bool is_readable(int fd, int timeout_ms)
 {
-	struct pollfd poller = {.fd = fd, .events = POLLIN};
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
 
 	return poll(&poller, 1, timeout_ms) == 1;
 }
@@ -430,7 +449,7 @@ END_TEST
 
 START_TEST(a_wake_up_is_not_lost_in_the_epoll_of_a_loop)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = { .events = EPOLLIN };
 	CLEANUP_CLOSE int outer = epoll_create1(EPOLL_CLOEXEC);
 	struct source *source = &sides[_i].source;
 
@@ -562,6 +581,38 @@ START_TEST(auto_takes_the_best_and_says_why_not_a_better_one)
 }
 END_TEST
 
+/* As on a kernel before 6.8, and as container runtimes with an older list answer. */
+static void take_calls_away(int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 457, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 458, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(without_listmount_auto_takes_mountinfo_and_says_why)
+{
+	const int error = _i ? EPERM : ENOSYS;
+	struct source source;
+	char why[256];
+
+	scratch_enter();
+	take_calls_away(error);
+	ck_assert_int_eq(source_open(SOURCE_AUTO, &source, why, sizeof(why)), 0);
+	ck_assert_int_eq(source.ops->kind, SOURCE_MOUNTINFO);
+	ck_assert_ptr_nonnull(strstr(why, _i ? "Operation not permitted" : "6.8"));
+	source_close(&source);
+	ck_assert_int_eq(source_open(SOURCE_LISTMOUNT, &source, why, sizeof(why)), -EOPNOTSUPP);
+}
+END_TEST
+
 static TCase *make_cases(void)
 {
 	TCase *cases = tcase_create("sources");
@@ -582,6 +633,7 @@ static TCase *make_cases(void)
 	tcase_add_loop_test(cases, a_refresh_sees_what_went, 0, each);
 	tcase_add_loop_test(cases, a_table_that_changes_while_it_is_read_ends_up_right, 0, each);
 	tcase_add_test(cases, auto_takes_the_best_and_says_why_not_a_better_one);
+	tcase_add_loop_test(cases, without_listmount_auto_takes_mountinfo_and_says_why, 0, 2);
 	return cases;
 }
 

@@ -20,51 +20,63 @@ struct expected {
 };
 
 /* A mount that is nothing special but for what a case is about. */
-#define MOUNT(id_, minor_, ...)                                                                                       \
-	{                                                                                                             \
-		.id = (id_), .parent = 21, .minor = (minor_), .root = "/", .target = "/a", .fstype = "tmpfs",         \
-		.source = "b", .options = "rw", .super_options = "rw", __VA_ARGS__                                    \
+#define MOUNT(id_, minor_, ...)                                                                                        \
+	{                                                                                                              \
+		.id = (id_), .parent = 21, .minor = (minor_), .root = "/", .target = "/a", .fstype = "tmpfs",          \
+		.source = "b", .options = "rw", .super_options = "rw", __VA_ARGS__                                     \
 	}
 
-_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"")
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 
 static const struct {
 	const char *file;
 	struct expected mounts[MOUNTS_MAX];
 } good[] = {
-	{"plain", {MOUNT(21, 0, .parent = 1, .target = "/", .fstype = "ext4", .source = "/dev/vda", .options = "rw,relatime"),
-		   MOUNT(22, 21, .target = "/proc", .fstype = "proc", .source = "proc", .options = "rw,nosuid,nodev,noexec,relatime")}},
-	{"propagation", {MOUNT(21, 0, .parent = 1, .target = "/", .fstype = "ext4", .source = "/dev/vda",
-			       .options = "rw,relatime", .peer_group = 1),
-			 MOUNT(30, 40, .target = "/worker/build", .peer_group = 77, .master = 12),
-			 MOUNT(31, 41, .master = 4294967295), MOUNT(32, 42, .target = "/b")}},
-	{"unknown-fields", {MOUNT(30, 40, .peer_group = 7, .master = 8)}},
-	{"empty-source", {MOUNT(30, 40, .source = "", .options = "rw,relatime", .super_options = "rw,size=4k")}},
-	{"odd-sources", {MOUNT(30, 40, .source = "none"), MOUNT(31, 41, .target = "/b", .fstype = "ext4", .source = "LABEL=x"),
-			 MOUNT(32, 42, .target = "/c", .fstype = "nfs", .source = "host:/x y"),
-			 MOUNT(33, 43, .target = "/d", .source = "#h"), MOUNT(34, 44, .target = "/e", .source = "UUID=")}},
-	{"escapes", {MOUNT(30, 40, .root = "/r oot\\040", .target = "/a\tb\nc\\d#\"'\xff\xfe"),
-		     MOUNT(31, 41, .root = "/ ", .target = "/\\", .source = "b\\"), MOUNT(32, 42, .target = "/not\\x41\\09")}},
-	{"named-deleted", {MOUNT(30, 40, .root = "/y (deleted)", .target = "/x (deleted)", .source = "b (deleted)"),
-			   MOUNT(31, 41, .target = "/x (deleted) (deleted)"), MOUNT(32, 42, .target = "/x (deleted)/y"),
-			   MOUNT(33, 43, .target = "/x\\040(deleted)"), MOUNT(34, 44, .target = "/(deleted)")}},
-	{"deleted-root", {MOUNT(30, 40, .root = "/worker/build/7", .target = "/worker/build/8", .deleted = true),
-			  MOUNT(31, 40, .root = "/deleted")}},
-	{"odd-roots", {MOUNT(30, 4, .root = "net:[4026531840]", .target = "/run/netns/x", .fstype = "nsfs", .source = "nsfs"),
-		       MOUNT(31, 33, .root = "/../../x", .target = "/sys/fs/cgroup", .fstype = "cgroup2", .source = "c")}},
-	{"subtype", {MOUNT(30, 40, .fstype = "fuse.bindfs", .source = "/src", .options = "rw,nosuid,nodev",
-			   .super_options = "rw,user_id=0,group_id=0")}},
-	{"stacked", {MOUNT(30, 40, .source = "one"), MOUNT(31, 41, .parent = 30, .source = "two"),
-		     MOUNT(32, 42, .parent = 31, .source = "three")}},
-	{"reused-number", {MOUNT(31, 41, .target = "/kept"), MOUNT(30, 42, .target = "/new")}},
-	{"empty", {{0}}},
+	{ "plain",
+	  { MOUNT(21, 0, .parent = 1, .target = "/", .fstype = "ext4", .source = "/dev/vda", .options = "rw,relatime"),
+	    MOUNT(22, 21, .target = "/proc", .fstype = "proc", .source = "proc",
+		  .options = "rw,nosuid,nodev,noexec,relatime") } },
+	{ "propagation",
+	  { MOUNT(21, 0, .parent = 1, .target = "/", .fstype = "ext4", .source = "/dev/vda", .options = "rw,relatime",
+		  .peer_group = 1),
+	    MOUNT(30, 40, .target = "/worker/build", .peer_group = 77, .master = 12),
+	    MOUNT(31, 41, .master = 4294967295), MOUNT(32, 42, .target = "/b") } },
+	{ "unknown-fields", { MOUNT(30, 40, .peer_group = 7, .master = 8) } },
+	{ "empty-source", { MOUNT(30, 40, .source = "", .options = "rw,relatime", .super_options = "rw,size=4k") } },
+	{ "odd-sources",
+	  { MOUNT(30, 40, .source = "none"), MOUNT(31, 41, .target = "/b", .fstype = "ext4", .source = "LABEL=x"),
+	    MOUNT(32, 42, .target = "/c", .fstype = "nfs", .source = "host:/x y"),
+	    MOUNT(33, 43, .target = "/d", .source = "#h"), MOUNT(34, 44, .target = "/e", .source = "UUID=") } },
+	{ "escapes",
+	  { MOUNT(30, 40, .root = "/r oot\\040", .target = "/a\tb\nc\\d#\"'\xff\xfe"),
+	    MOUNT(31, 41, .root = "/ ", .target = "/\\", .source = "b\\"), MOUNT(32, 42, .target = "/not\\x41\\09") } },
+	{ "named-deleted",
+	  { MOUNT(30, 40, .root = "/y (deleted)", .target = "/x (deleted)", .source = "b (deleted)"),
+	    MOUNT(31, 41, .target = "/x (deleted) (deleted)"), MOUNT(32, 42, .target = "/x (deleted)/y"),
+	    MOUNT(33, 43, .target = "/x\\040(deleted)"), MOUNT(34, 44, .target = "/(deleted)") } },
+	{ "deleted-root",
+	  { MOUNT(30, 40, .root = "/worker/build/7", .target = "/worker/build/8", .deleted = true),
+	    MOUNT(31, 40, .root = "/deleted") } },
+	{ "odd-roots",
+	  { MOUNT(30, 4, .root = "net:[4026531840]", .target = "/run/netns/x", .fstype = "nsfs", .source = "nsfs"),
+	    MOUNT(31, 33, .root = "/../../x", .target = "/sys/fs/cgroup", .fstype = "cgroup2", .source = "c") } },
+	{ "subtype",
+	  { MOUNT(30, 40, .fstype = "fuse.bindfs", .source = "/src", .options = "rw,nosuid,nodev",
+		  .super_options = "rw,user_id=0,group_id=0") } },
+	{ "stacked",
+	  { MOUNT(30, 40, .source = "one"), MOUNT(31, 41, .parent = 30, .source = "two"),
+	    MOUNT(32, 42, .parent = 31, .source = "three") } },
+	{ "reused-number", { MOUNT(31, 41, .target = "/kept"), MOUNT(30, 42, .target = "/new") } },
+	{ "empty", { { 0 } } },
 };
 
-_Pragma("GCC diagnostic pop")
+#pragma GCC diagnostic pop
 
 static const char *const bad[] = {
-	"first-line", "fstab", "middle-line", "no-separator", "cut-line", "cut-before-newline", "cut-device",
-	"empty-line", "comment", "number", "peer-group", "target", "binary",
+	"first-line",	      "fstab",	    "middle-line", "no-separator", "cut-line",
+	"cut-before-newline", "cut-device", "empty-line",  "comment",	   "number",
+	"peer-group",	      "target",	    "binary",
 };
 
 static int read_fixture(const char *prefix, const char *name, struct scan *ret)
@@ -95,7 +107,7 @@ static void compare(const struct mount_facts *facts, const struct expected *expe
 
 START_TEST(a_table_is_read_as_it_stands)
 {
-	struct scan scan = {0};
+	struct scan scan = { 0 };
 	size_t count = 0;
 
 	ck_assert_int_eq(read_fixture("", good[_i].file, &scan), 0);
@@ -112,7 +124,7 @@ END_TEST
 
 START_TEST(a_line_that_cannot_be_read_fails_the_whole_table)
 {
-	struct scan scan = {0};
+	struct scan scan = { 0 };
 
 	ck_assert_int_eq(read_fixture("bad-", bad[_i], &scan), -EBADMSG);
 	scan_clear(&scan);
@@ -121,7 +133,7 @@ END_TEST
 
 START_TEST(a_table_that_is_not_there_is_an_error)
 {
-	struct scan scan = {0};
+	struct scan scan = { 0 };
 
 	ck_assert_int_eq(read_fixture("", "no such file", &scan), -ENOENT);
 	scan_clear(&scan);
