@@ -89,7 +89,7 @@ archive kernel 'void base_do(void); void base_do(void) {}'
 expect 1 'base_do is defined in the layer base, too' one_symbol_has_one_layer
 
 archive engine 'void own_start(void); void own_start(void) {}'
-archive cli 'void own_start(void); void own_start(void) {} void f(void); void f(void) { own_start(); }'
+archive cli 'void own_start(void); void own_start(void) {} void own_use(void); void own_use(void) { own_start(); }'
 expect 0 'keep to the table' programs_that_never_meet_may_share_a_name
 
 archive engine 'void own_start(void); void own_start(void) {}'
