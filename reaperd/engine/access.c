@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +18,9 @@ struct known_name {
 
 /* A cache of the system's own user database, so one for the process. */
 static struct known_name *known_names;
+static uint32_t known_serial;
 
-void access_forget(void)
+static void access_forget(void)
 {
 	struct known_name *next;
 
@@ -86,8 +86,11 @@ static const struct known_name *access_name(const char *name)
 	return known;
 }
 
-bool access_allows(const struct string_list *names, const struct control_call *call)
+bool access_allows(const struct string_list *names, const struct control_call *call, uint32_t serial)
 {
+	if (serial != known_serial)
+		access_forget();
+	known_serial = serial;
 	for (size_t i = 0; i < names->count; i++) {
 		const struct known_name *known = access_name(names->items[i]);
 

@@ -27,7 +27,7 @@ bool method_may_register(void *context, struct control_call *call, const json_t 
 	if (text_unescape(json_string_value(json_object_get(parameters, "root")), &bytes) < 0 || path_normalize(bytes, &path) < 0)
 		return false;
 	root = model_root_by_path(engine->model, path);
-	return root && access_allows(&root->rules.register_users, call);
+	return root && access_allows(&root->rules.register_users, call, engine->serial);
 }
 
 /* ---- registering ---- */
@@ -114,7 +114,29 @@ struct lease {
 	char *root;
 	char *name;
 	uint32_t generation;
+	struct lease *next;
 };
+
+/* Those that are held; there is one engine in a process. */
+static struct lease *leases;
+
+/* Takes it off the list; true where nobody else holds the same action. */
+static bool lease_unlink(struct lease *lease)
+{
+	bool last = true;
+
+	for (struct lease **at = &leases; *at;) {
+		if (*at == lease) {
+			*at = lease->next;
+			continue;
+		}
+		if ((*at)->generation == lease->generation && strcmp((*at)->name, lease->name) == 0 &&
+		    strcmp((*at)->root, lease->root) == 0)
+			last = false;
+		at = &(*at)->next;
+	}
+	return last;
+}
 
 static void lease_free(struct lease *lease)
 {
@@ -129,7 +151,9 @@ static void lease_end(void *context)
 {
 	struct lease *lease = context;
 
-	engine_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
+	/* A runner that connected anew holds it before its old connection has ended. */
+	if (lease_unlink(lease))
+		engine_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
 	lease_free(lease);
 }
 
@@ -169,6 +193,8 @@ void method_lease(void *context, struct control_call *call, const json_t *parame
 		reply_begin_error(call, r);
 		return;
 	}
+	lease->next = leases;
+	leases = lease;
 	control_call_on_end(call, lease_end, lease);
 	control_reply_continues(call, generation_json(lease->generation));
 }
@@ -206,7 +232,6 @@ void method_resume(void *context, struct control_call *call, const json_t *param
 void method_reload(void *context, struct control_call *call, const json_t *parameters)
 {
 	(void)parameters;
-	access_forget();
 	engine_reload(context);
 	control_reply(call, json_object());
 }

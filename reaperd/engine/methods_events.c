@@ -173,6 +173,7 @@ static int reader_take_names(struct reader *reader, struct control_call *call, c
 
 static int reader_take(struct reader *reader, struct control_call *call, const json_t *parameters)
 {
+	reader->engine->now = clock_now();
 	reader->after = json_integer_value(json_object_get(parameters, "after"));
 	reader->follow = argument_flag(parameters, "follow");
 	if (reader->after < 0) {

@@ -387,6 +387,7 @@ void method_explain(void *context, struct control_call *call, const json_t *para
 		control_reply(call, NULL);
 		return;
 	}
+	engine->now = clock_now();
 	/* `awaited` counts this function too, so that a look that comes back at once does not end the call under it. */
 	*explain = (struct explain){
 		.engine = engine, .call = call, .explanations = json_array(), .references = 2, .awaited = 1

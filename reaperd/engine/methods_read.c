@@ -19,6 +19,7 @@ void method_get_status(void *context, struct control_call *call, const json_t *p
 	struct status status;
 
 	(void)parameters;
+	engine->now = clock_now();
 	if (status_collect(engine, &status) < 0) {
 		control_reply(call, NULL);
 		return;
@@ -29,9 +30,12 @@ void method_get_status(void *context, struct control_call *call, const json_t *p
 
 void method_metrics(void *context, struct control_call *call, const json_t *parameters)
 {
-	CLEANUP_FREE char *text = metrics_text(context);
+	struct engine *engine = context;
+	CLEANUP_FREE char *text = NULL;
 
 	(void)parameters;
+	engine->now = clock_now();
+	text = metrics_text(engine);
 	control_reply(call, text ? json_pack("{s:s}", "text", text) : NULL);
 }
 
@@ -106,6 +110,7 @@ static struct list_context *list_context_new(struct engine *engine, struct contr
 {
 	struct list_context *list;
 
+	engine->now = clock_now();
 	if (argument_root(engine, call, parameters, ret_root) < 0)
 		return NULL;
 	list = calloc(1, sizeof(*list));

@@ -217,6 +217,7 @@ void method_reap(void *context, struct control_call *call, const json_t *paramet
 	struct engine *engine = context;
 	struct targets targets = { 0 };
 
+	engine->now = clock_now();
 	if (take_targets(engine, call, parameters, &targets) == 0)
 		reap_targets(engine, call, parameters, &targets);
 	free(targets.items);
