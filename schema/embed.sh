@@ -13,7 +13,7 @@ usage() {
 
 # A C string literal for each line.
 literal() {
-	sed -e 's/[\\"]/\\&/g' -e 's/	/\\t/g' -e 's/.*/\t"&\\n"/' "$1"
+	sed -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/\t"&\\n"/' "$1"
 }
 
 embed_sql() {
