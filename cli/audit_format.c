@@ -85,17 +85,27 @@ static const char *plural(size_t n)
 
 /* ---- text ---- */
 
-static char *show_leftover_mounts(const struct show *show, const json_t *row, const char *key)
+/* Rows of leftovers are {"leftover", "mount"}: one for each mount. */
+static char *show_leftover_action(const struct show *show, const json_t *row, const char *key)
 {
-	(void)show;
-	return must_format("%zu", size_of(row, key));
+	return show_name(show, json_object_get(row, "leftover"), key);
+}
+
+static char *show_leftover_kinds(const struct show *show, const json_t *row, const char *key)
+{
+	return show_kinds(show, json_object_get(row, "leftover"), key);
+}
+
+static char *show_leftover_mount(const struct show *show, const json_t *row, const char *key)
+{
+	return show_text(show, json_object_get(row, "mount"), key);
 }
 
 static const struct column leftover_columns[] = {
-	{ "ACTION", show_name, "action", "", 0 },
-	{ "EVIDENCE", show_kinds, "evidence", "", 0 },
-	{ "MOUNTS", show_leftover_mounts, "mounts", "", COLUMN_RIGHT },
-	{ "ROOT", show_text, "root", "", 0 },
+	{ "ACTION", show_leftover_action, "action", "", 0 },
+	{ "EVIDENCE", show_leftover_kinds, "evidence", "", 0 },
+	{ "FSTYPE", show_leftover_mount, "fstype", "", 0 },
+	{ "TARGET", show_leftover_mount, "target", "", 0 },
 	{ NULL },
 };
 static const struct column mount_columns[] = {
@@ -123,6 +133,22 @@ static void print_part(const struct cli *cli, const json_t *audit, const char *k
 	cli_table_print_array(cli, columns, usual, array);
 }
 
+static void print_leftovers(const struct cli *cli, const json_t *audit)
+{
+	CLEANUP_JSON json_t *rows = MUST(json_array());
+	json_t *leftover, *mount;
+	size_t i, j;
+
+	json_array_foreach(json_object_get(audit, "leftovers"), i, leftover)
+		json_array_foreach(json_object_get(leftover, "mounts"), j, mount)
+			if (json_array_append_new(rows, MUST(json_pack("{s:O, s:O}", "leftover", leftover, "mount", mount))) < 0)
+				must(NULL);
+	if (!json_array_size(rows))
+		return;
+	printf("\nleft over:\n");
+	cli_table_print_array(cli, leftover_columns, "ACTION,EVIDENCE,FSTYPE,TARGET", rows);
+}
+
 static void print_verdict(const struct audit_result *result, const struct totals *totals)
 {
 	if (totals->leftover_actions)
@@ -146,7 +172,7 @@ static void print_text(const struct cli *cli, const struct audit_result *result)
 	if (totals.mount_max && fullness(&totals) > TABLE_FULL)
 		printf("note: the mount table is %.0f %% full: %lld of %lld\n", 100 * fullness(&totals), (long long)totals.mounts,
 		       (long long)totals.mount_max);
-	print_part(cli, result->audit, "leftovers", "left over", leftover_columns, "ACTION,EVIDENCE,MOUNTS,ROOT");
+	print_leftovers(cli, result->audit);
 	print_part(cli, result->audit, "stuck", "stuck", mount_columns, "ID,TARGET,FSTYPE,ACTION");
 	print_part(cli, result->audit, "unowned", "of no action", mount_columns, "ID,TARGET,FSTYPE");
 	print_part(cli, result->audit, "unknown", "without an answer", unknown_columns, "ACTION,EVIDENCE,ROOT");

@@ -43,6 +43,8 @@ static int read_what(const struct cli *cli, struct wanted *wanted)
 		wanted->what = WHAT_MOUNT;
 		return CLI_DONE;
 	}
+	if (!strncmp(text, "mnt:", 4))
+		return usage_error(cli, "'%s' names no mount: after mnt: comes its number", text);
 	if (*text != '/')
 		return operand_action(cli, text, &wanted->action);
 	wanted->what = WHAT_PATH;

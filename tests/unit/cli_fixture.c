@@ -70,6 +70,19 @@ const struct shown *run(const char *line)
 	return &shown;
 }
 
+const char *output_of(void (*function)(void *context), void *context)
+{
+	int saved, out;
+
+	fflush(stdout);
+	out = redirect(STDOUT_FILENO, &saved);
+	function(context);
+	fflush(stdout);
+	restore(STDOUT_FILENO, saved);
+	read_back(out, shown.out, sizeof(shown.out));
+	return shown.out;
+}
+
 /* ---- the daemon ---- */
 
 static struct {

@@ -15,6 +15,9 @@ struct shown {
 /* Words are separated by blanks; nothing is quoted. The result is good until the next call. */
 const struct shown *run(const char *line);
 
+/* What `function` prints to stdout; good until the next call of this or of run(). */
+const char *output_of(void (*function)(void *context), void *context);
+
 /* What the daemon says to one call of `method`: its replies in order, JSON text of "parameters"; "!Name {…}" is an error. */
 struct canned {
 	const char *method;

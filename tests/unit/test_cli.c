@@ -56,6 +56,7 @@ static const struct {
 	{ "--db /nowhere events -f", "does not go with --db" },
 	{ "explain", "explain ACTION|PATH|mnt:ID" },
 	{ "explain a b", "one argument too many" },
+	{ "explain mnt:zero", "names no mount" },
 	{ "explain /a/./b", "no path without" },
 	{ "explain /a\\x0", "broken escape" },
 	{ "explain a -o NAME", "has no -o" },
