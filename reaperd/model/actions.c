@@ -52,7 +52,8 @@ static bool text_is(const char *text, const char *bytes, size_t length)
 bool action_is_at(const struct action *action, const struct root_instance *instance, const struct spot *spot)
 {
 	return action->instance == instance && action->in_trash == (spot->place == PLACE_TRASH) &&
-	       text_is(action->path, spot->path, spot->path_length) && text_is(action->name, spot->name, spot->name_length);
+	       text_is(action->path, spot->path, spot->path_length) &&
+	       text_is(action->name, spot->name, spot->name_length);
 }
 
 bool action_is_named(const struct action *action)
@@ -96,7 +97,8 @@ static void insert_newest_first(struct action **ret, size_t size, size_t count, 
 	ret[i] = action;
 }
 
-size_t model_find_actions(struct model *model, const struct root *root, const char *name, struct action **ret, size_t size)
+size_t model_find_actions(struct model *model, const struct root *root, const char *name, struct action **ret,
+			  size_t size)
 {
 	struct table_link *link = table_find(&model->actions, name_hash(root, name, strlen(name)));
 	size_t count = 0;
@@ -144,7 +146,8 @@ static struct action_node *new_node(const struct spot *spot)
 	return node;
 }
 
-struct action *action_add(struct model *model, struct root_instance *instance, const struct spot *spot, uint32_t generation)
+struct action *action_add(struct model *model, struct root_instance *instance, const struct spot *spot,
+			  uint32_t generation)
 {
 	struct action_node *node = new_node(spot);
 	struct action *action;
@@ -167,10 +170,11 @@ struct action *action_add(struct model *model, struct root_instance *instance, c
 }
 
 /*
- * One that is cleared comes back for another mount (a runner may mount, unmount and mount again), but not where something said that
- * it is over: its evidence would fall upon what is new.
+ * One that is cleared comes back for another mount (a runner may mount, unmount and mount again), but not where
+ * something said that it is over: its evidence would fall upon what is new.
  */
-struct action *action_obtain(struct model *model, struct root_instance *instance, const struct spot *spot, struct now now)
+struct action *action_obtain(struct model *model, struct root_instance *instance, const struct spot *spot,
+			     struct now now)
 {
 	struct action *action = action_find(model, instance, spot);
 
@@ -241,7 +245,8 @@ void model_forget_action(struct model *model, struct action *action)
 		action_unlink(model, action);
 }
 
-struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count, struct now now)
+struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count,
+				     struct now now)
 {
 	struct spot spot = {
 		.place = action->in_trash ? PLACE_TRASH : PLACE_ACTION,

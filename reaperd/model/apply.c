@@ -6,7 +6,8 @@
 #include "model/internal.h"
 
 /* Takes `old_target`. */
-static void add_change(struct model *model, struct changes *changes, enum event_type type, struct mount *mount, char *old_target)
+static void add_change(struct model *model, struct changes *changes, enum event_type type, struct mount *mount,
+		       char *old_target)
 {
 	if (changes->count == changes->allocated) {
 		size_t wanted = changes->allocated ? changes->allocated * 2 : 16;
@@ -54,7 +55,8 @@ static void place_anew(struct model *model, struct mount_node *node)
 }
 
 /* A parent that was not known before, or is missing for once, is no move. */
-static void apply_place(struct model *model, struct mount_node *node, struct mount_facts *facts, struct changes *changes)
+static void apply_place(struct model *model, struct mount_node *node, struct mount_facts *facts,
+			struct changes *changes)
 {
 	struct mount_facts *own = &node->mount.facts;
 	bool moved = facts->target && strcmp(own->target, facts->target) != 0;
@@ -96,7 +98,8 @@ static void apply_directory(struct model *model, struct mount_node *node, const 
 }
 
 /* What a ledger did not record is empty in a restored mount, and filled in without a word. */
-static void apply_options(struct model *model, struct mount_node *node, const struct mount_facts *facts, struct changes *changes)
+static void apply_options(struct model *model, struct mount_node *node, const struct mount_facts *facts,
+			  struct changes *changes)
 {
 	struct mount_facts *own = &node->mount.facts;
 	bool had = *own->options, had_super = *own->super_options;
@@ -112,7 +115,8 @@ static void apply_options(struct model *model, struct mount_node *node, const st
 static void apply_rest(struct model *model, struct mount_node *node, const struct mount_facts *facts)
 {
 	struct mount_facts *own = &node->mount.facts;
-	bool type = take_text(model, &own->fstype, facts->fstype), source = take_text(model, &own->source, facts->source);
+	bool type = take_text(model, &own->fstype, facts->fstype),
+	     source = take_text(model, &own->source, facts->source);
 
 	if (type || source)
 		node->mount.dirty = true;
@@ -157,6 +161,17 @@ static struct mount_node *apply_entry(struct model *model, struct mount_facts *f
 
 /* ---- the whole ---- */
 
+/*
+ * Without a unique id nothing proves that a restored mount is the one that the ledger knew: what speaks against it has
+ * to hold from now on.
+ */
+static void meet_by_age(struct mount_node *node, uint32_t position)
+{
+	if (node->mount.restored && !node->position)
+		node->mount.evidence = 0;
+	node->position = position;
+}
+
 static void apply_entries(struct model *model, struct scan *scan, struct changes *changes)
 {
 	for (size_t i = 0; i < scan->count && !model->error; i++) {
@@ -169,7 +184,7 @@ static void apply_entries(struct model *model, struct scan *scan, struct changes
 			return;
 		node->seen = model->serial;
 		if (scan->complete && !scan->unique_ids)
-			node->position = (uint32_t)i + 1;
+			meet_by_age(node, (uint32_t)i + 1);
 	}
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Identity for tables without unique ids. The kernel gives a 32-bit id away again at once, the lowest free one, and does the same with
- * anonymous device numbers: "A/root/proc goes, B/root/proc comes" between two readings leaves the same id, device, root and type at
- * another place, exactly what a rename of A to B leaves. What tells them apart is the order of the table: mountinfo lists mounts by age (Linux
- * before 6.8 appends new ones to the namespace's list, later ones sort by unique id), and neither a rename nor a move changes it.
+ * Identity for tables without unique ids. The kernel gives a 32-bit id away again at once, the lowest free one, and
+ * does the same with anonymous device numbers: "A/root/proc goes, B/root/proc comes" between two readings leaves the
+ * same id, device, root and type at another place, exactly what a rename of A to B leaves. What tells them apart is the
+ * order of the table: mountinfo lists mounts by age (Linux before 6.8 appends new ones to the namespace's list, later
+ * ones sort by unique id), and neither a rename nor a move changes it.
  *
  * So a known mount is seen again where id, device, root within the filesystem and type are the same, and
  *  - it stands at the same place, and none that was younger is now listed before it; or
  *  - it stands at another place, and one that was younger and stayed where it was is still listed behind it.
- * In doubt it is a new mount. That loses some history; the other mistake would hand a live action's mount the evidence and the generation of
- * a dead one.
+ * In doubt it is a new mount. That loses some history; the other mistake would hand a live action's mount the evidence
+ * and the generation of a dead one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -137,7 +138,8 @@ static void resolve(struct model *model, struct scan *scan, struct entry *entrie
 		drop_remounted(entries, scan->count);
 	drop_unwitnessed(entries, scan->count);
 	for (size_t i = 0; i < scan->count; i++)
-		scan->mounts[i].id = entries[i].known ? entries[i].known->mount.facts.id : MOUNT_ID_SYNTHETIC | ++model->last_synthetic;
+		scan->mounts[i].id = entries[i].known ? entries[i].known->mount.facts.id
+						      : MOUNT_ID_SYNTHETIC | ++model->last_synthetic;
 	for (size_t i = 0; i < scan->count; i++) {
 		struct mount_facts *facts = &scan->mounts[i];
 

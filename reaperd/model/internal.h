@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the model's own files share, and nobody else may include. Every public struct mount, action and root_instance is the first member of a node
- * that holds the model's book-keeping.
+ * What the model's own files share, and nobody else may include. Every public struct mount, action and root_instance is
+ * the first member of a node that holds the model's book-keeping.
  *
- * An apply goes: take the facts, remove what is gone, link the tree, place (which root instance, which action), settle actions that
- * moved as a whole, review evidence, find out what the roots' paths show. Only mounts that changed, and what hangs below them, are touched.
+ * An apply goes: take the facts, remove what is gone, link the tree, place (which root instance, which action), settle
+ * actions that moved as a whole, review evidence, find out what the roots' paths show. Only mounts that changed, and
+ * what hangs below them, are touched.
  */
 #ifndef REAPERD_MODEL_INTERNAL_H
 #define REAPERD_MODEL_INTERNAL_H
@@ -12,11 +13,11 @@
 #include "model/layout.h"
 #include "model/model.h"
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /*
- * Chained hash tables with links inside the entries: 16 bytes for each entry and table, where uthash takes 56, and a mount is in three.
- * Several entries may share a hash; the caller compares keys.
+ * Chained hash tables with links inside the entries: 16 bytes for each entry and table, where uthash takes 56, and a
+ * mount is in three. Several entries may share a hash; the caller compares keys.
  */
 struct table_link {
 	struct table_link *next;
@@ -44,7 +45,7 @@ struct mount_node {
 	struct mount mount; /* facts: the target is owned, the other strings are interned */
 	struct table_link by_id;
 	struct table_link by_id32;
-	struct table_link by_place; /* parent and target */
+	struct table_link by_place; /* parent and target; orphans have none */
 	struct mount_node *sibling_before;
 	struct mount_node *action_before;
 	struct mount_node *root_next; /* mounts below roots; once gone: the graveyard */
@@ -94,8 +95,8 @@ struct model {
 	struct root *dead_roots;
 	uint32_t serial;
 	uint64_t last_synthetic;
-	struct now now; /* of the apply */
-	bool applying;	/* outside an apply there is no time, so no evidence begins */
+	struct now now;	       /* of the apply */
+	bool applying;	       /* outside an apply there is no time, so no evidence begins */
 	bool look_for_parents; /* a mount is new, so an orphan may find its parent */
 	bool place_all;
 	int error; /* the first of this apply */
@@ -120,7 +121,8 @@ static inline struct instance_node *instance_node(const struct root_instance *in
 
 /* mounts.c */
 struct mount_node *mounts_find(const struct model *model, uint64_t id);
-struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, struct now now); /* takes the strings; an orphan at first */
+struct mount_node *mounts_new(struct model *model, struct mount_facts *facts,
+			      struct now now);				 /* takes the strings; an orphan at first */
 int mounts_take_text(struct model *model, char **own, const char *text); /* 1: changed, 0, -ENOMEM */
 void mounts_set_instance(struct model *model, struct mount_node *node, struct root_instance *instance);
 void mounts_set_action(struct model *model, struct mount_node *node, struct action *action);
@@ -128,7 +130,8 @@ void mounts_update_cover(struct mount_node *node);
 void mounts_remove(struct model *model, struct mount_node *node); /* into the graveyard */
 void mounts_free(struct model *model, struct mount_node *node);
 typedef void mounts_function(struct model *model, struct mount_node *node, void *context);
-void mounts_each(struct model *model, mounts_function *function, void *context); /* the function may remove the node that it got */
+void mounts_each(struct model *model, mounts_function *function,
+		 void *context);      /* the function may remove the node that it got */
 void model_bury(struct model *model); /* frees what died before this apply */
 
 /* tree.c */
@@ -142,8 +145,10 @@ void tree_cut_cycles(struct model *model, struct mount_node *node);
 int identity_resolve(struct model *model, struct scan *scan); /* gives ids to a scan without: 0 or -ENOMEM */
 
 /* roots.c */
-struct root *roots_above(const struct model *model, const char *target); /* the root that the target is strictly below */
-struct root_instance *roots_instance(struct root *root, uint64_t dev, const char *fs_path); /* found or made; NULL when out of memory */
+struct root *roots_above(const struct model *model,
+			 const char *target); /* the root that the target is strictly below */
+struct root_instance *roots_instance(struct root *root, uint64_t dev,
+				     const char *fs_path); /* found or made; NULL when out of memory */
 void roots_follow_carrier(struct model *model, const struct mount_node *node); /* whose directory was renamed */
 void roots_refresh(struct model *model);
 
@@ -157,12 +162,16 @@ struct spot { /* what layout_place() says, with the path that it said it of */
 };
 struct spot spot_of(const struct root *root, const char *relative);
 bool action_is_at(const struct action *action, const struct root_instance *instance, const struct spot *spot);
-bool action_is_named(const struct action *action); /* the root's layout (still) names its path, or it lies in the trash */
-struct action *action_find(struct model *model, struct root_instance *instance, const struct spot *spot); /* newest generation */
-struct action *action_obtain(struct model *model, struct root_instance *instance, const struct spot *spot, struct now now);
-struct action *action_add(struct model *model, struct root_instance *instance, const struct spot *spot, uint32_t generation);
+bool action_is_named(
+	const struct action *action); /* the root's layout (still) names its path, or it lies in the trash */
+struct action *action_find(struct model *model, struct root_instance *instance,
+			   const struct spot *spot); /* newest generation */
+struct action *action_obtain(struct model *model, struct root_instance *instance, const struct spot *spot,
+			     struct now now);
+struct action *action_add(struct model *model, struct root_instance *instance, const struct spot *spot,
+			  uint32_t generation);
 bool action_rename(struct model *model, struct action *action, const struct spot *spot); /* false: out of memory */
-void action_unlink(struct model *model, struct action *action); /* into the graveyard */
+void action_unlink(struct model *model, struct action *action);				 /* into the graveyard */
 void action_free(struct action_node *node);
 
 /* place.c */

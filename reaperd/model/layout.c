@@ -29,8 +29,8 @@ static bool name_is_welcome(const struct root_rules *rules, const char *name, si
 }
 
 /*
- * A mount that stands on the trash directory itself was put there on purpose, for a mount point cannot be renamed where it is mounted:
- * only what lies below it was moved away.
+ * A mount that stands on the trash directory itself was put there on purpose, for a mount point cannot be renamed where
+ * it is mounted: only what lies below it was moved away.
  */
 static bool place_in_trash(const struct root_rules *rules, const char *relative, size_t *ret_length)
 {
@@ -50,8 +50,8 @@ static bool place_in_trash(const struct root_rules *rules, const char *relative,
 	return true;
 }
 
-enum place layout_place(const struct root_rules *rules, const char *relative, const char **ret_name, size_t *ret_name_length,
-			size_t *ret_path_length)
+enum place layout_place(const struct root_rules *rules, const char *relative, const char **ret_name,
+			size_t *ret_name_length, size_t *ret_path_length)
 {
 	const char *cursor = relative, *layout = rules->layout, *segment, *wanted, *name = NULL;
 	size_t length, wanted_length, name_length = 0, end = 0;
@@ -79,7 +79,8 @@ enum place layout_place(const struct root_rules *rules, const char *relative, co
 		}
 		end = (size_t)(segment - relative) + length;
 	}
-	if (!name || list_matches(&rules->trash, relative, strcspn(relative, "/")) || !name_is_welcome(rules, name, name_length))
+	if (!name || list_matches(&rules->trash, relative, strcspn(relative, "/")) ||
+	    !name_is_welcome(rules, name, name_length))
 		return PLACE_UNOWNED;
 	*ret_name = name;
 	*ret_name_length = name_length;

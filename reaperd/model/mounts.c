@@ -160,7 +160,8 @@ void mounts_update_cover(struct mount_node *node)
 {
 	struct action *action = node->mount.action;
 	const char *relative = mount_root_relative(&node->mount);
-	bool covers = action && relative && node->mount.instance == action->instance && strcmp(relative, action->path) == 0;
+	bool covers =
+		action && relative && node->mount.instance == action->instance && strcmp(relative, action->path) == 0;
 
 	if (covers == node->covers)
 		return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which root instance a mount is below, which action it belongs to, and what its place says against it. Everything here can be done
- * again with the same result; the order is: the whole pending list is placed, then actions that moved are settled, then evidence of
- * deleted sources is reviewed.
+ * Which root instance a mount is below, which action it belongs to, and what its place says against it. Everything here
+ * can be done again with the same result; the order is: the whole pending list is placed, then actions that moved are
+ * settled, then evidence of deleted sources is reviewed.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "model/internal.h"
 
-#define MOVED EVIDENCE_BIT(EVIDENCE_MOVED)
+#define MOVED	       EVIDENCE_BIT(EVIDENCE_MOVED)
 #define SOURCE_DELETED EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)
 
 void place_later(struct model *model, struct mount_node *node)
@@ -54,7 +54,8 @@ enum above {
 	ABOVE_INSTANCE,
 };
 
-static enum above above_carrier(struct model *model, struct root *root, struct mount *carrier, struct root_instance **ret)
+static enum above above_carrier(struct model *model, struct root *root, struct mount *carrier,
+				struct root_instance **ret)
 {
 	const char *rest = path_relative(root->rules.path, carrier->facts.target);
 	CLEANUP_FREE char *fs_path = NULL;
@@ -121,8 +122,8 @@ static void place_in_trash(struct model *model, struct mount_node *node, const s
 }
 
 /*
- * A mount whose action's own path is still a name was moved here. Otherwise the configuration changed under it, which says
- * nothing against it; or it was taken in for its deleted source, which review_source() decides again.
+ * A mount whose action's own path is still a name was moved here. Otherwise the configuration changed under it, which
+ * says nothing against it; or it was taken in for its deleted source, which review_source() decides again.
  */
 static void place_unowned(struct model *model, struct mount_node *node)
 {
@@ -278,8 +279,8 @@ static bool lies_in_action(const struct root_instance *instance, const struct mo
 }
 
 /*
- * Only instances that a mount of the table still carries count: the device number of a dead one may be another filesystem's by now. What lay
- * in the trash when it was deleted lay in an action before.
+ * Only instances that a mount of the table still carries count: the device number of a dead one may be another
+ * filesystem's by now. What lay in the trash when it was deleted lay in an action before.
  */
 static bool source_is_deleted(const struct model *model, const struct mount *mount)
 {
@@ -299,7 +300,8 @@ static bool source_is_deleted(const struct model *model, const struct mount *mou
 	return false;
 }
 
-/* A mount at a place that no layout names gets an action of its own, named by its path, so that it can be reaped like others. */
+/* A mount at a place that no layout names gets an action of its own, named by its path, so that it can be reaped like
+ * others. */
 static void review_source(struct model *model, struct mount_node *node)
 {
 	struct mount *mount = &node->mount;

@@ -3,8 +3,9 @@
 
 #include "model/internal.h"
 
-struct action *model_restore_action(struct model *model, struct root *root, uint64_t instance_dev, const char *instance_fs_path,
-				    const char *name, const char *path, uint32_t generation)
+struct action *model_restore_action(struct model *model, struct root *root, uint64_t instance_dev,
+				    const char *instance_fs_path, const char *name, const char *path,
+				    uint32_t generation)
 {
 	struct root_instance *instance = roots_instance(root, instance_dev, instance_fs_path);
 	struct spot spot = {

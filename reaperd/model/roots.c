@@ -8,8 +8,8 @@
 #include "model/internal.h"
 
 static const char *const health_names[] = {
-	[ROOT_HEALTH_OK] = "ok",	   [ROOT_HEALTH_ABSENT] = "absent", [ROOT_HEALTH_COVERED] = "covered",
-	[ROOT_HEALTH_DEAD] = "dead",	   [ROOT_HEALTH_HUNG] = "hung",	    [ROOT_HEALTH_UNKNOWN] = "unknown",
+	[ROOT_HEALTH_OK] = "ok",     [ROOT_HEALTH_ABSENT] = "absent", [ROOT_HEALTH_COVERED] = "covered",
+	[ROOT_HEALTH_DEAD] = "dead", [ROOT_HEALTH_HUNG] = "hung",     [ROOT_HEALTH_UNKNOWN] = "unknown",
 };
 
 const char *root_health_name(enum root_health health)
@@ -93,7 +93,8 @@ static void kill_instance(struct model *model, struct root_instance *instance)
 	model->dead_instances = instance_node(instance);
 }
 
-/* Where the root's directory lies within the carrier's filesystem: NULL where the carrier is not above it, or without memory. */
+/* Where the root's directory lies within the carrier's filesystem: NULL where the carrier is not above it, or without
+ * memory. */
 static char *path_within(const struct root *root, const struct mount *carrier)
 {
 	const char *rest = path_relative(root->rules.path, carrier->facts.target);
@@ -126,7 +127,8 @@ static bool carries(const struct root_instance *instance)
 {
 	CLEANUP_FREE char *fs_path = NULL;
 
-	if (!instance->carrier || !mount_node(instance->carrier)->in_table || instance->carrier->facts.dev != instance->dev)
+	if (!instance->carrier || !mount_node(instance->carrier)->in_table ||
+	    instance->carrier->facts.dev != instance->dev)
 		return false;
 	fs_path = path_within(instance->root, instance->carrier);
 	return fs_path && strcmp(fs_path, instance->fs_path) == 0;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "model/internal.h"
 
@@ -97,10 +98,22 @@ uint64_t hash_number(uint64_t number)
 	return number ^ (number >> 31);
 }
 
+/* Whoever may mount chooses paths: with bytes that the kernel drew for this process nobody can choose them to collide.
+ */
+static uint64_t hash_key(void)
+{
+	const void *drawn = (const void *)getauxval(AT_RANDOM);
+	uint64_t key = 0;
+
+	if (drawn)
+		memcpy(&key, drawn, sizeof(key));
+	return key;
+}
+
 /* FNV-1a, mixed once more because the tables use the low bits. */
 uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t length)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ hash_number(hash_key() ^ seed);
 
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);

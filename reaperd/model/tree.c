@@ -6,12 +6,12 @@
 
 static uint64_t place_hash(const struct mount_node *parent, const char *target, size_t length)
 {
-	return hash_bytes(parent ? parent->mount.facts.id : 0, target, length);
+	return hash_bytes(parent->mount.facts.id, target, length);
 }
 
 /*
- * The mount that stands on `target` of `parent`. The kernel has at most one; a table that changed while it was read may show more: then
- * the newest is taken.
+ * The mount that stands on `target` of `parent`. The kernel has at most one; a table that changed while it was read may
+ * show more: then the newest is taken.
  */
 static struct mount_node *place_find(const struct model *model, const struct mount_node *parent, const char *target,
 				     size_t length)
@@ -23,7 +23,7 @@ static struct mount_node *place_find(const struct model *model, const struct mou
 		struct mount_node *node = container_of(link, struct mount_node, by_place);
 		const struct mount_facts *facts = &node->mount.facts;
 
-		if (node->mount.parent != (parent ? &parent->mount : NULL))
+		if (node->mount.parent != &parent->mount)
 			continue;
 		if (strncmp(facts->target, target, length) != 0 || facts->target[length] != '\0')
 			continue;
@@ -43,10 +43,11 @@ void tree_link(struct model *model, struct mount_node *node, struct mount_node *
 	node->mount.sibling = next;
 	if (next)
 		mount_node(next)->sibling_before = node;
-	if (parent)
-		parent->mount.children = &node->mount;
-	else
+	if (!parent) {
 		model->orphans = node;
+		return;
+	}
+	parent->mount.children = &node->mount;
 	table_insert(&model->places, &node->by_place, place_hash(parent, target, strlen(target)));
 }
 
@@ -62,7 +63,8 @@ void tree_unlink(struct model *model, struct mount_node *node)
 		model->orphans = next ? mount_node(next) : NULL;
 	if (next)
 		mount_node(next)->sibling_before = node->sibling_before;
-	table_remove(&model->places, &node->by_place);
+	if (node->mount.parent)
+		table_remove(&model->places, &node->by_place);
 }
 
 void tree_relink(struct model *model, struct mount_node *node)
@@ -91,14 +93,17 @@ void tree_adopt_orphans(struct model *model)
 }
 
 /*
- * A table that changed while it was read can show two mounts as each other's parent, and everything here climbs to a top: such a ring is cut until
- * the next reading. Mounts that were climbed past in this apply are not climbed again, so a whole table costs one visit each.
+ * A table that changed while it was read can show two mounts as each other's parent, and everything here climbs to a
+ * top: such a ring is cut until the next reading. Mounts that were climbed past in this apply are not climbed again, so
+ * a whole table costs one visit each.
  */
 void tree_cut_cycles(struct model *model, struct mount_node *node)
 {
 	uint32_t climbing = model->serial * 2, done = climbing + 1;
 	struct mount_node *at = node;
 
+	if (!node->mount.children)
+		return;
 	while (at->climbed != done) {
 		struct mount *parent = at->mount.parent;
 
@@ -120,7 +125,8 @@ void tree_cut_cycles(struct model *model, struct mount_node *node)
 	}
 }
 
-static struct mount_node *top_of_stack(const struct model *model, struct mount_node *node, const char *target, size_t length)
+static struct mount_node *top_of_stack(const struct model *model, struct mount_node *node, const char *target,
+				       size_t length)
 {
 	struct mount_node *upper;
 
@@ -129,12 +135,26 @@ static struct mount_node *top_of_stack(const struct model *model, struct mount_n
 	return node;
 }
 
+/* The namespace's root: the one orphan on "/", or the newest where the table was torn. */
+static struct mount_node *bottom(const struct model *model)
+{
+	struct mount_node *found = NULL;
+
+	for (struct mount *mount = model->orphans ? &model->orphans->mount : NULL; mount; mount = mount->sibling) {
+		if (strcmp(mount->facts.target, "/") == 0 && (!found || mount->facts.id > found->mount.facts.id))
+			found = mount_node(mount);
+	}
+	return found;
+}
+
 struct mount *model_mount_for_path(const struct model *model, const char *path)
 {
-	struct mount_node *node = top_of_stack(model, NULL, "/", 1);
+	struct mount_node *node = bottom(model);
 	const char *cursor = path, *segment;
 	size_t length;
 
+	if (node)
+		node = top_of_stack(model, node, "/", 1);
 	while (node && (segment = path_next_segment(&cursor, &length)))
 		node = top_of_stack(model, node, path, (size_t)(segment - path) + length);
 	return node ? &node->mount : NULL;

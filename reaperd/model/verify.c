@@ -40,18 +40,23 @@ static void check_links(struct check *check, const struct mount_node *node)
 	const struct mount *mount = &node->mount;
 	const struct mount_node *parent = mounts_find(check->model, mount->facts.parent);
 	uint64_t id = mount->facts.id;
-	struct mount *list = mount->parent ? mount->parent->children : check->model->orphans ? &check->model->orphans->mount : NULL;
+	struct mount *list = mount->parent	     ? mount->parent->children
+			     : check->model->orphans ? &check->model->orphans->mount
+						     : NULL;
 
 	expect(check, mounts_find(check->model, id) == node, "mount %" PRIu64 " is not found by its id", id);
 	expect(check, node->in_table && mount->gone.real == 0, "mount %" PRIu64 " is in the table and gone", id);
-	expect(check, !node->pending && !node->unplaced && !node->deferred, "mount %" PRIu64 " was left half placed", id);
+	expect(check, !node->pending && !node->unplaced && !node->deferred, "mount %" PRIu64 " was left half placed",
+	       id);
 	if (mount->parent)
 		expect(check, &parent->mount == mount->parent, "mount %" PRIu64 " has another parent than it says", id);
 	else
 		expect(check, !parent || parent == node || climbs_through(&parent->mount, mount),
 		       "mount %" PRIu64 " has no parent, though it is known", id);
 	if (node->sibling_before)
-		expect(check, node->sibling_before->mount.sibling == mount && node->sibling_before->mount.parent == mount->parent,
+		expect(check,
+		       node->sibling_before->mount.sibling == mount &&
+			       node->sibling_before->mount.parent == mount->parent,
 		       "mount %" PRIu64 " is not its sibling's next", id);
 	else
 		expect(check, list == mount, "mount %" PRIu64 " is not its parent's first child", id);
@@ -74,7 +79,8 @@ static void check_belonging(struct check *check, const struct mount_node *node)
 	bool owned = mount->action;
 	struct spot spot;
 
-	expect(check, node->in_roots == (mount->instance || owned), "mount %" PRIu64 " is not in the roots' list", mount->facts.id);
+	expect(check, node->in_roots == (mount->instance || owned), "mount %" PRIu64 " is not in the roots' list",
+	       mount->facts.id);
 	check->in_roots += node->in_roots;
 	check->owned += owned;
 	if (!mount->instance)
@@ -101,18 +107,23 @@ static void check_action(struct check *check, const struct root_instance *instan
 	struct action *found;
 
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
-		expect(check, mount->action == action && mount_node(mount)->in_table && mount_node(mount)->action_before == before,
+		expect(check,
+		       mount->action == action && mount_node(mount)->in_table &&
+			       mount_node(mount)->action_before == before,
 		       "action %s lists a mount that is not its own", action->name);
 		before = mount_node(mount);
 		covers += before->covers;
 		mounts++;
 	}
-	expect(check, mounts == action->mount_count, "action %s has %zu mounts, not %zu", action->name, mounts, action->mount_count);
+	expect(check, mounts == action->mount_count, "action %s has %zu mounts, not %zu", action->name, mounts,
+	       action->mount_count);
 	expect(check, covers == action_node(action)->covers && action->covered_by_own == (covers > 0),
 	       "action %s miscounts what covers it", action->name);
-	expect(check, action->instance == instance && action->root == instance->root, "action %s is of another root", action->name);
+	expect(check, action->instance == instance && action->root == instance->root, "action %s is of another root",
+	       action->name);
 	same = model_find_actions((struct model *)check->model, action->root, action->name, &found, 1);
-	expect(check, same > 0 && found->generation >= action->generation, "action %s is not found by its name", action->name);
+	expect(check, same > 0 && found->generation >= action->generation, "action %s is not found by its name",
+	       action->name);
 	check->owned -= mounts;
 }
 
@@ -136,12 +147,13 @@ static void check_instances(struct check *check, const struct root *root)
 		visible += instance->visible;
 		expect(check, !instance->visible || instance->carrier == top, "root %s: the wrong instance is visible",
 		       root->rules.path);
-		expect(check, !instance->carrier || mount_node(instance->carrier)->in_table, "root %s: its carrier is gone",
-		       root->rules.path);
+		expect(check, !instance->carrier || mount_node(instance->carrier)->in_table,
+		       "root %s: its carrier is gone", root->rules.path);
 		expect(check, instance_node(instance)->mounts == count_below(check->model, instance),
 		       "root %s: an instance miscounts its mounts", root->rules.path);
 		for (const struct action *action = instance->actions; action; action = action->next) {
-			expect(check, action_node(action)->before == before, "root %s: actions ill linked", root->rules.path);
+			expect(check, action_node(action)->before == before, "root %s: actions ill linked",
+			       root->rules.path);
 			before = action_node(action);
 			check_action(check, instance, action);
 		}
@@ -164,14 +176,18 @@ static int check_mount(void *context, struct mount *mount)
 int model_verify(const struct model *model, char *why, size_t size)
 {
 	struct check check = { .model = model, .why = why, .size = size };
-	size_t in_roots = 0;
+	size_t in_roots = 0, orphans = 0;
 
-	expect(&check, model->ids.count == model->id32s.count && model->ids.count == model->places.count,
-	       "%zu mounts by id, %zu by small id, %zu by place", model->ids.count, model->id32s.count, model->places.count);
+	for (const struct mount *mount = model->orphans ? &model->orphans->mount : NULL; mount; mount = mount->sibling)
+		orphans++;
+	expect(&check, model->ids.count == model->id32s.count && model->ids.count == model->places.count + orphans,
+	       "%zu mounts by id, %zu by small id, %zu by place", model->ids.count, model->id32s.count,
+	       model->places.count);
 	model_each_mount((struct model *)model, check_mount, &check);
 	for (const struct mount_node *node = model->root_mounts; node && !check.failed; node = node->root_next)
 		in_roots++;
-	expect(&check, in_roots == check.in_roots, "%zu mounts are listed below roots, not %zu", in_roots, check.in_roots);
+	expect(&check, in_roots == check.in_roots, "%zu mounts are listed below roots, not %zu", in_roots,
+	       check.in_roots);
 	for (const struct root *root = model->roots; root && !check.failed; root = root->next)
 		check_instances(&check, root);
 	expect(&check, check.owned == 0, "%zd mounts have an action that no root has", (ssize_t)check.owned);

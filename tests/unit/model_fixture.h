@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A mount table as the kernel keeps it, small and naive, for tests of the model: mounts by age, the lowest free small id for each new
- * one. Every change is followed by feed(), which lets the model read the table and verify itself.
+ * A mount table as the kernel keeps it, small and naive, for tests of the model: mounts by age, the lowest free small
+ * id for each new one. Every change is followed by feed(), which lets the model read the table and verify itself.
  */
 #ifndef TESTS_UNIT_MODEL_FIXTURE_H
 #define TESTS_UNIT_MODEL_FIXTURE_H
@@ -14,7 +14,7 @@
 #include "base/rules.h"
 #include "model/model.h"
 
-#define ROOT "/worker/build"
+#define ROOT	 "/worker/build"
 #define FAKE_MAX 512
 
 struct fake_mount {
@@ -84,7 +84,8 @@ static inline uint32_t fake_free_id32(const struct fake *fake)
 	}
 }
 
-static inline uint64_t fake_mount_from(struct fake *fake, const char *target, const char *fstype, uint64_t dev, const char *root)
+static inline uint64_t fake_mount_from(struct fake *fake, const char *target, const char *fstype, uint64_t dev,
+				       const char *root)
 {
 	struct fake_mount *parent = fake_walk(fake, target), *mount = &fake->mounts[fake->count];
 
@@ -134,7 +135,8 @@ static inline void fake_rename(struct fake *fake, const char *from, const char *
 
 		if (!fake_is_at_or_below(mount->target, from))
 			continue;
-		ck_assert_int_lt(snprintf(target, sizeof(target), "%s%s", to, mount->target + strlen(from)), (int)sizeof(target));
+		ck_assert_int_lt(snprintf(target, sizeof(target), "%s%s", to, mount->target + strlen(from)),
+				 (int)sizeof(target));
 		memcpy(mount->target, target, sizeof(target));
 	}
 }

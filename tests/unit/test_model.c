@@ -143,7 +143,8 @@ END_TEST
 START_TEST(subtree_that_changes_hands_changes_instance)
 {
 	struct fake *fake = fake_new();
-	uint64_t outer = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), inner = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 12), cover;
+	uint64_t outer = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 inner = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 12), cover;
 	struct scan scan = { .unique_ids = true };
 
 	feed(fake);
@@ -179,7 +180,8 @@ END_TEST
 START_TEST(reload_with_another_layout_accuses_nobody)
 {
 	struct fake *fake = fake_new();
-	uint64_t shallow = fake_mount(fake, ROOT "/a", "tmpfs", 11), deep = fake_mount(fake, ROOT "/b/c/x", "tmpfs", 12);
+	uint64_t shallow = fake_mount(fake, ROOT "/a", "tmpfs", 11),
+		 deep = fake_mount(fake, ROOT "/b/c/x", "tmpfs", 12);
 
 	feed(fake);
 	set_layout(fake, "*/{action}");
@@ -243,7 +245,8 @@ END_TEST
 START_TEST(mounts_join_the_action_of_their_place)
 {
 	struct fake *fake = fake_new();
-	uint64_t one = fake_mount(fake, ROOT "/1/root/proc", "proc", 11), ten = fake_mount(fake, ROOT "/10/root/proc", "proc", 12);
+	uint64_t one = fake_mount(fake, ROOT "/1/root/proc", "proc", 11),
+		 ten = fake_mount(fake, ROOT "/10/root/proc", "proc", 12);
 	uint64_t sys = fake_mount(fake, ROOT "/1/root/sys", "sysfs", 13);
 	struct action *action;
 
@@ -444,8 +447,9 @@ END_TEST
 
 START_TEST(identities_compare_by_everything_known)
 {
-	struct dir_identity a = { .known = true, .dev = 1, .ino = 2, .birth = 3, .handle_type = 4, .handle_length = 2,
-				  .handle = { 5, 6 } };
+	struct dir_identity a = {
+		.known = true, .dev = 1, .ino = 2, .birth = 3, .handle_type = 4, .handle_length = 2, .handle = { 5, 6 }
+	};
 	struct dir_identity b = a;
 
 	b.handle[7] = 1; /* behind its length */
@@ -466,7 +470,8 @@ END_TEST
 START_TEST(rename_to_publish_is_followed)
 {
 	struct fake *fake = fake_new();
-	uint64_t proc = fake_mount(fake, ROOT "/tmp-a/root/proc", "proc", 11), sys = fake_mount(fake, ROOT "/tmp-a/root/sys", "sysfs", 12);
+	uint64_t proc = fake_mount(fake, ROOT "/tmp-a/root/proc", "proc", 11),
+		 sys = fake_mount(fake, ROOT "/tmp-a/root/sys", "sysfs", 12);
 	struct action *action;
 
 	feed(fake);
@@ -514,7 +519,8 @@ END_TEST
 START_TEST(mount_that_moves_alone_changes_its_action)
 {
 	struct fake *fake = fake_new();
-	uint64_t staying = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), moving = fake_mount(fake, ROOT "/a/y", "tmpfs", 12);
+	uint64_t staying = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 moving = fake_mount(fake, ROOT "/a/y", "tmpfs", 12);
 	struct action *action;
 
 	feed(fake);
@@ -581,7 +587,8 @@ END_TEST
 START_TEST(partial_scan_confirms_only_what_it_read)
 {
 	struct fake *fake = fake_new();
-	uint64_t one = fake_mount(fake, ROOT "/.trash/a/x", "proc", 11), two = fake_mount(fake, ROOT "/.trash/b/x", "proc", 12);
+	uint64_t one = fake_mount(fake, ROOT "/.trash/a/x", "proc", 11),
+		 two = fake_mount(fake, ROOT "/.trash/b/x", "proc", 12);
 	struct scan scan = { .unique_ids = true };
 	struct now first;
 
@@ -751,7 +758,8 @@ START_TEST(deleted_source_of_its_own_or_of_no_action_says_nothing)
 {
 	struct fake *fake = fake_new();
 	uint64_t own = bind_of(fake, ROOT "/b/input", "/b/out"), unowned = bind_of(fake, ROOT "/b/cache", "/.cache/x");
-	uint64_t other = fake_mount_from(fake, ROOT "/b/other", "ext4", 9, "/a/x"), outside = bind_of(fake, "/mnt", "/a/x");
+	uint64_t other = fake_mount_from(fake, ROOT "/b/other", "ext4", 9, "/a/x"),
+		 outside = bind_of(fake, "/mnt", "/a/x");
 	uint64_t root = bind_of(fake, ROOT "/b/root", "/");
 
 	for (size_t i = 2; i < fake->count; i++)
@@ -902,6 +910,24 @@ START_TEST(restored_synthetic_ids_are_not_given_again)
 }
 END_TEST
 
+START_TEST(evidence_of_restored_mounts_starts_afresh_without_unique_ids)
+{
+	struct fake *fake = fake_new();
+	uint64_t id = fake_mount(fake, ROOT "/.trash/a/x", "tmpfs", 11);
+	struct action *action = model_restore_action(fake->model, fake_root(fake), 2, "/", "a", "a", 7);
+
+	restore_all(fake, action, true);
+	fake->unique_ids = _i;
+	known(fake, id)->evidence = EVIDENCE_BIT(EVIDENCE_MOVED);
+	known(fake, id)->moved.since = (struct now){ .mono = 5, .real = 5 };
+	feed(fake);
+	ck_assert_uint_eq(fake->changes.count, 0);
+	ck_assert_uint_eq(known(fake, id)->evidence, EVIDENCE_BIT(EVIDENCE_MOVED));
+	ck_assert_int_eq(known(fake, id)->moved.since.real, fake->unique_ids ? 5 : fake->now.real);
+	fake_free(fake);
+}
+END_TEST
+
 static TCase *roots_case(void)
 {
 	TCase *tests = tcase_create("roots");
@@ -968,6 +994,7 @@ static TCase *restore_case(void)
 	tcase_add_test(tests, what_went_and_came_while_not_watching_is_told);
 	tcase_add_test(tests, moved_while_not_watching_is_moved);
 	tcase_add_test(tests, restored_action_of_another_directory_keeps_to_it);
+	tcase_add_loop_test(tests, evidence_of_restored_mounts_starts_afresh_without_unique_ids, 0, 2);
 	tcase_add_test(tests, restored_synthetic_ids_are_not_given_again);
 	return tests;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Seeded sequences of what happens to a mount table. After each step the model is compared with the table itself: by complete readings, by
- * readings of what changed, and without unique ids.
+ * Seeded sequences of what happens to a mount table. After each step the model is compared with the table itself: by
+ * complete readings, by readings of what changed, and without unique ids.
  */
 #include "model_fixture.h"
 
@@ -16,14 +16,30 @@ static uint32_t random_below(uint32_t bound)
 }
 
 static const char *const places[] = {
-	ROOT, "/worker", "/mnt", ROOT "/a", ROOT "/a/proc", ROOT "/a/sys", ROOT "/a/sys/x", ROOT "/b/proc", ROOT "/b/sys",
-	ROOT "/10/proc", ROOT "/1/proc", ROOT "/.cache", ROOT "/.trash/a/proc", ROOT "/trash-1/b", ROOT "/c",
+	ROOT,
+	"/worker",
+	"/mnt",
+	ROOT "/a",
+	ROOT "/a/proc",
+	ROOT "/a/sys",
+	ROOT "/a/sys/x",
+	ROOT "/b/proc",
+	ROOT "/b/sys",
+	ROOT "/10/proc",
+	ROOT "/1/proc",
+	ROOT "/.cache",
+	ROOT "/.trash/a/proc",
+	ROOT "/trash-1/b",
+	ROOT "/c",
 };
 
 static const char *const renames[][2] = {
-	{ ROOT "/a", ROOT "/b" },	{ ROOT "/a", ROOT "/.trash/a" }, { ROOT "/.trash/a", ROOT "/a" }, { ROOT "/b", ROOT "/c" },
-	{ ROOT "/b", ROOT "/.cache" },	{ ROOT "/.cache", ROOT "/a" },	 { ROOT "/a/sys", ROOT "/c/sys" }, { ROOT "/c", ROOT "/1" },
-	{ ROOT "/1", ROOT "/10" },	{ "/mnt", ROOT "/a" },		 { ROOT "/b/proc", "/mnt/proc" },
+	{ ROOT "/a", ROOT "/b" },	  { ROOT "/a", ROOT "/.trash/a" },
+	{ ROOT "/.trash/a", ROOT "/a" },  { ROOT "/b", ROOT "/c" },
+	{ ROOT "/b", ROOT "/.cache" },	  { ROOT "/.cache", ROOT "/a" },
+	{ ROOT "/a/sys", ROOT "/c/sys" }, { ROOT "/c", ROOT "/1" },
+	{ ROOT "/1", ROOT "/10" },	  { "/mnt", ROOT "/a" },
+	{ ROOT "/b/proc", "/mnt/proc" },
 };
 
 static uint64_t pick_mount(struct fake *fake)
@@ -95,8 +111,8 @@ static void step(struct fake *fake)
 	uint32_t choice = random_below(100);
 
 	if (choice < 45 && fake->count < 60)
-		fake_mount_from(fake, places[random_below(sizeof(places) / sizeof(places[0]))], "tmpfs", devices[random_below(6)],
-				roots[random_below(6)]);
+		fake_mount_from(fake, places[random_below(sizeof(places) / sizeof(places[0]))], "tmpfs",
+				devices[random_below(6)], roots[random_below(6)]);
 	else if (choice < 75 && fake->count > 1)
 		fake_umount(fake, pick_mount(fake));
 	else if (choice < 87)
@@ -133,7 +149,8 @@ static void compare(struct fake *fake)
 		compare_mount(fake, wanted, fake->unique_ids ? known(fake, wanted->id) : by_id32(fake, wanted->id32));
 	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		ck_assert_uint_eq(model_mount_for_path(fake->model, places[i])->facts.id32, fake_walk(fake, places[i])->id32);
+		ck_assert_uint_eq(model_mount_for_path(fake->model, places[i])->facts.id32,
+				  fake_walk(fake, places[i])->id32);
 }
 
 struct wanted_id {
@@ -254,8 +271,8 @@ START_TEST(readings_without_unique_ids_follow_the_table)
 END_TEST
 
 /*
- * What the kernel knows to be another mount, the model may take for the one that it knew only where it stands at the very same place: there nothing
- * may be left to tell them apart.
+ * What the kernel knows to be another mount, the model may take for the one that it knew only where it stands at the
+ * very same place: there nothing may be left to tell them apart.
  */
 START_TEST(small_ids_never_carry_a_mount_to_another_place)
 {

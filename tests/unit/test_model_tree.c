@@ -67,7 +67,8 @@ END_TEST
 START_TEST(cover_hides_what_was_mounted_below)
 {
 	struct fake *fake = fake_new();
-	uint64_t below = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 11), cover = fake_mount(fake, ROOT "/a/x", "tmpfs", 12);
+	uint64_t below = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 11),
+		 cover = fake_mount(fake, ROOT "/a/x", "tmpfs", 12);
 
 	feed(fake);
 	ck_assert(!model_mount_is_reachable(fake->model, known(fake, below)));
@@ -103,7 +104,8 @@ START_TEST(late_parent_takes_its_children)
 {
 	struct fake *fake = fake_new();
 	struct scan first = { .complete = true, .unique_ids = true }, second = { .unique_ids = true };
-	uint64_t middle = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), leaf = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 12);
+	uint64_t middle = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 leaf = fake_mount(fake, ROOT "/a/x/y", "tmpfs", 12);
 
 	for (size_t i = 0; i < fake->count; i++) {
 		if (fake->mounts[i].id != middle)
@@ -157,7 +159,8 @@ END_TEST
 START_TEST(changes_of_a_scan_are_all_told)
 {
 	struct fake *fake = fake_new();
-	uint64_t going = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), staying = fake_mount(fake, ROOT "/b/x", "tmpfs", 12);
+	uint64_t going = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 staying = fake_mount(fake, ROOT "/b/x", "tmpfs", 12);
 	struct mount *gone;
 
 	feed(fake);
@@ -186,7 +189,8 @@ END_TEST
 START_TEST(partial_scan_changes_only_what_it_names)
 {
 	struct fake *fake = fake_new();
-	uint64_t going = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), staying = fake_mount(fake, ROOT "/b/x", "tmpfs", 12);
+	uint64_t going = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 staying = fake_mount(fake, ROOT "/b/x", "tmpfs", 12);
 	struct scan scan = { .unique_ids = true };
 
 	feed(fake);
