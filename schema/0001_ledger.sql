@@ -77,7 +77,7 @@ CREATE TABLE actions (
 ) STRICT;
 
 CREATE INDEX actions_by_name ON actions (name, root, generation);
-CREATE INDEX actions_open ON actions (boot) WHERE state <> 'cleared';
+CREATE INDEX actions_open ON actions (id) WHERE state <> 'cleared'; -- by row: long lists are read in pieces
 CREATE INDEX actions_ended ON actions (ended) WHERE state = 'cleared';
 CREATE INDEX actions_by_owner ON actions (owner);
 
@@ -112,7 +112,7 @@ CREATE TABLE mounts (
 	CHECK ((detached IS NULL) = (state IN ('attached', 'stuck')))
 ) STRICT;
 
-CREATE INDEX mounts_open ON mounts (namespace) WHERE detached IS NULL;
+CREATE INDEX mounts_open ON mounts (id) WHERE detached IS NULL;
 CREATE INDEX mounts_by_action ON mounts (action);
 CREATE INDEX mounts_by_id ON mounts (mount_id);
 CREATE INDEX mounts_by_target ON mounts (target);

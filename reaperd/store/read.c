@@ -29,10 +29,10 @@ static int64_t limit(const struct store_filter *filter)
 	return filter->limit > 0 ? filter->limit : -1;
 }
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit: what actions, mounts and attempts share. */
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row: what actions, mounts and attempts share. */
 static struct binding bind_filter(struct store *store, enum statement number, const struct store_filter *filter)
 {
-	struct binding binding = store_bind(store, number);
+	struct binding binding = store_bind(store, filter->by_row ? number + BY_ROW : number);
 
 	bind_bytes(&binding, filter->root);
 	bind_bytes(&binding, filter->action);
@@ -40,6 +40,7 @@ static struct binding bind_filter(struct store *store, enum statement number, co
 	bind_integer(&binding, filter->since);
 	bind_integer(&binding, until(filter));
 	bind_integer(&binding, limit(filter));
+	bind_integer(&binding, filter->by_row ? filter->after_row : 0);
 	return binding;
 }
 

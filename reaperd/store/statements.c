@@ -13,38 +13,47 @@
 #define FIRST_EVENTS(index, condition) EVENTS(index, condition, "")
 #define LAST_EVENTS(index, condition) "SELECT * FROM (" EVENTS(index, condition, "DESC") ") ORDER BY 1"
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit */
-#define ACTIONS(index, condition)                                                                                            \
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too */
+#define ACTIONS(index, condition, order)                                                                                            \
 	"SELECT a.id, r.path, a.name, a.path, a.generation, a.state, a.evidence, "                                          \
 	"(SELECT count(*) FROM mounts m WHERE m.action = a.id AND m.detached IS NULL), coalesce(o.kind, 'inferred'), "       \
 	"nullif(o.comm, x''), nullif(o.cgroup, x''), nullif(o.container, x''), o.pid, coalesce(o.uid, -1), a.lease, "        \
 	"a.first_seen, a.ended FROM actions a " index " CROSS JOIN roots r ON r.id = a.root "                                \
 	"LEFT JOIN owners o ON o.id = a.owner WHERE " condition                                                              \
 	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "                    \
-	"AND a.first_seen <= ?5 AND (a.ended IS NULL OR a.ended >= ?4) "                                                     \
-	"ORDER BY r.path, a.name, a.generation, a.id LIMIT ?6"
+	"AND a.first_seen <= ?5 AND (a.ended IS NULL OR a.ended >= ?4) AND a.id > ?7 "             \
+	"AND (?8 OR a.state <> 'cleared') ORDER BY " order " LIMIT ?6"
+#define ACTIONS_IN_ORDER(index, condition) ACTIONS(index, condition, "r.path, a.name, a.generation, a.id")
+#define ACTIONS_BY_ROW(index, condition) ACTIONS(index, condition, "a.id")
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 past ones too, ?8 at, ?9 target, ?10 mount id */
-#define MOUNTS(tables)                                                                                                       \
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too, ?9 at, ?10 target, ?11 mount id */
+#define MOUNTS(tables, order)                                                                                                       \
 	"SELECT m.id, m.mount_id, m.parent_id, n.inode, r.path, a.name, a.generation, m.target, m.fstype, m.source, "       \
 	"m.options, m.state, m.attached, m.detached, m.detached_by FROM " tables                                             \
 	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "                    \
 	"AND m.attached <= ?5 AND (m.detached IS NULL OR m.detached >= ?4) "                                                 \
-	"AND (?7 OR (m.detached IS NULL AND n.watched)) "                                                                    \
-	"AND (?8 = 0 OR (m.attached <= ?8 AND (m.detached IS NULL OR m.detached > ?8))) "                                    \
-	"AND (?9 IS NULL OR m.target = ?9) AND (?10 = 0 OR m.mount_id = ?10) "                                               \
-	"ORDER BY r.path, a.name, a.generation, m.target, m.id LIMIT ?6"
-#define MOUNTS_FROM(index, condition)                                                                                        \
+	"AND (?8 OR (m.detached IS NULL AND n.watched)) "                                                                    \
+	"AND (?9 = 0 OR (m.attached <= ?9 AND (m.detached IS NULL OR m.detached > ?9))) "                                    \
+	"AND (?10 IS NULL OR m.target = ?10) AND (?11 = 0 OR m.mount_id = ?11) AND m.id > ?7 ORDER BY " order " LIMIT ?6"
+#define MOUNTS_ORDER "r.path, a.name, a.generation, m.target, m.id"
+#define MOUNTS_FROM(index, condition, order)                                                                                        \
 	MOUNTS("mounts m " index " CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root "        \
-	       "LEFT JOIN actions a ON a.id = m.action WHERE " condition)
+	       "LEFT JOIN actions a ON a.id = m.action WHERE " condition,                                                     \
+	       order)
+#define MOUNTS_OF_ACTION(order)                                                                                              \
+	MOUNTS("actions a INDEXED BY actions_by_name CROSS JOIN mounts m INDEXED BY mounts_by_action ON m.action = a.id "    \
+	       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root WHERE a.name = ?2 AND",     \
+	       order)
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 target, ?8 mount id */
-#define ATTEMPTS(index, condition)                                                                                           \
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 target, ?9 mount id */
+#define ATTEMPTS(index, condition, order)                                                                                           \
 	"SELECT * FROM (SELECT t.id, t.mount_id, r.path, t.name, t.target, t.step, t.evidence, t.outcome, t.detail, "       \
 	"t.generation, t.error, t.intended, t.finished FROM attempts t " index " LEFT JOIN roots r ON r.id = t.root WHERE "  \
 	condition " (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR t.name = ?2) AND (?3 = 0 OR t.generation = ?3) "          \
-	"AND t.intended BETWEEN ?4 AND ?5 AND (?7 IS NULL OR t.target = ?7) AND (?8 = 0 OR t.mount_id = ?8) "                \
-	"ORDER BY t.id DESC LIMIT ?6) ORDER BY 1"
+	"AND t.intended BETWEEN ?4 AND ?5 AND (?8 IS NULL OR t.target = ?8) AND (?9 = 0 OR t.mount_id = ?9) "                \
+	"AND t.id > ?7 ORDER BY t.id " order " LIMIT ?6) ORDER BY 1"
+#define LAST_ATTEMPTS(index, condition) ATTEMPTS(index, condition, "DESC")
+#define FIRST_ATTEMPTS(index, condition) ATTEMPTS(index, condition, "")
 
 const char *const statement_sql[STATEMENT_COUNT] = {
 	/* IMMEDIATE: whether the file can be written is found out here, before anything is put into it. */
@@ -133,21 +142,30 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_EVENTS_BY_MOUNT] = FIRST_EVENTS("INDEXED BY events_by_mount", "e.mount_id = ?8 AND"),
 	[STATEMENT_LAST_EVENTS_BY_MOUNT] = LAST_EVENTS("INDEXED BY events_by_mount", "e.mount_id = ?8 AND"),
 
-	[STATEMENT_ACTIONS_OPEN] = ACTIONS("INDEXED BY actions_open", "a.state <> 'cleared' AND"),
-	[STATEMENT_ACTIONS_BY_NAME] = ACTIONS("INDEXED BY actions_by_name", "a.name = ?2 AND"),
-	[STATEMENT_ACTIONS_ALL] = ACTIONS("", ""),
+	[STATEMENT_ACTIONS_OPEN] = ACTIONS_IN_ORDER("INDEXED BY actions_open", "a.state <> 'cleared' AND"),
+	[STATEMENT_ACTIONS_OPEN + BY_ROW] = ACTIONS_BY_ROW("INDEXED BY actions_open", "a.state <> 'cleared' AND"),
+	[STATEMENT_ACTIONS_BY_NAME] = ACTIONS_IN_ORDER("INDEXED BY actions_by_name", "a.name = ?2 AND"),
+	[STATEMENT_ACTIONS_BY_NAME + BY_ROW] = ACTIONS_BY_ROW("INDEXED BY actions_by_name", "a.name = ?2 AND"),
+	[STATEMENT_ACTIONS_ALL] = ACTIONS_IN_ORDER("NOT INDEXED", ""),
+	[STATEMENT_ACTIONS_ALL + BY_ROW] = ACTIONS_BY_ROW("NOT INDEXED", ""),
 
-	[STATEMENT_MOUNTS_OPEN] = MOUNTS_FROM("INDEXED BY mounts_open", "m.detached IS NULL AND"),
-	[STATEMENT_MOUNTS_BY_ACTION] =
-		MOUNTS("actions a INDEXED BY actions_by_name CROSS JOIN mounts m INDEXED BY mounts_by_action ON m.action = a.id "
-		       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root WHERE a.name = ?2 AND"),
-	[STATEMENT_MOUNTS_BY_ID] = MOUNTS_FROM("INDEXED BY mounts_by_id", "m.mount_id = ?10 AND"),
-	[STATEMENT_MOUNTS_BY_TARGET] = MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?9 AND"),
-	[STATEMENT_MOUNTS_ALL] = MOUNTS_FROM("", ""),
+	[STATEMENT_MOUNTS_OPEN] = MOUNTS_FROM("INDEXED BY mounts_open", "m.detached IS NULL AND", MOUNTS_ORDER),
+	[STATEMENT_MOUNTS_OPEN + BY_ROW] = MOUNTS_FROM("INDEXED BY mounts_open", "m.detached IS NULL AND", "m.id"),
+	[STATEMENT_MOUNTS_BY_ACTION] = MOUNTS_OF_ACTION(MOUNTS_ORDER),
+	[STATEMENT_MOUNTS_BY_ACTION + BY_ROW] = MOUNTS_OF_ACTION("m.id"),
+	[STATEMENT_MOUNTS_BY_ID] = MOUNTS_FROM("INDEXED BY mounts_by_id", "m.mount_id = ?11 AND", MOUNTS_ORDER),
+	[STATEMENT_MOUNTS_BY_ID + BY_ROW] = MOUNTS_FROM("INDEXED BY mounts_by_id", "m.mount_id = ?11 AND", "m.id"),
+	[STATEMENT_MOUNTS_BY_TARGET] = MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?10 AND", MOUNTS_ORDER),
+	[STATEMENT_MOUNTS_BY_TARGET + BY_ROW] = MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?10 AND", "m.id"),
+	[STATEMENT_MOUNTS_ALL] = MOUNTS_FROM("NOT INDEXED", "", MOUNTS_ORDER),
+	[STATEMENT_MOUNTS_ALL + BY_ROW] = MOUNTS_FROM("NOT INDEXED", "", "m.id"),
 
-	[STATEMENT_ATTEMPTS_BY_NAME] = ATTEMPTS("INDEXED BY attempts_by_name", "t.name = ?2 AND"),
-	[STATEMENT_ATTEMPTS_BY_MOUNT] = ATTEMPTS("INDEXED BY attempts_by_mount", "t.mount_id = ?8 AND"),
-	[STATEMENT_ATTEMPTS_ALL] = ATTEMPTS("NOT INDEXED", ""),
+	[STATEMENT_ATTEMPTS_BY_NAME] = LAST_ATTEMPTS("INDEXED BY attempts_by_name", "t.name = ?2 AND"),
+	[STATEMENT_ATTEMPTS_BY_NAME + BY_ROW] = FIRST_ATTEMPTS("INDEXED BY attempts_by_name", "t.name = ?2 AND"),
+	[STATEMENT_ATTEMPTS_BY_MOUNT] = LAST_ATTEMPTS("INDEXED BY attempts_by_mount", "t.mount_id = ?9 AND"),
+	[STATEMENT_ATTEMPTS_BY_MOUNT + BY_ROW] = FIRST_ATTEMPTS("INDEXED BY attempts_by_mount", "t.mount_id = ?9 AND"),
+	[STATEMENT_ATTEMPTS_ALL] = LAST_ATTEMPTS("NOT INDEXED", ""),
+	[STATEMENT_ATTEMPTS_ALL + BY_ROW] = FIRST_ATTEMPTS("NOT INDEXED", ""),
 
 	[STATEMENT_PAGES_USED] = "SELECT (p.page_count - f.freelist_count) * s.page_size "
 				 "FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s",

@@ -317,6 +317,117 @@ static int count_intent(void *context, int64_t attempt, uint64_t mount_id, const
 	return 0;
 }
 
+static void save_many(struct store *store, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct action action;
+		struct mount mount;
+		char name[16], target[64];
+
+		/* The names fall while the rows rise. */
+		snprintf(name, sizeof(name), "%03d", count - i);
+		snprintf(target, sizeof(target), ROOT_PATH "/%s/x", name);
+		world_action(&action, name, 1);
+		world_mount(&mount, &action, (uint64_t)(5000 + i), target);
+		if (i % 2) {
+			action.state = ACTION_CLEARED;
+			action.ended = at_second(9);
+			mount.state = MOUNT_REAPED;
+			mount.gone = at_second(9);
+		}
+		ck_assert_int_eq(store_save_action(store, &action), 0);
+		ck_assert_int_eq(store_save_mount(store, &mount, "reaperd"), 0);
+		store_add_intent(store, &mount, STEP_UMOUNT, EVIDENCE_ENDED, at_second(i));
+	}
+}
+
+struct piece {
+	int64_t last;
+	size_t count;
+};
+
+static void take_row(struct piece *piece, int64_t row)
+{
+	ck_assert_int_gt(row, piece->last);
+	piece->last = row;
+	piece->count++;
+}
+
+static int take_action(void *context, const struct store_action_row *row)
+{
+	take_row(context, row->row);
+	return 0;
+}
+
+static int take_mount(void *context, const struct store_mount_row *row)
+{
+	take_row(context, row->row);
+	return 0;
+}
+
+static int take_attempt(void *context, const struct store_attempt_row *row)
+{
+	take_row(context, row->row);
+	return 0;
+}
+
+START_TEST(lists_are_read_in_pieces)
+{
+	struct store_filter filter = { .type = -1, .by_row = true, .limit = 7 };
+	struct store *store = world_open();
+
+	save_many(store, 40);
+	for (int all = 0; all < 2; all++) {
+		struct piece actions = { 0, 0 }, mounts = { 0, 0 }, attempts = { 0, 0 };
+
+		filter.all = all;
+		for (size_t before = 1; before != actions.count;) {
+			before = actions.count;
+			filter.after_row = actions.last;
+			ck_assert_int_eq(store_actions(store, &filter, take_action, &actions), 0);
+		}
+		for (size_t before = 1; before != mounts.count;) {
+			before = mounts.count;
+			filter.after_row = mounts.last;
+			ck_assert_int_eq(store_mounts(store, &filter, take_mount, &mounts), 0);
+		}
+		for (size_t before = 1; before != attempts.count;) {
+			before = attempts.count;
+			filter.after_row = attempts.last;
+			ck_assert_int_eq(store_attempts(store, &filter, take_attempt, &attempts), 0);
+		}
+		ck_assert_uint_eq(actions.count, all ? 40 : 20);
+		ck_assert_uint_eq(mounts.count, all ? 40 : 20);
+		ck_assert_uint_eq(attempts.count, 40);
+	}
+	store_close(store);
+}
+END_TEST
+
+START_TEST(lists_are_ordered_by_name_and_past_ones_only_shown_when_asked_for)
+{
+	struct store *store = world_open();
+
+	save_many(store, 4);
+	read_actions(store, ANY, &lines);
+	ck_assert_str_eq(lines.text, "/worker/build 002@1 active mounts=1 inferred pid=0 uid=-1 -\n"
+				     "/worker/build 004@1 active mounts=1 inferred pid=0 uid=-1 -\n");
+	read_actions(store, (struct store_filter){ .type = -1, .action = "003" }, &lines);
+	ck_assert_str_eq(lines.text, "");
+	read_actions(store, (struct store_filter){ .type = -1, .action = "003", .all = true }, &lines);
+	ck_assert_uint_eq(lines.count, 1);
+	read_mounts(store, (struct store_filter){ .type = -1, .action = "003" }, &lines);
+	ck_assert_str_eq(lines.text, "");
+	read_mounts(store, (struct store_filter){ .type = -1, .mount_id = 5000 }, &lines);
+	ck_assert_str_eq(lines.text, "5000 /worker/build 004@1 /worker/build/004/x proc attached -\n");
+	read_mounts(store, (struct store_filter){ .type = -1, .root = "/elsewhere", .all = true }, &lines);
+	ck_assert_str_eq(lines.text, "");
+	read_mounts(store, (struct store_filter){ .type = -1, .limit = 1, .all = true }, &lines);
+	ck_assert_str_eq(lines.text, "5003 /worker/build 001@1 /worker/build/001/x proc reaped reaperd\n");
+	store_close(store);
+}
+END_TEST
+
 START_TEST(an_interrupted_attempt_is_found_by_the_next_start)
 {
 	struct store *store = world_open();
@@ -463,6 +574,24 @@ START_TEST(another_namespace_is_not_restored)
 	ck_assert_int_eq(store_restore(store, model, at_second(2)), 0);
 	ck_assert_uint_eq(model_mount_count(model), 0);
 	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
+	model_free(model);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(a_reader_restores_without_writing)
+{
+	struct store *store = world_open();
+	struct model *model = model_with_root();
+
+	write_some(store);
+	store_close(store);
+	ck_assert_int_eq(store_open_readonly(world.path, &store), 0);
+	ck_assert_int_eq(store_begin_boot(store, OTHER_BOOT, NAMESPACE, at_second(1)), -ENOENT);
+	ck_assert_int_eq(store_begin_boot(store, BOOT, NAMESPACE, at_second(1)), 0);
+	ck_assert_int_eq(store_restore(store, model, at_second(2)), 0);
+	ck_assert_uint_eq(model_mount_count(model), 1);
+	ck_assert_int_eq(store_save_action(store, &world.action), -EIO);
 	model_free(model);
 	store_close(store);
 }
@@ -688,11 +817,14 @@ static Suite *suite(void)
 	tcase_add_test(tc, events_are_filtered);
 	tcase_add_test(tc, a_reader_can_stop);
 	tcase_add_test(tc, attempts_have_intent_and_outcome);
+	tcase_add_test(tc, lists_are_read_in_pieces);
+	tcase_add_test(tc, lists_are_ordered_by_name_and_past_ones_only_shown_when_asked_for);
 	tcase_add_test(tc, an_interrupted_attempt_is_found_by_the_next_start);
 	tcase_add_test(tc, another_boot_closes_everything);
 	tcase_add_test(tc, a_restart_finds_what_was_open);
 	tcase_add_test(tc, what_was_closed_is_not_restored);
 	tcase_add_test(tc, another_namespace_is_not_restored);
+	tcase_add_test(tc, a_reader_restores_without_writing);
 	tcase_add_test(tc, a_root_that_is_no_longer_configured_is_passed_over);
 	tcase_add_test(tc, settings_outlive_a_start);
 	tcase_add_test(tc, retention_takes_what_is_old_and_over);
