@@ -110,15 +110,16 @@ static bool *find_ambiguous(const json_t *actions)
 
 static void print_actions(const struct cli *cli, const json_t *actions)
 {
-	CLEANUP_TABLE struct cli_table *table = cli_table_new(cli, columns,
-						      has_several_roots(actions) ? "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE,ROOT" :
-										   "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE",
-						      false);
+	CLEANUP_TABLE struct cli_table *table =
+		cli_table_new(cli, columns,
+			      has_several_roots(actions) ? "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE,ROOT" :
+							   "NAME,STATE,EVIDENCE,MOUNTS,OWNER,AGE",
+			      false);
 	CLEANUP_FREE bool *ambiguous = find_ambiguous(actions);
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(actions, i, row) {
+	json_array_foreach (actions, i, row) {
 		cli_table_show(table)->ambiguous = ambiguous[i];
 		cli_table_add(table, row, NULL);
 	}

@@ -47,11 +47,13 @@ static struct config *ask_daemon(const struct cli *cli)
 	struct config *config = NULL;
 	const json_t *text;
 
-	if (client_open(cli->socket, &client) < 0 || client_send(client, "GetConfiguration", MUST(json_object()), false) < 0 ||
+	if (client_open(cli->socket, &client) < 0 ||
+	    client_send(client, "GetConfiguration", MUST(json_object()), false) < 0 ||
 	    client_receive(client, CLIENT_TIMEOUT_MS, &reply) < 0)
 		return NULL;
 	text = json_object_get(reply, "text");
-	if (!json_is_string(text) || config_parse("the daemon", json_string_value(text), json_string_length(text), &config, &errors) < 0)
+	if (!json_is_string(text) ||
+	    config_parse("the daemon", json_string_value(text), json_string_length(text), &config, &errors) < 0)
 		return NULL;
 	return config;
 }
@@ -96,8 +98,10 @@ static int find_config(const struct cli *cli, const struct wanted *wanted, struc
 	else
 		config = ask_daemon(cli);
 	if (!status && !config && access(CONFIG_DEFAULT_FILE, F_OK) < 0 && errno == ENOENT)
-		return usage_error(cli, "which build roots? Name them by --root or --config: no daemon answers, and there is no %s",
-				   CONFIG_DEFAULT_FILE);
+		return usage_error(
+			cli,
+			"which build roots? Name them by --root or --config: no daemon answers, and there is no %s",
+			CONFIG_DEFAULT_FILE);
 	if (!status && !config)
 		status = load(cli, CONFIG_DEFAULT_FILE, &config);
 	if (!status && wanted->roots.count)
@@ -170,7 +174,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "root", "DIR", "look below this build root; may be said again", .paths = &wanted.roots },
 		{ "config", "FILE", "the build roots and rules of this file", .text = &wanted.config },
-		{ "format", "FORMAT", "text, json, nagios or prometheus", .text = &wanted.format, .words = audit_format_names },
+		{ "format", "FORMAT", "text, json, nagios or prometheus", .text = &wanted.format,
+		  .words = audit_format_names },
 		{ "quiet", NULL, "print nothing where all is clean, for cron", 'q', .flag = &wanted.quiet },
 		{ NULL },
 	};
@@ -190,7 +195,8 @@ const struct command command_audit = {
 	.name = "audit",
 	.usage = "[--root DIR]... [--config FILE] [--format text|json|nagios|prometheus] [--quiet]",
 	.summary = "what is left over right now, without a daemon; changes nothing",
-	.help = "Build roots: those of --root, else of --config, else the daemon's, else those of " CONFIG_DEFAULT_FILE ".\n"
+	.help = "Build roots: those of --root, else of --config, else the daemon's, else those of " CONFIG_DEFAULT_FILE
+		".\n"
 		"Exit status: 0 clean, 1 leftovers or stuck mounts, 3 could not tell. With --format nagios: 0 OK, 1 leftovers,\n"
 		"2 stuck mounts or the mount table over 90 % full, 3 everything else.",
 	.flags = COMMAND_JSON,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `reaperctl audit`: what is left over right now, without a daemon. Three parts: reading (audit_read.c), asking the action directories (audit_probe.c), and
- * the forms in which the answer is given (audit_format.c). It changes nothing.
+ * `reaperctl audit`: what is left over right now, without a daemon. Three parts: reading (audit_read.c), asking the
+ * action directories (audit_probe.c), and the forms in which the answer is given (audit_format.c). It changes nothing.
  */
 #ifndef REAPERD_CLI_AUDIT_H
 #define REAPERD_CLI_AUDIT_H
@@ -12,8 +12,8 @@
 #include "model/model.h"
 
 /*
- * One read of the mount table below the configuration's roots, with what the ledger remembers of them; what could not be learnt is added to `notes` as
- * sentences. Graces are taken as over. CLI_DONE, or CLI_UNSURE with a message.
+ * One read of the mount table below the configuration's roots, with what the ledger remembers of them; what could not
+ * be learnt is added to `notes` as sentences. Graces are taken as over. CLI_DONE, or CLI_UNSURE with a message.
  */
 int audit_read(const struct config *config, struct now now, struct string_list *notes, struct model **ret);
 

@@ -9,7 +9,11 @@
 #define TABLE_FULL 0.9 /* of fs.mount-max */
 
 const char *const audit_format_names[] = {
-	[AUDIT_TEXT] = "text", [AUDIT_JSON] = "json", [AUDIT_NAGIOS] = "nagios", [AUDIT_PROMETHEUS] = "prometheus", NULL,
+	[AUDIT_TEXT] = "text",
+	[AUDIT_JSON] = "json",
+	[AUDIT_NAGIOS] = "nagios",
+	[AUDIT_PROMETHEUS] = "prometheus",
+	NULL,
 };
 
 struct totals {
@@ -29,7 +33,7 @@ static void count_leftovers(const json_t *audit, const char *root, size_t *ret_a
 	size_t i;
 
 	*ret_actions = *ret_mounts = 0;
-	json_array_foreach(json_object_get(audit, "leftovers"), i, leftover) {
+	json_array_foreach (json_object_get(audit, "leftovers"), i, leftover) {
 		CLEANUP_FREE char *below = show_bytes(leftover, "root");
 
 		if (root && (!below || strcmp(below, root)))
@@ -139,9 +143,10 @@ static void print_leftovers(const struct cli *cli, const json_t *audit)
 	json_t *leftover, *mount;
 	size_t i, j;
 
-	json_array_foreach(json_object_get(audit, "leftovers"), i, leftover)
-		json_array_foreach(json_object_get(leftover, "mounts"), j, mount)
-			if (json_array_append_new(rows, MUST(json_pack("{s:O, s:O}", "leftover", leftover, "mount", mount))) < 0)
+	json_array_foreach (json_object_get(audit, "leftovers"), i, leftover)
+		json_array_foreach (json_object_get(leftover, "mounts"), j, mount)
+			if (json_array_append_new(
+				    rows, MUST(json_pack("{s:O, s:O}", "leftover", leftover, "mount", mount))) < 0)
 				must(NULL);
 	if (!json_array_size(rows))
 		return;
@@ -152,14 +157,15 @@ static void print_leftovers(const struct cli *cli, const json_t *audit)
 static void print_verdict(const struct audit_result *result, const struct totals *totals)
 {
 	if (totals->leftover_actions)
-		printf("%zu mount%s left over by %zu action%s\n", totals->leftover_mounts, plural(totals->leftover_mounts),
-		       totals->leftover_actions, plural(totals->leftover_actions));
+		printf("%zu mount%s left over by %zu action%s\n", totals->leftover_mounts,
+		       plural(totals->leftover_mounts), totals->leftover_actions, plural(totals->leftover_actions));
 	else if (totals->stuck)
 		printf("%zu stuck mount%s\n", totals->stuck, plural(totals->stuck));
 	else if (totals->unknown)
 		printf("could not tell: %zu action%s gave no answer\n", totals->unknown, plural(totals->unknown));
 	else
-		printf("clean: nothing is left over below %zu build root%s\n", result->roots->count, plural(result->roots->count));
+		printf("clean: nothing is left over below %zu build root%s\n", result->roots->count,
+		       plural(result->roots->count));
 }
 
 static void print_text(const struct cli *cli, const struct audit_result *result)
@@ -170,8 +176,8 @@ static void print_text(const struct cli *cli, const struct audit_result *result)
 	for (size_t i = 0; i < result->notes->count; i++)
 		printf("note: %s\n", result->notes->items[i]);
 	if (totals.mount_max && fullness(&totals) > TABLE_FULL)
-		printf("note: the mount table is %.0f %% full: %lld of %lld\n", 100 * fullness(&totals), (long long)totals.mounts,
-		       (long long)totals.mount_max);
+		printf("note: the mount table is %.0f %% full: %lld of %lld\n", 100 * fullness(&totals),
+		       (long long)totals.mounts, (long long)totals.mount_max);
 	print_leftovers(cli, result->audit);
 	print_part(cli, result->audit, "stuck", "stuck", mount_columns, "ID,TARGET,FSTYPE,ACTION");
 	print_part(cli, result->audit, "unowned", "of no action", mount_columns, "ID,TARGET,FSTYPE");
@@ -187,9 +193,10 @@ static void print_nagios(const struct audit_result *result)
 
 	printf("REAPERD %s - %zu leftover mount%s of %zu action%s, %zu stuck, %zu without an answer, mount table %.0f %% full"
 	       " | leftover_mounts=%zu;0;;0; leftover_actions=%zu;0;;0; stuck=%zu;;0;0; unknown=%zu;;;0; unowned=%zu;;;0; mounts=%lld;;",
-	       words[nagios_status(&totals)], totals.leftover_mounts, plural(totals.leftover_mounts), totals.leftover_actions,
-	       plural(totals.leftover_actions), totals.stuck, totals.unknown, 100 * fullness(&totals), totals.leftover_mounts,
-	       totals.leftover_actions, totals.stuck, totals.unknown, totals.unowned, (long long)totals.mounts);
+	       words[nagios_status(&totals)], totals.leftover_mounts, plural(totals.leftover_mounts),
+	       totals.leftover_actions, plural(totals.leftover_actions), totals.stuck, totals.unknown,
+	       100 * fullness(&totals), totals.leftover_mounts, totals.leftover_actions, totals.stuck, totals.unknown,
+	       totals.unowned, (long long)totals.mounts);
 	if (totals.mount_max)
 		printf("%.0f;0;%lld\n", TABLE_FULL * (double)totals.mount_max, (long long)totals.mount_max);
 	else

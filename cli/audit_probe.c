@@ -6,9 +6,9 @@
 #include "base/path.h"
 #include "policy/policy.h"
 
-#define CHILDREN_MAX 4
+#define CHILDREN_MAX   4
 #define PROBE_DEADLINE (5 * NSEC_PER_SEC)
-#define MOUNTS_MAX 64 /* what a probe takes */
+#define MOUNTS_MAX     64 /* what a probe takes */
 
 /* Of all that a probe can tell. */
 static const enum evidence probed[] = { EVIDENCE_MISSING, EVIDENCE_REPLACED, EVIDENCE_HOLLOW,
@@ -40,7 +40,8 @@ static void take_identity(const struct dir_identity *from, struct kernel_identit
 	memcpy(ret->handle, from->handle, sizeof(ret->handle));
 }
 
-/* The mounts of the action; false where there are more than fit, and what is seen in its directory may be the way to another one. */
+/* The mounts of the action; false where there are more than fit, and what is seen in its directory may be the way to
+ * another one. */
 static bool collect_mounts(const struct action *action, struct kernel_probe_mount *ret, size_t *ret_count)
 {
 	*ret_count = 0;
@@ -89,7 +90,8 @@ static int evidence_of(const struct action *action, const struct kernel_probe_re
 	switch (answer->state) {
 	case KERNEL_PROBE_PRESENT:
 		/* Emptied by somebody, not merely never filled. */
-		return answer->hollow && answer->local && action->seen_full && !action->registered ? EVIDENCE_HOLLOW : -1;
+		return answer->hollow && answer->local && action->seen_full && !action->registered ? EVIDENCE_HOLLOW :
+												     -1;
 	case KERNEL_PROBE_MISSING:
 		return EVIDENCE_MISSING;
 	case KERNEL_PROBE_REPLACED:
@@ -139,12 +141,14 @@ static void ask_all(const struct questions *questions, struct now now)
 	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
 	struct batch *batch = NULL;
 
-	if (batch_new(pool, questions->count, sizeof(struct kernel_probe_result), ask, (void *)questions, PROBE_DEADLINE, &batch) < 0)
+	if (batch_new(pool, questions->count, sizeof(struct kernel_probe_result), ask, (void *)questions,
+		      PROBE_DEADLINE, &batch) < 0)
 		must(NULL);
 	batch_wait(pool, batch);
 	for (size_t i = 0; i < questions->count; i++)
 		audit_take_answer(questions->actions[i],
-				  batch_item_state(batch, i) == BATCH_ITEM_DONE ? batch_item_result(batch, i) : NULL, now);
+				  batch_item_state(batch, i) == BATCH_ITEM_DONE ? batch_item_result(batch, i) : NULL,
+				  now);
 	batch_free(batch);
 	batch_pool_free(pool);
 }

@@ -34,7 +34,8 @@ static int set_roots(struct model *model, const struct config *config)
 }
 
 /* Without its history an action is judged by what is there alone. */
-static struct store *restore(const struct config *config, struct model *model, struct now now, struct string_list *notes)
+static struct store *restore(const struct config *config, struct model *model, struct now now,
+			     struct string_list *notes)
 {
 	CLEANUP_FREE char *path = MUST(path_join(config->state_dir, "ledger.db"));
 	CLEANUP_FREE char *shown = MUST(text_escape(path));
@@ -47,8 +48,11 @@ static struct store *restore(const struct config *config, struct model *model, s
 	if (r == 0)
 		r = store_begin_boot(store, boot_id, kernel_mount_namespace(), now);
 	if (r == -ENOENT && store) {
-		add_note(notes, must_format("the ledger %s knows nothing of this boot and mount namespace: what ended or moved is not known",
-					    shown));
+		add_note(
+			notes,
+			must_format(
+				"the ledger %s knows nothing of this boot and mount namespace: what ended or moved is not known",
+				shown));
 		return take_ptr(store);
 	}
 	if (r == 0)
@@ -58,7 +62,8 @@ static struct store *restore(const struct config *config, struct model *model, s
 	if (r == -ENOENT)
 		add_note(notes, must_format("no ledger at %s: what ended or moved is not known", shown));
 	else
-		add_note(notes, must_format("the ledger %s cannot be read (%s): what ended or moved is not known", shown, strerror(-r)));
+		add_note(notes, must_format("the ledger %s cannot be read (%s): what ended or moved is not known",
+					    shown, strerror(-r)));
 	return NULL;
 }
 

@@ -11,8 +11,9 @@
 #include "options.h"
 
 const struct command *const cli_commands[] = {
-	&command_status, &command_actions, &command_mounts, &command_events,  &command_explain, &command_audit, &command_reap, &command_pause,
-	&command_resume, &command_begin,   &command_end,    &command_metrics, &command_config,	&command_db,	NULL,
+	&command_status, &command_actions, &command_mounts, &command_events, &command_explain,
+	&command_audit,	 &command_reap,	   &command_pause,  &command_resume, &command_begin,
+	&command_end,	 &command_metrics, &command_config, &command_db,     NULL,
 };
 
 /* Promised by the documentation for later releases. */

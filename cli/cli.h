@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * reaperctl: what all its commands share. main.c calls cli_run(); every command is one `struct command` that options.c parses and explains.
- * Messages go to stderr by base/log.h, results to stdout. Out of memory ends the program: nothing here holds state worth saving.
+ * reaperctl: what all its commands share. main.c calls cli_run(); every command is one `struct command` that options.c
+ * parses and explains. Messages go to stderr by base/log.h, results to stdout. Out of memory ends the program: nothing
+ * here holds state worth saving.
  *
- * Bytes: arguments take \xNN and \\ and are kept as bytes; the daemon gets them in text_escape()'s form, and whatever is shown is in it.
+ * Bytes: arguments take \xNN and \\ and are kept as bytes; the daemon gets them in text_escape()'s form, and whatever
+ * is shown is in it.
  */
 #ifndef REAPERD_CLI_CLI_H
 #define REAPERD_CLI_CLI_H
@@ -28,7 +30,7 @@ enum cli_status {
 
 struct cli {
 	const char *socket;
-	const char *db; /* NULL: ask the daemon */
+	const char *db;	     /* NULL: ask the daemon */
 	const char *columns; /* of -o */
 	bool json, noheadings, raw, help, version;
 	struct now now;
@@ -37,9 +39,9 @@ struct cli {
 	int operand_count;
 };
 
-#define COMMAND_JSON 1u	 /* knows --json */
+#define COMMAND_JSON  1u /* knows --json */
 #define COMMAND_TABLE 2u /* knows -o, --noheadings, --raw */
-#define COMMAND_DB 4u	 /* knows --db */
+#define COMMAND_DB    4u /* knows --db */
 
 struct column;
 
@@ -49,8 +51,8 @@ struct command {
 	const char *summary; /* for the list of commands */
 	const char *help;    /* more sentences for --help, or NULL */
 	unsigned flags;
-	int operands_min, operands_max;	       /* max -1: any number */
-	const struct column *columns;	       /* of its table, for -o */
+	int operands_min, operands_max;			    /* max -1: any number */
+	const struct column *columns;			    /* of its table, for -o */
 	int (*run)(struct cli *cli, int argc, char **argv); /* gives an enum cli_status */
 };
 
@@ -58,8 +60,9 @@ struct command {
 extern const struct command *const cli_commands[];
 int cli_run(int argc, char **argv);
 
-extern const struct command command_status, command_actions, command_mounts, command_events, command_explain, command_audit,
-	command_reap, command_pause, command_resume, command_begin, command_end, command_metrics, command_config, command_db;
+extern const struct command command_status, command_actions, command_mounts, command_events, command_explain,
+	command_audit, command_reap, command_pause, command_resume, command_begin, command_end, command_metrics,
+	command_config, command_db;
 
 /* `p`, which is not NULL: the program ends with a message where memory is out. */
 void *must(void *p);
@@ -74,7 +77,7 @@ static inline void cleanup_strings(struct string_list *list)
 {
 	string_list_clear(list);
 }
-#define CLEANUP_JSON CLEANUP(cleanup_json)
+#define CLEANUP_JSON	CLEANUP(cleanup_json)
 #define CLEANUP_STRINGS CLEANUP(cleanup_strings)
 
 /* Prints {"<key>": value} as --json shows it; steals `value`. */

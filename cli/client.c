@@ -151,8 +151,9 @@ static char *join_strings(const json_t *array)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item) {
-		char *longer = must_format("%s%s%s", all, *all ? ", " : "", json_is_string(item) ? json_string_value(item) : "?");
+	json_array_foreach (array, i, item) {
+		char *longer = must_format("%s%s%s", all, *all ? ", " : "",
+					   json_is_string(item) ? json_string_value(item) : "?");
 
 		free(all);
 		all = longer;
@@ -173,7 +174,8 @@ static const struct {
 	{ "InvalidTime", "the daemon reads no time in %s", "time", CLI_USAGE },
 	{ "Unavailable", "the daemon cannot say: %s", "reason", CLI_REFUSED },
 	{ "org.varlink.service.InvalidParameter", "the daemon cannot use the value of '%s'", "parameter", CLI_USAGE },
-	{ "org.varlink.service.MethodNotFound", "the daemon has no %s: is it older than this reaperctl?", "method", CLI_REFUSED },
+	{ "org.varlink.service.MethodNotFound", "the daemon has no %s: is it older than this reaperctl?", "method",
+	  CLI_REFUSED },
 };
 
 static int complain_error(const struct client *client)
@@ -185,7 +187,8 @@ static int complain_error(const struct client *client)
 	if (!strcmp(own, "AmbiguousAction")) {
 		CLEANUP_FREE char *roots = join_strings(json_object_get(parameters, "roots"));
 
-		log_error("several build roots have an action %s: name one by --root: %s", parameter(parameters, "action"), roots);
+		log_error("several build roots have an action %s: name one by --root: %s",
+			  parameter(parameters, "action"), roots);
 		return CLI_USAGE;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(daemon_errors); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A varlink client over the daemon's socket, blocking, each wait with a bound. It knows the protocol, not the interface, but for one thing: which
- * of the daemon's errors is which exit status.
+ * A varlink client over the daemon's socket, blocking, each wait with a bound. It knows the protocol, not the
+ * interface, but for one thing: which of the daemon's errors is which exit status.
  */
 #ifndef REAPERD_CLI_CLIENT_H
 #define REAPERD_CLI_CLIENT_H
@@ -28,15 +28,17 @@ static inline void cleanup_client(struct client **client)
 int client_send(struct client *client, const char *method, json_t *parameters, bool more);
 
 /*
- * Waits for the next reply, at most timeout_ms (-1: for ever). 0 with a new reference to its parameters, 1 with the same where more
- * replies follow. -ETIME: nothing came. -EREMOTEIO: an error, see client_error(). -EBADMSG: no varlink. -ECONNRESET: the end. Else -errno.
+ * Waits for the next reply, at most timeout_ms (-1: for ever). 0 with a new reference to its parameters, 1 with the
+ * same where more replies follow. -ETIME: nothing came. -EREMOTEIO: an error, see client_error(). -EBADMSG: no varlink.
+ * -ECONNRESET: the end. Else -errno.
  */
 int client_receive(struct client *client, int timeout_ms, json_t **ret);
 
 /* The last error's full name, and its parameters (borrowed; an object). */
 const char *client_error(const struct client *client, const json_t **ret_parameters);
 
-/* Says on stderr what `r`, a negative result of the above, means; gives the exit status. `client` may be NULL where it is of client_open(). */
+/* Says on stderr what `r`, a negative result of the above, means; gives the exit status. `client` may be NULL where it
+ * is of client_open(). */
 int client_complain(const struct cli *cli, const struct client *client, int r);
 
 /* For a reply that is not what the interface says. Gives the exit status. */

@@ -11,7 +11,8 @@
 static const char *const verbs[] = { "check", NULL };
 static const char *const later_verbs[] = { "backup", "prune", NULL };
 
-/* The daemon's, where one answers, else the usual place. Without --db nobody asked for a daemon, so its absence is no error. */
+/* The daemon's, where one answers, else the usual place. Without --db nobody asked for a daemon, so its absence is no
+ * error. */
 static char *find_ledger(const struct cli *cli)
 {
 	CLEANUP_CLIENT struct client *client = NULL;
@@ -20,9 +21,11 @@ static char *find_ledger(const struct cli *cli)
 
 	if (cli->db)
 		return MUST(strdup(cli->db));
-	if (client_open(cli->socket, &client) == 0 && client_send(client, "GetStatus", MUST(json_object()), false) == 0 &&
+	if (client_open(cli->socket, &client) == 0 &&
+	    client_send(client, "GetStatus", MUST(json_object()), false) == 0 &&
 	    client_receive(client, CLIENT_TIMEOUT_MS, &reply) == 0)
-		path = json_string_value(json_object_get(json_object_get(json_object_get(reply, "status"), "ledger"), "path"));
+		path = json_string_value(
+			json_object_get(json_object_get(json_object_get(reply, "status"), "ledger"), "path"));
 	return MUST(strdup(path ? path : CONFIG_DEFAULT_STATE_DIR "/ledger.db"));
 }
 
@@ -66,7 +69,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (strcmp(cli->operands[0], "check"))
 		return usage_unknown(cli, "word", cli->operands[0], verbs);
 	if (cli->operand_count > 1)
-		return usage_error(cli, "one argument too many: '%s'; the ledger's file goes with --db", cli->operands[1]);
+		return usage_error(cli, "one argument too many: '%s'; the ledger's file goes with --db",
+				   cli->operands[1]);
 	return check(cli);
 }
 

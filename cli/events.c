@@ -131,7 +131,7 @@ static int from_daemon(const struct cli *cli, const struct wanted *wanted, struc
 		r = client_receive(client, wanted->follow ? -1 : CLIENT_TIMEOUT_MS, &reply);
 		if (r < 0)
 			break;
-		json_array_foreach(json_object_get(reply, "events"), i, event)
+		json_array_foreach (json_object_get(reply, "events"), i, event)
 			sink_add(sink, event);
 		if (wanted->follow)
 			sink_flush(sink);
@@ -167,8 +167,10 @@ static int run(struct cli *cli, int argc, char **argv)
 {
 	struct wanted wanted = { .after = -1 };
 	const struct cli_option options[] = {
-		{ "follow", NULL, "go on as events happen; from now, unless --after or --since say otherwise", 'f', .flag = &wanted.follow },
-		{ "after", "SEQ", "only events with a larger number: a reader goes on where it was", .number = &wanted.after },
+		{ "follow", NULL, "go on as events happen; from now, unless --after or --since say otherwise", 'f',
+		  .flag = &wanted.follow },
+		{ "after", "SEQ", "only events with a larger number: a reader goes on where it was",
+		  .number = &wanted.after },
 		{ "since", "TIME", "not before: 2026-01-31T12:00:00Z, 12:30, -2h", .time = &wanted.since },
 		{ "until", "TIME", "not after", .time = &wanted.until },
 		{ "action", "ACTION", "of this action alone", .text = &wanted.action_text },

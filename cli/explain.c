@@ -49,7 +49,7 @@ static int read_what(const struct cli *cli, struct wanted *wanted)
 		return operand_action(cli, text, &wanted->action);
 	wanted->what = WHAT_PATH;
 	if (text_unescape(text, &bytes) < 0)
-		return usage_error(cli, "'%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash", text);
+		return usage_escape(cli, text);
 	if (path_normalize(bytes, &wanted->path) < 0)
 		return usage_error(cli, "'%s' is no path without '.' and '..'", text);
 	return CLI_DONE;
@@ -83,14 +83,14 @@ static void add_explanation(json_t *explanations, json_t *action, const json_t *
 	json_t *mount;
 	size_t i;
 
-	json_array_foreach(mounts, i, mount)
-		if (json_array_append_new(explained, MUST(json_pack("{s:O, s:n, s:[], s:[]}", "mount", mount, "decision", "evidence",
-								    "holders"))) < 0)
+	json_array_foreach (mounts, i, mount)
+		if (json_array_append_new(explained, MUST(json_pack("{s:O, s:n, s:[], s:[]}", "mount", mount,
+								    "decision", "evidence", "holders"))) < 0)
 			must(NULL);
 	if (json_array_append_new(explanations,
 				  MUST(json_pack("{s:o, s:n, s:[s], s:o, s:O}", "action", action, "decision", "text",
-						 "from the ledger: what was recorded, not what comes next", "mounts", explained,
-						 "attempts", attempts))) < 0)
+						 "from the ledger: what was recorded, not what comes next", "mounts",
+						 explained, "attempts", attempts))) < 0)
 		must(NULL);
 }
 
@@ -128,7 +128,7 @@ static int explain_actions(struct store *store, const struct wanted *wanted, jso
 	size_t i;
 	int status = ledger_actions(store, &filter, &actions);
 
-	json_array_foreach(actions, i, action)
+	json_array_foreach (actions, i, action)
 		if (!status)
 			status = explain_action_row(store, action, explanations);
 	return status;
@@ -193,7 +193,7 @@ static void print_action(const struct show *show, const json_t *action, const js
 	printf("  owner     %s\n", owner);
 	if (*age)
 		printf("  seen      for %s\n", age);
-	json_array_foreach(json_object_get(action, "evidence"), i, item) {
+	json_array_foreach (json_object_get(action, "evidence"), i, item) {
 		CLEANUP_FREE char *kind = show_string(item, "kind"), *since = show_age(show, item, "since");
 
 		printf("  evidence  %s, for %s\n", kind, since);
@@ -206,7 +206,7 @@ static void print_text(const json_t *lines)
 	json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line) {
+	json_array_foreach (lines, i, line) {
 		CLEANUP_JSON json_t *row = MUST(json_pack("{s:O}", "text", line));
 		CLEANUP_FREE char *text = show_string(row, "text");
 
@@ -219,7 +219,7 @@ static void print_holders(const json_t *holders)
 	const json_t *holder;
 	size_t i;
 
-	json_array_foreach(holders, i, holder) {
+	json_array_foreach (holders, i, holder) {
 		CLEANUP_FREE char *comm = show_string(holder, "comm"), *how = show_string(holder, "how");
 		const json_t *number = json_object_get(holder, "number");
 
@@ -235,24 +235,28 @@ static void print_mount(const struct show *show, const json_t *explained)
 	const json_t *mount = json_object_get(explained, "mount");
 	CLEANUP_FREE char *target = show_string(mount, "target"), *fstype = show_string(mount, "fstype"),
 			  *state = show_string(mount, "state"), *by = show_string(mount, "detached_by"),
-			  *kinds = show_kinds(show, explained, "evidence"), *hold = show_string(json_object_get(explained, "decision"), "hold"),
+			  *kinds = show_kinds(show, explained, "evidence"),
+			  *hold = show_string(json_object_get(explained, "decision"), "hold"),
 			  *verdict = show_string(json_object_get(explained, "decision"), "verdict");
 
-	printf("  mnt:%lld %s %s: %s%s%s", (long long)show_integer(mount, "id"), target, fstype, state, *by ? " by " : "", by);
-	printf("%s%s%s%s%s%s\n", *kinds ? ", " : "", kinds, *verdict ? ", next: " : "", verdict, *hold ? ", held up: " : "", hold);
+	printf("  mnt:%lld %s %s: %s%s%s", (long long)show_integer(mount, "id"), target, fstype, state,
+	       *by ? " by " : "", by);
+	printf("%s%s%s%s%s%s\n", *kinds ? ", " : "", kinds, *verdict ? ", next: " : "", verdict,
+	       *hold ? ", held up: " : "", hold);
 	print_holders(json_object_get(explained, "holders"));
 }
 
 static void print_explanation(const struct cli *cli, const json_t *explanation)
 {
 	const struct show show = { .now = cli->now };
-	const json_t *action = json_object_get(explanation, "action"), *attempts = json_object_get(explanation, "attempts"), *mount;
+	const json_t *action = json_object_get(explanation, "action"),
+		     *attempts = json_object_get(explanation, "attempts"), *mount;
 	size_t i;
 
 	if (json_is_object(action))
 		print_action(&show, action, json_object_get(explanation, "decision"));
 	print_text(json_object_get(explanation, "text"));
-	json_array_foreach(json_object_get(explanation, "mounts"), i, mount)
+	json_array_foreach (json_object_get(explanation, "mounts"), i, mount)
 		print_mount(&show, mount);
 	if (json_array_size(attempts)) {
 		printf("attempts\n");
@@ -265,7 +269,7 @@ static void print_explanations(const struct cli *cli, const json_t *explanations
 	const json_t *explanation;
 	size_t i;
 
-	json_array_foreach(explanations, i, explanation) {
+	json_array_foreach (explanations, i, explanation) {
 		if (i)
 			printf("\n");
 		print_explanation(cli, explanation);

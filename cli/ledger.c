@@ -109,7 +109,8 @@ static int give_event(void *context, const struct store_event *event)
 	return 0;
 }
 
-int ledger_events(struct store *store, const struct store_filter *filter, ledger_event_function *function, void *context)
+int ledger_events(struct store *store, const struct store_filter *filter, ledger_event_function *function,
+		  void *context)
 {
 	struct event_context to = { function, context };
 	int r = store_events(store, filter, give_event, &to);

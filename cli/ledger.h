@@ -26,6 +26,7 @@ int ledger_attempts(struct store *store, const struct store_filter *filter, json
 
 /* Gives each event as it is read. */
 typedef void ledger_event_function(void *context, const json_t *event);
-int ledger_events(struct store *store, const struct store_filter *filter, ledger_event_function *function, void *context);
+int ledger_events(struct store *store, const struct store_filter *filter, ledger_event_function *function,
+		  void *context);
 
 #endif

@@ -98,14 +98,17 @@ static struct libscols_line *add_node(struct cli_table *table, struct node *node
 
 static void print_tree(const struct cli *cli, const json_t *mounts)
 {
-	CLEANUP_TABLE struct cli_table *table = cli_table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,AGE", true);
+	CLEANUP_TABLE struct cli_table *table =
+		cli_table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,AGE", true);
 	size_t count = json_array_size(mounts);
 	CLEANUP_FREE struct node *nodes = MUST(calloc(count + 1, sizeof(*nodes)));
 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *row = json_array_get(mounts, i);
 
-		nodes[i] = (struct node){ .id = show_integer(row, "id"), .parent = show_integer(row, "parent"), .row = row };
+		nodes[i] = (struct node){ .id = show_integer(row, "id"),
+					  .parent = show_integer(row, "parent"),
+					  .row = row };
 	}
 	qsort(nodes, count, sizeof(*nodes), compare_nodes);
 	for (size_t i = 0; i < count; i++)

@@ -13,7 +13,7 @@ int operand_action(const struct cli *cli, const char *text, struct action_refere
 	if (r == -ENOMEM)
 		must(NULL);
 	if (r < 0 && *text)
-		return usage_error(cli, "'%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash", text);
+		return usage_escape(cli, text);
 	return r < 0 ? usage_error(cli, "an action's name is empty") : CLI_DONE;
 }
 

@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "table.h"
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX  32
 #define FIRST_OPTION 256 /* above every letter */
 
 int usage_error(const struct cli *cli, const char *format, ...)
@@ -49,12 +49,18 @@ int usage_unknown(const struct cli *cli, const char *what, const char *word, con
 	return usage_error(cli, "unknown %s '%s'; there are: %s", what, shown, all);
 }
 
+int usage_escape(const struct cli *cli, const char *text)
+{
+	return usage_error(cli, "'%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash", text);
+}
+
 static int set_bytes(const struct cli *cli, const struct cli_option *option, const char *value, char **ret)
 {
 	CLEANUP_FREE char *bytes = NULL;
 
 	if (text_unescape(value, &bytes) < 0)
-		return usage_error(cli, "--%s: '%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash",
+		return usage_error(cli,
+				   "--%s: '%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash",
 				   option->name, value);
 	if (!*bytes)
 		return usage_error(cli, "--%s: its %s is empty", option->name, option->argument);
@@ -131,7 +137,8 @@ static int set_option(const struct cli *cli, const struct cli_option *option, co
 	else if (option->number)
 		return set_number(cli, option, value);
 	else if (option->time && time_parse(value, cli->now.real, option->time) < 0)
-		return usage_error(cli, "--%s: '%s' is no time: 2026-01-31T12:00:00Z, 12:30 or -2h", option->name, value);
+		return usage_error(cli, "--%s: '%s' is no time: 2026-01-31T12:00:00Z, 12:30 or -2h", option->name,
+				   value);
 	else if (option->duration && duration_parse(value, option->duration) < 0)
 		return usage_error(cli, "--%s: '%s' is no duration: 500ms, 5s, 2m, 1h, 30d", option->name, value);
 	return CLI_DONE;
@@ -144,7 +151,8 @@ static size_t collect(struct cli *cli, const struct cli_option *own, struct cli_
 		{ "socket", "PATH", "the daemon's control socket", .text = &cli->socket },
 		{ "db", "FILE", "read this ledger, without a daemon", .text = &cli->db },
 		{ "json", NULL, "JSON instead of tables", .flag = &cli->json },
-		{ "output", "COL,...", "the columns to show; +COL,... adds to the usual ones", 'o', .text = &cli->columns },
+		{ "output", "COL,...", "the columns to show; +COL,... adds to the usual ones", 'o',
+		  .text = &cli->columns },
 		{ "noheadings", NULL, "no line of headings", .flag = &cli->noheadings },
 		{ "raw", NULL, "one blank between columns, \\xNN for blanks in them", .flag = &cli->raw },
 		{ "help", NULL, "this text", 'h', .flag = &cli->help },
@@ -164,8 +172,9 @@ static void print_options(const struct cli_option *options, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct cli_option *option = &options[i];
 		const char letter[] = { '-', option->letter, ',', ' ', '\0' };
-		CLEANUP_FREE char *names = must_format("%s--%s%s%s", option->letter ? letter : "", option->name,
-						       option->argument ? " " : "", option->argument ? option->argument : "");
+		CLEANUP_FREE char *names =
+			must_format("%s--%s%s%s", option->letter ? letter : "", option->name,
+				    option->argument ? " " : "", option->argument ? option->argument : "");
 
 		printf("  %-24s %s\n", names, option->help);
 	}
@@ -178,8 +187,9 @@ static bool is_known(const struct command *command, const struct cli_option *opt
 		const char *name;
 		unsigned flag;
 	} needs[] = {
-		{ "db", COMMAND_DB },		 { "json", COMMAND_JSON }, { "output", COMMAND_TABLE },
-		{ "noheadings", COMMAND_TABLE }, { "raw", COMMAND_TABLE },
+		{ "db", COMMAND_DB },	     { "json", COMMAND_JSON },
+		{ "output", COMMAND_TABLE }, { "noheadings", COMMAND_TABLE },
+		{ "raw", COMMAND_TABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
@@ -188,9 +198,11 @@ static bool is_known(const struct command *command, const struct cli_option *opt
 	return true;
 }
 
-static void print_command_help(const struct command *command, const struct cli_option *options, size_t own, size_t count)
+static void print_command_help(const struct command *command, const struct cli_option *options, size_t own,
+			       size_t count)
 {
-	printf("Usage: reaperctl %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage, command->summary);
+	printf("Usage: reaperctl %s%s%s\n\n%s\n", command->name, *command->usage ? " " : "", command->usage,
+	       command->summary);
 	if (command->help)
 		printf("%s\n", command->help);
 	if (own) {
@@ -264,8 +276,8 @@ static int scan(struct cli *cli, const struct cli_option *options, size_t count,
 	if (stop)
 		*letter++ = ':';
 	for (size_t i = 0; i < count; i++) {
-		table[i] = (struct option){ options[i].name, options[i].argument ? required_argument : no_argument, NULL,
-					    FIRST_OPTION + (int)i };
+		table[i] = (struct option){ options[i].name, options[i].argument ? required_argument : no_argument,
+					    NULL, FIRST_OPTION + (int)i };
 		if (options[i].letter)
 			*letter++ = options[i].letter;
 		if (options[i].letter && options[i].argument)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The arguments of a command from one table, from which its --help is printed too. Each option points at the variable that it sets, in the form in
- * which the command wants it; a value of another form is a usage error that names it.
+ * The arguments of a command from one table, from which its --help is printed too. Each option points at the variable
+ * that it sets, in the form in which the command wants it; a value of another form is a usage error that names it.
  */
 #ifndef REAPERD_CLI_OPTIONS_H
 #define REAPERD_CLI_OPTIONS_H
@@ -15,19 +15,19 @@ struct cli_option {
 	char letter;
 	/* One of these. */
 	bool *flag;
-	const char **text;	    /* as typed */
-	char **bytes;		    /* unescaped; owned by the caller */
-	char **path;		    /* unescaped and normalized, absolute; owned by the caller */
-	struct string_list *paths;  /* the same, any number of times */
-	int64_t *time;		    /* ns since 1970 */
-	int64_t *duration;	    /* ns */
-	int64_t *number;	    /* not negative */
-	const char *const *words;   /* with text: one of these */
+	const char **text;	   /* as typed */
+	char **bytes;		   /* unescaped; owned by the caller */
+	char **path;		   /* unescaped and normalized, absolute; owned by the caller */
+	struct string_list *paths; /* the same, any number of times */
+	int64_t *time;		   /* ns since 1970 */
+	int64_t *duration;	   /* ns */
+	int64_t *number;	   /* not negative */
+	const char *const *words;  /* with text: one of these */
 };
 
 /*
- * Parses the options of cli->command, `own` ones and global ones, in argv[1] and on, and leaves the operands in `cli`. False where nothing is left
- * to do: --help was printed, or a message; *ret_status is then the program's.
+ * Parses the options of cli->command, `own` ones and global ones, in argv[1] and on, and leaves the operands in `cli`.
+ * False where nothing is left to do: --help was printed, or a message; *ret_status is then the program's.
  */
 bool options_parse(struct cli *cli, const struct cli_option *own, int argc, char **argv, int *ret_status);
 
@@ -36,6 +36,7 @@ bool options_parse_global(struct cli *cli, int argc, char **argv, int *ret_used,
 
 /* "NAME: did you mean X?" where something is near. Gives CLI_USAGE. */
 int usage_error(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int usage_escape(const struct cli *cli, const char *text); /* a broken escape in it */
 int usage_unknown(const struct cli *cli, const char *what, const char *word, const char *const *words);
 
 #endif

@@ -62,8 +62,8 @@ static int check(const struct cli *cli, struct wanted *wanted)
 
 static json_t *parameters_for(const struct wanted *wanted)
 {
-	json_t *parameters = MUST(json_pack("{s:b, s:b, s:b}", "leftovers", wanted->leftovers, "dry_run", wanted->dry_run, "active",
-					    wanted->active));
+	json_t *parameters = MUST(json_pack("{s:b, s:b, s:b}", "leftovers", wanted->leftovers, "dry_run",
+					    wanted->dry_run, "active", wanted->active));
 
 	if (!wanted->leftovers && json_object_set(parameters, "actions", wanted->actions) < 0)
 		must(NULL);

@@ -10,7 +10,7 @@
 #include "show.h"
 
 #define ASK_AGAIN_MS 2000 /* also when nothing was heard: an action can be cleared by somebody else's unmount */
-#define GATHER_MS 50	  /* a reap of many mounts is many events */
+#define GATHER_MS    50	  /* a reap of many mounts is many events */
 
 int reap_wait_prepare(const struct cli *cli, struct client **ret_watcher)
 {
@@ -82,11 +82,12 @@ static int count_remaining(const struct cli *cli, const json_t *set, struct rema
 	*ret = (struct remaining){ 0 };
 	if (status)
 		return status;
-	json_array_foreach(actions, i, row) {
+	json_array_foreach (actions, i, row) {
 		const json_t *held = set_get(set, row, "name");
 		const char *state = json_string_value(json_object_get(row, "state"));
 
-		if (!held || !state || !strcmp(state, action_state_name(ACTION_CLEARED)) || !show_integer(row, "mounts"))
+		if (!held || !state || !strcmp(state, action_state_name(ACTION_CLEARED)) ||
+		    !show_integer(row, "mounts"))
 			continue;
 		if (json_is_true(held))
 			ret->held++;
@@ -121,9 +122,11 @@ static int wait_for_events(const struct cli *cli, struct client *watcher, int ti
 static int say_what_is_left(const struct remaining *left)
 {
 	if (left->stuck)
-		log_error("%zu action%s stuck; reaperctl explain says who holds what", left->stuck, left->stuck == 1 ? " is" : "s are");
+		log_error("%zu action%s stuck; reaperctl explain says who holds what", left->stuck,
+			  left->stuck == 1 ? " is" : "s are");
 	if (left->held)
-		log_error("%zu action%s left alone; the reasons stand above", left->held, left->held == 1 ? " is" : "s are");
+		log_error("%zu action%s left alone; the reasons stand above", left->held,
+			  left->held == 1 ? " is" : "s are");
 	if (left->going)
 		log_error("%zu action%s still not cleared", left->going, left->going == 1 ? " is" : "s are");
 	return left->stuck || left->held || left->going ? CLI_FOUND : CLI_DONE;
@@ -135,7 +138,7 @@ static json_t *actions_of(const json_t *items)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(items, i, item) {
+	json_array_foreach (items, i, item) {
 		bool held = holds_for_good(item) || json_is_true(set_get(set, item, "action"));
 
 		set_add(set, item, "action", json_boolean(held));

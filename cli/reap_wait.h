@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `reap --wait`: follows the journal, and asks for the actions again when something happened, until none of those that were asked for is left, or what is
- * left cannot go, or the time is over.
+ * `reap --wait`: follows the journal, and asks for the actions again when something happened, until none of those that
+ * were asked for is left, or what is left cannot go, or the time is over.
  */
 #ifndef REAPERD_CLI_REAP_WAIT_H
 #define REAPERD_CLI_REAP_WAIT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How people name actions: NAME, or NAME@GENERATION where what follows the last @ is a number from 1 on. A name that itself ends so is written
- * with its generation, or with \x40 for the @.
+ * How people name actions: NAME, or NAME@GENERATION where what follows the last @ is a number from 1 on. A name that
+ * itself ends so is written with its generation, or with \x40 for the @.
  */
 #ifndef REAPERD_CLI_REFERENCE_H
 #define REAPERD_CLI_REFERENCE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct action_reference {
-	char *name; /* bytes */
+	char *name;	     /* bytes */
 	uint32_t generation; /* 0: any */
 };
 

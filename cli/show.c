@@ -118,7 +118,7 @@ char *show_kinds(const struct show *show, const json_t *row, const char *key)
 	size_t i;
 
 	(void)show;
-	json_array_foreach(json_object_get(row, key), i, item) {
+	json_array_foreach (json_object_get(row, key), i, item) {
 		CLEANUP_FREE char *kind = show_string(item, "kind");
 		char *longer = must_format("%s%s%s", all, *all ? "," : "", kind);
 
@@ -189,7 +189,7 @@ char *show_detail(const struct show *show, const json_t *row, const char *key)
 	const char *name;
 
 	(void)show;
-	json_object_foreach(detail, name, value) {
+	json_object_foreach (detail, name, value) {
 		CLEANUP_FREE char *shown = NULL;
 		char *longer;
 		size_t length = strlen(name);

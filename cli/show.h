@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values of the interface's objects as text. What comes out is on the heap and never NULL; in tables for people it is escaped, for --raw it is
- * the bytes (libsmartcols escapes those itself). A value that is not there is "".
+ * Values of the interface's objects as text. What comes out is on the heap and never NULL; in tables for people it is
+ * escaped, for --raw it is the bytes (libsmartcols escapes those itself). A value that is not there is "".
  */
 #ifndef REAPERD_CLI_SHOW_H
 #define REAPERD_CLI_SHOW_H
@@ -19,12 +19,12 @@ struct show {
 
 typedef char *cell_function(const struct show *show, const json_t *row, const char *key);
 
-cell_function show_text;     /* a string */
-cell_function show_number;   /* an integer */
-cell_function show_flag;     /* true as "yes" */
-cell_function show_age;	     /* how long ago the time at `key` is */
-cell_function show_name;     /* an action as people type it: the name at `key`, and the generation where it matters */
-cell_function show_kinds;    /* evidence: its kinds, separated by commas */
+cell_function show_text;   /* a string */
+cell_function show_number; /* an integer */
+cell_function show_flag;   /* true as "yes" */
+cell_function show_age;	   /* how long ago the time at `key` is */
+cell_function show_name;   /* an action as people type it: the name at `key`, and the generation where it matters */
+cell_function show_kinds;  /* evidence: its kinds, separated by commas */
 cell_function show_owner;
 cell_function show_attacher; /* attached_by */
 cell_function show_detail;   /* an event's: key=value … */

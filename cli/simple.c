@@ -63,7 +63,7 @@ static int operand_name(const struct cli *cli, char **ret)
 	if (!*cli->operands[0])
 		return usage_error(cli, "the action's name is empty");
 	if (text_unescape(cli->operands[0], ret) < 0)
-		return usage_error(cli, "'%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash", cli->operands[0]);
+		return usage_escape(cli, cli->operands[0]);
 	return CLI_DONE;
 }
 
@@ -109,7 +109,8 @@ static int run_begin(struct cli *cli, int argc, char **argv)
 	char text[32];
 	const struct cli_option options[] = {
 		{ "root", "DIR", "the build root", .path = &root },
-		{ "pid", "PID", "the action is over when this process has gone; in the daemon's pid namespace", .number = &pid },
+		{ "pid", "PID", "the action is over when this process has gone; in the daemon's pid namespace",
+		  .number = &pid },
 		{ "max-age", "DURATION", "the action is over after this: 1h", .duration = &max_age },
 		{ NULL },
 	};

@@ -29,7 +29,7 @@ static char *join_texts(const json_t *array)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item) {
+	json_array_foreach (array, i, item) {
 		CLEANUP_JSON json_t *row = MUST(json_pack("{s:O}", "text", item));
 		CLEANUP_FREE char *text = show_string(row, "text");
 		char *longer = must_format("%s%s%s", all, *all ? " " : "", text);
@@ -57,7 +57,8 @@ static void print_mode(const json_t *status)
 	CLEANUP_FREE char *mode = show_string(status, "mode"), *until = show_string(status, "paused_until");
 	bool paused = json_is_true(json_object_get(status, "paused"));
 
-	printf("mode        %s%s%s%s\n", mode, paused ? ", paused" : "", paused && *until ? " until " : "", paused ? until : "");
+	printf("mode        %s%s%s%s\n", mode, paused ? ", paused" : "", paused && *until ? " until " : "",
+	       paused ? until : "");
 }
 
 static void print_counts(const json_t *status)
@@ -65,9 +66,10 @@ static void print_counts(const json_t *status)
 	int64_t mounts = show_integer(status, "mounts"), events = show_integer(status, "events"),
 		rescans = show_integer(status, "rescans");
 
-	printf("mounts      %lld below roots, %lld of them unowned\n", (long long)mounts, (long long)show_integer(status, "unowned"));
-	printf("events      %lld event%s, %lld lost, %lld rescan%s, %.1f ms behind\n", (long long)events, plural(events),
-	       (long long)show_integer(status, "lost"), (long long)rescans, plural(rescans),
+	printf("mounts      %lld below roots, %lld of them unowned\n", (long long)mounts,
+	       (long long)show_integer(status, "unowned"));
+	printf("events      %lld event%s, %lld lost, %lld rescan%s, %.1f ms behind\n", (long long)events,
+	       plural(events), (long long)show_integer(status, "lost"), (long long)rescans, plural(rescans),
 	       json_number_value(json_object_get(status, "lag_ms")));
 }
 
@@ -79,8 +81,8 @@ static void print_helpers(const json_t *status)
 
 	printf("ledger      %s, %s, %.1f MiB%s%s\n", state, path, (double)show_integer(ledger, "bytes") / (1 << 20),
 	       *problem ? ": " : "", problem);
-	printf("broker      %s, %lld in flight, %lld hung\n", broker_state, (long long)show_integer(broker, "in_flight"),
-	       (long long)show_integer(broker, "hung"));
+	printf("broker      %s, %lld in flight, %lld hung\n", broker_state,
+	       (long long)show_integer(broker, "in_flight"), (long long)show_integer(broker, "hung"));
 }
 
 static void print_status(const struct cli *cli, const json_t *status)
@@ -92,7 +94,8 @@ static void print_status(const struct cli *cli, const json_t *status)
 		print_helpers(status);
 		printf("\n");
 	}
-	cli_table_print_array(cli, columns, "ROOT,MODE,ACTIONS,MOUNTS,LEFTOVERS,STUCK,HEALTH", json_object_get(status, "roots"));
+	cli_table_print_array(cli, columns, "ROOT,MODE,ACTIONS,MOUNTS,LEFTOVERS,STUCK,HEALTH",
+			      json_object_get(status, "roots"));
 }
 
 /* --check: leftovers outweigh what could not be told. */
@@ -102,7 +105,7 @@ static int check(const json_t *status)
 	const json_t *root;
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "roots"), i, root) {
+	json_array_foreach (json_object_get(status, "roots"), i, root) {
 		CLEANUP_FREE char *health = show_string(root, "health");
 
 		found += show_integer(root, "leftovers") + show_integer(root, "stuck");
@@ -115,7 +118,8 @@ static int run(struct cli *cli, int argc, char **argv)
 {
 	bool want_check = false;
 	const struct cli_option options[] = {
-		{ "check", NULL, "exit 1 where there are leftovers or stuck mounts, 3 where a probe hung", .flag = &want_check },
+		{ "check", NULL, "exit 1 where there are leftovers or stuck mounts, 3 where a probe hung",
+		  .flag = &want_check },
 		{ NULL },
 	};
 	CLEANUP_JSON json_t *reply = NULL;

@@ -135,8 +135,8 @@ static const char *state_color(const char *state)
 	static const struct {
 		const char *state, *color;
 	} colors[] = {
-		{ "stuck", "red" },   { "dead", "red" },      { "hung", "red" },     { "degraded", "red" },
-		{ "over", "yellow" }, { "reaping", "yellow" }, { "suspect", "yellow" }, { "covered", "yellow" },
+		{ "stuck", "red" },	 { "dead", "red" },	  { "hung", "red" },	   { "degraded", "red" },
+		{ "over", "yellow" },	 { "reaping", "yellow" }, { "suspect", "yellow" }, { "covered", "yellow" },
 		{ "unknown", "yellow" }, { "absent", "yellow" },
 	};
 
@@ -180,7 +180,7 @@ void cli_table_print_array(const struct cli *cli, const struct column *columns, 
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(array, i, row)
+	json_array_foreach (array, i, row)
 		cli_table_add(table, row, NULL);
 	cli_table_print(table);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables of JSON objects, by libsmartcols. A column is a name and a function that makes a cell of a row; which columns are shown, and how, is the
- * user's choice (-o, --noheadings, --raw). Colours and fitting to a width happen on a terminal only.
+ * Tables of JSON objects, by libsmartcols. A column is a name and a function that makes a cell of a row; which columns
+ * are shown, and how, is the user's choice (-o, --noheadings, --raw). Colours and fitting to a width happen on a
+ * terminal only.
  */
 #ifndef REAPERD_CLI_TABLE_H
 #define REAPERD_CLI_TABLE_H
@@ -16,14 +17,15 @@ struct column {
 	const char *help;
 	unsigned flags;
 };
-#define COLUMN_RIGHT 1u	  /* numbers */
+#define COLUMN_RIGHT   1u /* numbers */
 #define COLUMN_SHRINKS 2u /* cut short where the terminal is too narrow */
-#define COLUMN_STATE 4u	  /* coloured by what it says */
-#define COLUMN_TREE 8u	  /* carries the tree, where there is one */
+#define COLUMN_STATE   4u /* coloured by what it says */
+#define COLUMN_TREE    8u /* carries the tree, where there is one */
 
 struct cli_table;
 
-/* `usual`: names of the columns, separated by commas, that are shown without -o. `columns` are checked before, see below. */
+/* `usual`: names of the columns, separated by commas, that are shown without -o. `columns` are checked before, see
+ * below. */
 struct cli_table *cli_table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree);
 void cli_table_free(struct cli_table *table);
 

@@ -132,10 +132,11 @@ static void send_reply(int fd, const char *text, bool continues)
 	if (*text == '!') {
 		const char *parameters = strchr(text, ' ');
 
-		length = snprintf(message, sizeof(message), "{\"error\":\"%.*s\",\"parameters\":%s}", (int)(parameters - text - 1),
-				  text + 1, parameters + 1);
+		length = snprintf(message, sizeof(message), "{\"error\":\"%.*s\",\"parameters\":%s}",
+				  (int)(parameters - text - 1), text + 1, parameters + 1);
 	} else {
-		length = snprintf(message, sizeof(message), "{\"parameters\":%s%s}", text, continues ? ",\"continues\":true" : "");
+		length = snprintf(message, sizeof(message), "{\"parameters\":%s%s}", text,
+				  continues ? ",\"continues\":true" : "");
 	}
 	if (send(fd, message, (size_t)length + 1, MSG_NOSIGNAL) < 0)
 		return;

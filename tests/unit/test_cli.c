@@ -123,8 +123,21 @@ START_TEST(wrong_arguments_exit_2_and_say_what_is_wrong)
 END_TEST
 
 static const char *const asks_the_daemon[] = {
-	"",			 "status",	"actions", "mounts",	      "events",	       "explain a",   "reap a", "reap --leftovers --wait",
-	"pause",		 "resume",	"metrics", "begin a --root /r", "end a --root /r", "config show", "--json",
+	"",
+	"status",
+	"actions",
+	"mounts",
+	"events",
+	"explain a",
+	"reap a",
+	"reap --leftovers --wait",
+	"pause",
+	"resume",
+	"metrics",
+	"begin a --root /r",
+	"end a --root /r",
+	"config show",
+	"--json",
 };
 
 START_TEST(without_a_daemon_the_exit_status_is_4)
@@ -238,7 +251,9 @@ END_TEST
 
 START_TEST(mount_references_are_numbers_after_mnt)
 {
-	static const char *const broken[] = { "", "mnt:", "mnt:0", "mnt:x", "mnt:1x", "mnt:-1", "mnt: 1", "12", "mnt:99999999999999999999" };
+	static const char *const broken[] = { "",	"mnt:",	  "mnt:0",
+					      "mnt:x",	"mnt:1x", "mnt:-1",
+					      "mnt: 1", "12",	  "mnt:99999999999999999999" };
 	uint64_t id = 0;
 
 	ck_assert_int_eq(mount_reference_parse("mnt:4294967301", &id), 0);
@@ -275,15 +290,16 @@ static const struct {
 	{ show_kinds, "e", "{\"e\":[{\"kind\":\"ended\"},{\"kind\":\"missing\"}]}", "ended,missing", "ended,missing" },
 	{ show_kinds, "e", "{\"e\":[]}", "", "" },
 	{ show_owner, "o", "{\"o\":{\"kind\":\"inferred\",\"lease\":false}}", "inferred", "inferred" },
-	{ show_owner, "o", "{\"o\":{\"kind\":\"registered\",\"pid\":7,\"comm\":\"r\\n\",\"lease\":true}}", "lease r\\x0a[7]",
-	  "lease r\\x0a[7]" },
-	{ show_owner, "o", "{\"o\":{\"kind\":\"attested\",\"pid\":7,\"comm\":\"mount\",\"lease\":false}}", "attested mount[7]",
-	  "attested mount[7]" },
+	{ show_owner, "o", "{\"o\":{\"kind\":\"registered\",\"pid\":7,\"comm\":\"r\\n\",\"lease\":true}}",
+	  "lease r\\x0a[7]", "lease r\\x0a[7]" },
+	{ show_owner, "o", "{\"o\":{\"kind\":\"attested\",\"pid\":7,\"comm\":\"mount\",\"lease\":false}}",
+	  "attested mount[7]", "attested mount[7]" },
 	{ show_owner_pid, "pid", "{\"owner\":{\"pid\":7}}", "7", "7" },
-	{ show_attacher, "by", "{\"by\":{\"attested\":true,\"pid\":9,\"comm\":\"mount\"}}", "attested mount[9]", "attested mount[9]" },
+	{ show_attacher, "by", "{\"by\":{\"attested\":true,\"pid\":9,\"comm\":\"mount\"}}", "attested mount[9]",
+	  "attested mount[9]" },
 	{ show_attacher, "by", "{\"by\":{\"attested\":false}}", "", "" },
-	{ show_detail, "d", "{\"d\":{\"from\":\"/a\\nb\",\"n\":3,\"x\":null,\"l\":[1,\"\\u001b\"]}}", "from=/a\\x0ab n=3 l=[1,\"\\u001B\"]",
-	  "from=/a\\x0ab n=3 l=[1,\"\\u001B\"]" },
+	{ show_detail, "d", "{\"d\":{\"from\":\"/a\\nb\",\"n\":3,\"x\":null,\"l\":[1,\"\\u001b\"]}}",
+	  "from=/a\\x0ab n=3 l=[1,\"\\u001B\"]", "from=/a\\x0ab n=3 l=[1,\"\\u001B\"]" },
 	{ show_detail, "d", "{\"d\":{\"from\":\"\\\\xff\",\"from_b64\":\"/w==\"}}", "from=\\xff", "from=\\xff" },
 	{ show_detail, "d", "{\"d\":null}", "", "" },
 };

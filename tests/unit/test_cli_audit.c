@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reaperctl audit: its forms and exit statuses, what an answer means, and real mounts where this process may make some. */
+/* reaperctl audit: its forms and exit statuses, what an answer means, and real mounts where this process may make some.
+ */
 #include <check.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,14 +15,16 @@
 
 /* ---- forms ---- */
 
-#define LEFTOVER(name)                                                                                                   \
-	"{\"root\":\"/b\",\"action\":\"" name "\",\"generation\":1,\"evidence\":[{\"kind\":\"missing\",\"since\":null}],"  \
-	"\"mounts\":[{\"id\":8,\"target\":\"/b/" name "/p\",\"fstype\":\"proc\"},{\"id\":9,\"target\":\"/b/" name "/s\","        \
+#define LEFTOVER(name)                                                                                                 \
+	"{\"root\":\"/b\",\"action\":\"" name                                                                          \
+	"\",\"generation\":1,\"evidence\":[{\"kind\":\"missing\",\"since\":null}],"                                    \
+	"\"mounts\":[{\"id\":8,\"target\":\"/b/" name "/p\",\"fstype\":\"proc\"},{\"id\":9,\"target\":\"/b/" name      \
+	"/s\","                                                                                                        \
 	"\"fstype\":\"sysfs\"}]}"
-#define AUDIT(leftovers, stuck, unowned, unknown, total)                                                                  \
-	"{\"clean\":false,\"leftovers\":[" leftovers "],\"stuck\":[" stuck "],\"unowned\":[" unowned "],\"unknown\":[" unknown        \
-	"],\"mounts_total\":" total ",\"mount_max\":1000}"
-#define A_MOUNT "{\"id\":7,\"target\":\"/b/x\\u001b\",\"fstype\":\"proc\",\"action\":\"x\",\"generation\":1}"
+#define AUDIT(leftovers, stuck, unowned, unknown, total)                                                               \
+	"{\"clean\":false,\"leftovers\":[" leftovers "],\"stuck\":[" stuck "],\"unowned\":[" unowned                   \
+	"],\"unknown\":[" unknown "],\"mounts_total\":" total ",\"mount_max\":1000}"
+#define A_MOUNT	  "{\"id\":7,\"target\":\"/b/x\\u001b\",\"fstype\":\"proc\",\"action\":\"x\",\"generation\":1}"
 #define AN_ACTION "{\"root\":\"/b\",\"action\":\"q\",\"generation\":1,\"evidence\":[{\"kind\":\"hung\"}]}"
 
 static const struct {
@@ -62,7 +65,8 @@ static void print(void *context)
 	const struct printing *printing = context;
 	const struct cli cli = { .now = clock_now() };
 
-	audit_print(&cli, &(const struct audit_result){ printing->audit, &printing->roots, &printing->notes }, printing->format);
+	audit_print(&cli, &(const struct audit_result){ printing->audit, &printing->roots, &printing->notes },
+		    printing->format);
 }
 
 static const char *printed(const char *text, enum audit_format format, const char *note)
@@ -83,7 +87,8 @@ static const char *printed(const char *text, enum audit_format format, const cha
 
 START_TEST(text_is_a_verdict_and_tables)
 {
-	ck_assert_str_eq(printed(AUDIT(LEFTOVER("x") "," LEFTOVER("y@3"), A_MOUNT, A_MOUNT, AN_ACTION, "10"), AUDIT_TEXT, "no ledger"),
+	ck_assert_str_eq(printed(AUDIT(LEFTOVER("x") "," LEFTOVER("y@3"), A_MOUNT, A_MOUNT, AN_ACTION, "10"),
+				 AUDIT_TEXT, "no ledger"),
 			 "4 mounts left over by 2 actions\n"
 			 "note: no ledger\n"
 			 "\nleft over:\n"
@@ -106,20 +111,25 @@ END_TEST
 
 START_TEST(text_of_a_clean_host_is_one_line)
 {
-	ck_assert_str_eq(printed(AUDIT("", "", "", "", "10"), AUDIT_TEXT, NULL), "clean: nothing is left over below 2 build roots\n");
-	ck_assert_str_eq(printed(AUDIT("", "", "", "", "950"), AUDIT_TEXT, NULL),
-			 "clean: nothing is left over below 2 build roots\nnote: the mount table is 95 % full: 950 of 1000\n");
+	ck_assert_str_eq(printed(AUDIT("", "", "", "", "10"), AUDIT_TEXT, NULL),
+			 "clean: nothing is left over below 2 build roots\n");
+	ck_assert_str_eq(
+		printed(AUDIT("", "", "", "", "950"), AUDIT_TEXT, NULL),
+		"clean: nothing is left over below 2 build roots\nnote: the mount table is 95 % full: 950 of 1000\n");
 }
 END_TEST
 
 START_TEST(nagios_is_one_line_with_numbers)
 {
-	ck_assert_str_eq(printed(AUDIT(LEFTOVER("x"), "", A_MOUNT, "", "10"), AUDIT_NAGIOS, NULL),
-			 "REAPERD WARNING - 2 leftover mounts of 1 action, 0 stuck, 0 without an answer, mount table 1 % full"
-			 " | leftover_mounts=2;0;;0; leftover_actions=1;0;;0; stuck=0;;0;0; unknown=0;;;0; unowned=1;;;0;"
-			 " mounts=10;;900;0;1000\n");
-	ck_assert_ptr_nonnull(strstr(printed(AUDIT("", A_MOUNT, "", "", "1"), AUDIT_NAGIOS, NULL), "REAPERD CRITICAL - "));
-	ck_assert_ptr_nonnull(strstr(printed(AUDIT("", "", "", AN_ACTION, "1"), AUDIT_NAGIOS, NULL), "REAPERD UNKNOWN - "));
+	ck_assert_str_eq(
+		printed(AUDIT(LEFTOVER("x"), "", A_MOUNT, "", "10"), AUDIT_NAGIOS, NULL),
+		"REAPERD WARNING - 2 leftover mounts of 1 action, 0 stuck, 0 without an answer, mount table 1 % full"
+		" | leftover_mounts=2;0;;0; leftover_actions=1;0;;0; stuck=0;;0;0; unknown=0;;;0; unowned=1;;;0;"
+		" mounts=10;;900;0;1000\n");
+	ck_assert_ptr_nonnull(
+		strstr(printed(AUDIT("", A_MOUNT, "", "", "1"), AUDIT_NAGIOS, NULL), "REAPERD CRITICAL - "));
+	ck_assert_ptr_nonnull(
+		strstr(printed(AUDIT("", "", "", AN_ACTION, "1"), AUDIT_NAGIOS, NULL), "REAPERD UNKNOWN - "));
 	ck_assert_ptr_nonnull(strstr(printed(AUDIT("", "", "", "", "1"), AUDIT_NAGIOS, NULL), "REAPERD OK - "));
 }
 END_TEST
@@ -137,7 +147,8 @@ START_TEST(prometheus_has_every_root_with_its_label_escaped)
 	ck_assert_ptr_nonnull(strstr(out, "\nreaperd_audit_mounts 100\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\nreaperd_audit_mount_table_ratio 0.1\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\nreaperd_audit_clean 0\n"));
-	ck_assert_ptr_nonnull(strstr(printed(AUDIT("", "", "", "", "1"), AUDIT_PROMETHEUS, NULL), "\nreaperd_audit_clean 1\n"));
+	ck_assert_ptr_nonnull(
+		strstr(printed(AUDIT("", "", "", "", "1"), AUDIT_PROMETHEUS, NULL), "\nreaperd_audit_clean 1\n"));
 }
 END_TEST
 
@@ -154,7 +165,10 @@ static const struct {
 	{ { .state = KERNEL_PROBE_DEAD }, false, false, EVIDENCE_BIT(EVIDENCE_DEAD) },
 	{ { .state = KERNEL_PROBE_COVERED }, false, false, EVIDENCE_BIT(EVIDENCE_UNKNOWN) },
 	{ { .state = KERNEL_PROBE_UNKNOWN, .error = EIO }, false, false, EVIDENCE_BIT(EVIDENCE_UNKNOWN) },
-	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true, .local = true }, true, false, EVIDENCE_BIT(EVIDENCE_HOLLOW) },
+	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true, .local = true },
+	  true,
+	  false,
+	  EVIDENCE_BIT(EVIDENCE_HOLLOW) },
 	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true, .local = true }, false, false, 0 },
 	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true, .local = true }, true, true, 0 },
 	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true }, true, false, 0 },
@@ -185,9 +199,9 @@ END_TEST
 
 /* ---- real mounts ---- */
 
-#define B PLACE "/b"
+#define B      PLACE "/b"
 #define CONFIG PLACE "/reaperd.conf"
-#define STATE PLACE "/state"
+#define STATE  PLACE "/state"
 
 /* A root with one action, `a1`, that has a mount, and a configuration that looks for its ledger here. */
 static void setup(void)
@@ -332,7 +346,8 @@ START_TEST(a_corrupt_ledger_is_said)
 
 	make_directory(STATE);
 	file = fopen(STATE "/ledger.db", "w");
-	fprintf(file, "this is no database, and long enough to be looked at as one, as far as its first hundred bytes go at least");
+	fprintf(file,
+		"this is no database, and long enough to be looked at as one, as far as its first hundred bytes go at least");
 	fclose(file);
 	ck_assert_ptr_nonnull(strstr(audit("")->out, "cannot be read"));
 	ck_assert_int_eq(run("--db " STATE "/ledger.db db check")->status, 3);
@@ -355,7 +370,8 @@ START_TEST(a_ledger_is_read_without_a_daemon)
 	ck_assert_int_eq(run("--db " STATE "/ledger.db events")->status, 0);
 	ck_assert_int_eq(run("--db " STATE "/ledger.db events --action a1")->status, 5);
 	ck_assert_ptr_nonnull(strstr(run("--db " STATE "/ledger.db explain a1")->out, "a1 below " B ": "));
-	ck_assert_ptr_nonnull(strstr(run("--db " STATE "/ledger.db explain " B "/a1/root/tmp")->out, " " B "/a1/root/tmp tmpfs: "));
+	ck_assert_ptr_nonnull(
+		strstr(run("--db " STATE "/ledger.db explain " B "/a1/root/tmp")->out, " " B "/a1/root/tmp tmpfs: "));
 	ck_assert_int_eq(run("--db " STATE "/ledger.db explain nobody")->status, 5);
 }
 END_TEST

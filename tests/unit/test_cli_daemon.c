@@ -8,23 +8,28 @@
 #include "cli/cli.h"
 #include "cli_fixture.h"
 
-#define OWNER "\"owner\":{\"kind\":\"inferred\",\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null,\"lease\":false}"
-#define ACTION(root, name, generation, state, evidence, mounts)                                                              \
-	"{\"root\":\"" root "\",\"name\":\"" name "\",\"generation\":" generation ",\"state\":\"" state "\",\"evidence\":[" evidence  \
-	"],\"mounts\":" mounts "," OWNER ",\"first_seen\":\"2026-11-22T10:00:00.000Z\",\"ended\":null}"
-#define MOUNT(id, parent, target, action)                                                                                  \
-	"{\"id\":" id ",\"parent\":" parent ",\"namespace\":1,\"root\":\"/b\",\"action\":" action ",\"generation\":1,\"target\":\"" \
-	target "\",\"fstype\":\"proc\",\"source\":\"/proc\",\"options\":\"rw\",\"state\":\"attached\",\"attached\":"              \
+#define OWNER                                                                                                          \
+	"\"owner\":{\"kind\":\"inferred\",\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null,\"lease\":false}"
+#define ACTION(root, name, generation, state, evidence, mounts)                                                        \
+	"{\"root\":\"" root "\",\"name\":\"" name "\",\"generation\":" generation ",\"state\":\"" state                \
+	"\",\"evidence\":[" evidence "],\"mounts\":" mounts "," OWNER                                                  \
+	",\"first_seen\":\"2026-11-22T10:00:00.000Z\",\"ended\":null}"
+#define MOUNT(id, parent, target, action)                                                                              \
+	"{\"id\":" id ",\"parent\":" parent ",\"namespace\":1,\"root\":\"/b\",\"action\":" action                      \
+	",\"generation\":1,\"target\":\"" target                                                                       \
+	"\",\"fstype\":\"proc\",\"source\":\"/proc\",\"options\":\"rw\",\"state\":\"attached\",\"attached\":"          \
 	"\"2026-11-22T10:00:00.000Z\",\"attached_by\":{\"attested\":false},\"detached\":null,\"detached_by\":null}"
-#define STATUS(leftovers, health)                                                                                          \
-	"{\"status\":{\"version\":\"0.1.0\",\"source\":\"listmount\",\"source_note\":\"fanotify: too old\",\"namespaces\":[\"self\"],"  \
-	"\"mode\":\"enforce\",\"paused\":false,\"paused_until\":null,\"roots\":[{\"path\":\"/b\",\"mode\":\"enforce\",\"actions\":2,"   \
-	"\"mounts\":4,\"leftovers\":" leftovers ",\"stuck\":0,\"health\":\"" health "\",\"paused\":false}],\"mounts\":4,"          \
-	"\"unowned\":0,\"events\":9,\"lost\":0,\"rescans\":1,\"lag_ms\":0.5,\"wakeups\":3,\"ledger\":{\"path\":\"/l\",\"state\":"     \
-	"\"ok\",\"bytes\":1048576,\"problem\":\"\"},\"broker\":{\"state\":\"ok\",\"in_flight\":0,\"hung\":0},\"started\":"         \
+#define STATUS(leftovers, health)                                                                                                      \
+	"{\"status\":{\"version\":\"0.1.0\",\"source\":\"listmount\",\"source_note\":\"fanotify: too old\",\"namespaces\":[\"self\"]," \
+	"\"mode\":\"enforce\",\"paused\":false,\"paused_until\":null,\"roots\":[{\"path\":\"/b\",\"mode\":\"enforce\",\"actions\":2,"  \
+	"\"mounts\":4,\"leftovers\":" leftovers ",\"stuck\":0,\"health\":\"" health                                                    \
+	"\",\"paused\":false}],\"mounts\":4,"                                                                                          \
+	"\"unowned\":0,\"events\":9,\"lost\":0,\"rescans\":1,\"lag_ms\":0.5,\"wakeups\":3,\"ledger\":{\"path\":\"/l\",\"state\":"      \
+	"\"ok\",\"bytes\":1048576,\"problem\":\"\"},\"broker\":{\"state\":\"ok\",\"in_flight\":0,\"hung\":0},\"started\":"             \
 	"\"2026-11-22T10:00:00.000Z\"}}"
-#define EVENT(seq, type, target)                                                                                           \
-	"{\"seq\":" seq ",\"time\":\"2026-11-22T10:00:00.000Z\",\"type\":\"" type "\",\"id\":7,\"root\":\"/b\",\"action\":\"x\"," \
+#define EVENT(seq, type, target)                                                                                       \
+	"{\"seq\":" seq ",\"time\":\"2026-11-22T10:00:00.000Z\",\"type\":\"" type                                      \
+	"\",\"id\":7,\"root\":\"/b\",\"action\":\"x\","                                                                \
 	"\"generation\":1,\"target\":\"" target "\",\"pid\":null,\"comm\":null,\"detail\":{\"by\":\"kernel\"}}"
 
 static json_t *parse(const char *text)
@@ -108,11 +113,13 @@ END_TEST
 
 static const struct canned actions[] = {
 	{ "ListActions",
-	  { "{\"actions\":[" ACTION("/b", "one", "1", "active", "", "2") "," ACTION("/b", "two", "1", "active", "", "0") "]}",
-	    "{\"actions\":[" ACTION("/b", "two", "3", "over",
-				    "{\"kind\":\"missing\",\"since\":\"2026-11-22T10:00:00.000Z\"},{\"kind\":\"hollow\",\"since\":"
-				    "\"2026-11-22T10:00:00.000Z\"}",
-				    "5") "]}" } },
+	  { "{\"actions\":[" ACTION("/b", "one", "1", "active", "", "2") "," ACTION("/b", "two", "1", "active", "",
+										    "0") "]}",
+	    "{\"actions\":[" ACTION(
+		    "/b", "two", "3", "over",
+		    "{\"kind\":\"missing\",\"since\":\"2026-11-22T10:00:00.000Z\"},{\"kind\":\"hollow\",\"since\":"
+		    "\"2026-11-22T10:00:00.000Z\"}",
+		    "5") "]}" } },
 	{ NULL },
 };
 
@@ -171,7 +178,8 @@ START_TEST(several_roots_have_a_column)
 {
 	static const struct canned several[] = {
 		{ "ListActions",
-		  { "{\"actions\":[" ACTION("/b", "x", "1", "active", "", "1") "," ACTION("/c", "x", "1", "active", "", "1") "]}" } },
+		  { "{\"actions\":[" ACTION("/b", "x", "1", "active", "", "1") "," ACTION("/c", "x", "1", "active", "",
+											  "1") "]}" } },
 		{ NULL },
 	};
 	const struct shown *shown;
@@ -198,8 +206,8 @@ END_TEST
 
 static const struct canned mounts[] = {
 	{ "ListMounts",
-	  { "{\"mounts\":[" MOUNT("12", "11", "/b/a/root/x/y", "\"a\"") "," MOUNT("11", "10", "/b/a/root/x", "\"a\"") "," MOUNT(
-		  "20", "10", "/b/c\\nd", "null") "]}" } },
+	  { "{\"mounts\":[" MOUNT("12", "11", "/b/a/root/x/y", "\"a\"") "," MOUNT(
+		  "11", "10", "/b/a/root/x", "\"a\"") "," MOUNT("20", "10", "/b/c\\nd", "null") "]}" } },
 	{ NULL },
 };
 
@@ -210,7 +218,8 @@ START_TEST(mounts_are_rows_with_their_bytes_escaped)
 								 "12 /b/a/root/x/y a\n"
 								 "11 /b/a/root/x   a\n"
 								 "20 /b/c\\x0ad     \n");
-	ck_assert_str_eq(ask("mounts --raw -o TARGET,ID")->out, "TARGET ID\n/b/a/root/x/y 12\n/b/a/root/x 11\n/b/c\\x0ad 20\n");
+	ck_assert_str_eq(ask("mounts --raw -o TARGET,ID")->out,
+			 "TARGET ID\n/b/a/root/x/y 12\n/b/a/root/x 11\n/b/c\\x0ad 20\n");
 	assert_asked("ListMounts", "{\"all\":false}");
 }
 END_TEST
@@ -230,7 +239,9 @@ END_TEST
 START_TEST(a_circle_of_parents_is_cut)
 {
 	static const struct canned circle[] = {
-		{ "ListMounts", { "{\"mounts\":[" MOUNT("1", "2", "/b/1", "null") "," MOUNT("2", "1", "/b/2", "null") "," MOUNT("3", "3", "/b/3", "null") "]}" } },
+		{ "ListMounts",
+		  { "{\"mounts\":[" MOUNT("1", "2", "/b/1", "null") "," MOUNT("2", "1", "/b/2", "null") "," MOUNT(
+			  "3", "3", "/b/3", "null") "]}" } },
 		{ NULL },
 	};
 	const struct shown *shown;
@@ -248,7 +259,8 @@ START_TEST(mounts_of_an_action_at_a_time)
 {
 	daemon_start(mounts);
 	ck_assert_int_eq(ask("mounts 12@3 --root /b --at 2026-11-22T10:00:00Z")->status, 0);
-	assert_asked("ListMounts", "{\"all\":false,\"root\":\"/b\",\"action\":\"12@3\",\"at\":\"2026-11-22T10:00:00.000Z\"}");
+	assert_asked("ListMounts",
+		     "{\"all\":false,\"root\":\"/b\",\"action\":\"12@3\",\"at\":\"2026-11-22T10:00:00.000Z\"}");
 }
 END_TEST
 
@@ -268,7 +280,9 @@ END_TEST
 /* ---- events ---- */
 
 static const struct canned events[] = {
-	{ "Events", { "{\"events\":[" EVENT("1", "attach", "/b/x/p") "]}", "{\"events\":[" EVENT("2", "detach", "/b/x/p\\n") "]}" } },
+	{ "Events",
+	  { "{\"events\":[" EVENT("1", "attach", "/b/x/p") "]}",
+	    "{\"events\":[" EVENT("2", "detach", "/b/x/p\\n") "]}" } },
 	{ NULL },
 };
 
@@ -324,13 +338,16 @@ END_TEST
 
 /* ---- explain ---- */
 
-#define EXPLANATION                                                                                                        \
-	"{\"explanations\":[{\"action\":" ACTION("/b", "x", "1", "stuck", "{\"kind\":\"ended\",\"since\":\"2026-11-22T10:00:00.000Z\"}",      \
-						 "1") ",\"decision\":{\"verdict\":\"reap\",\"hold\":\"back-off\",\"because\":\"ended\",\"due\":"     \
-	"\"2026-11-22T10:05:00.000Z\"},\"text\":[\"a sentence\\u001b\"],\"mounts\":[{\"mount\":" MOUNT("7", "1", "/b/x/p", "\"x\"") ","       \
-	"\"decision\":{\"verdict\":\"keep\"},\"evidence\":[],\"holders\":[{\"pid\":9,\"comm\":\"sh\",\"how\":\"fd\",\"number\":3}]}],"         \
-	"\"attempts\":[{\"time\":\"2026-11-22T10:00:01.000Z\",\"finished\":null,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\","         \
-	"\"evidence\":\"ended\",\"outcome\":\"busy\",\"error\":\"EBUSY\",\"detail\":null}]}]}"
+#define EXPLANATION                                                                                                                                                  \
+	"{\"explanations\":[{\"action\":" ACTION(                                                                                                                    \
+		"/b", "x", "1", "stuck", "{\"kind\":\"ended\",\"since\":\"2026-11-22T10:00:00.000Z\"}",                                                              \
+		"1") ",\"decision\":{\"verdict\":\"reap\",\"hold\":\"back-off\",\"because\":\"ended\",\"due\":"                                                      \
+		     "\"2026-11-22T10:05:00.000Z\"},\"text\":[\"a sentence\\u001b\"],\"mounts\":[{\"mount\":" MOUNT(                                                 \
+			     "7", "1", "/b/x/p",                                                                                                                     \
+			     "\"x\"") ","                                                                                                                            \
+				      "\"decision\":{\"verdict\":\"keep\"},\"evidence\":[],\"holders\":[{\"pid\":9,\"comm\":\"sh\",\"how\":\"fd\",\"number\":3}]}]," \
+				      "\"attempts\":[{\"time\":\"2026-11-22T10:00:01.000Z\",\"finished\":null,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\","   \
+				      "\"evidence\":\"ended\",\"outcome\":\"busy\",\"error\":\"EBUSY\",\"detail\":null}]}]}"
 
 static const struct canned explanation[] = { { "Explain", { EXPLANATION } }, { NULL } };
 
@@ -342,9 +359,11 @@ START_TEST(explain_says_what_and_who)
 	shown = ask("explain x --root /b");
 	ck_assert_int_eq(shown->status, 0);
 	ck_assert_ptr_nonnull(strstr(shown->out, "x below /b: stuck\n"));
-	ck_assert_ptr_nonnull(strstr(shown->out, "next      reap, because ended, at 2026-11-22T10:05:00.000Z, held up: back-off\n"));
+	ck_assert_ptr_nonnull(
+		strstr(shown->out, "next      reap, because ended, at 2026-11-22T10:05:00.000Z, held up: back-off\n"));
 	ck_assert_ptr_nonnull(strstr(shown->out, "  a sentence\\x1b\n"));
-	ck_assert_ptr_nonnull(strstr(shown->out, "  mnt:7 /b/x/p proc: attached, next: keep\n    held by sh[9]: fd 3\n"));
+	ck_assert_ptr_nonnull(
+		strstr(shown->out, "  mnt:7 /b/x/p proc: attached, next: keep\n    held by sh[9]: fd 3\n"));
 	ck_assert_ptr_nonnull(strstr(shown->out, "umount /b/x/p ended    busy    EBUSY"));
 	assert_asked("Explain", "{\"what\":\"x\",\"root\":\"/b\"}");
 	assert_json(ask("explain x --json")->out, EXPLANATION);
@@ -374,10 +393,19 @@ END_TEST
 
 /* ---- reap ---- */
 
-#define ITEM(hold) "{\"root\":\"/b\",\"action\":\"x\",\"generation\":1,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\",\"hold\":" hold "}"
-#define FOLLOWED { "Events", { "{\"events\":[]}", "{\"events\":[" EVENT("3", "reaped", "/b/x/p") "]}", "{\"events\":[]}", "{\"events\":[]}", "{\"events\":[]}" } }
+#define ITEM(hold)                                                                                                             \
+	"{\"root\":\"/b\",\"action\":\"x\",\"generation\":1,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\",\"hold\":" hold \
+	"}"
+#define FOLLOWED                                                                                                       \
+	{                                                                                                              \
+		"Events",                                                                                              \
+		{                                                                                                      \
+			"{\"events\":[]}", "{\"events\":[" EVENT("3", "reaped", "/b/x/p") "]}", "{\"events\":[]}",     \
+				"{\"events\":[]}", "{\"events\":[]}"                                                   \
+		}                                                                                                      \
+	}
 #define GOING "{\"actions\":[" ACTION("/b", "x", "1", "reaping", "", "1") "]}"
-#define GONE "{\"actions\":[" ACTION("/b", "y", "1", "active", "", "1") "]}"
+#define GONE  "{\"actions\":[" ACTION("/b", "y", "1", "active", "", "1") "]}"
 #define STUCK "{\"actions\":[" ACTION("/b", "x", "1", "stuck", "", "1") "]}"
 
 START_TEST(reap_names_actions_or_leftovers)
@@ -395,7 +423,9 @@ END_TEST
 
 START_TEST(reaping_nothing_is_done)
 {
-	static const struct canned none[] = { { "Reap", { "{\"items\":[]}" } }, { "Events", { "{\"events\":[]}" } }, { NULL } };
+	static const struct canned none[] = { { "Reap", { "{\"items\":[]}" } },
+					      { "Events", { "{\"events\":[]}" } },
+					      { NULL } };
 
 	daemon_start(none);
 	ck_assert_int_eq(ask("reap --leftovers")->status, 0);
@@ -407,7 +437,11 @@ END_TEST
 START_TEST(waiting_ends_when_the_action_is_cleared)
 {
 	static const struct canned gone[] = {
-		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { "ListActions", { GONE } }, { NULL },
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } },
+		FOLLOWED,
+		{ "ListActions", { GOING } },
+		{ "ListActions", { GONE } },
+		{ NULL },
 	};
 
 	daemon_start(gone);
@@ -418,7 +452,10 @@ END_TEST
 START_TEST(waiting_ends_when_the_time_is_over)
 {
 	static const struct canned going[] = {
-		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { NULL },
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } },
+		FOLLOWED,
+		{ "ListActions", { GOING } },
+		{ NULL },
 	};
 	const struct shown *shown;
 
@@ -432,7 +469,10 @@ END_TEST
 START_TEST(waiting_does_not_wait_for_what_is_held_for_good)
 {
 	static const struct canned held[] = {
-		{ "Reap", { "{\"items\":[" ITEM("\"observe\"") "]}" } }, FOLLOWED, { "ListActions", { GOING } }, { NULL },
+		{ "Reap", { "{\"items\":[" ITEM("\"observe\"") "]}" } },
+		FOLLOWED,
+		{ "ListActions", { GOING } },
+		{ NULL },
 	};
 	const struct shown *shown;
 
@@ -446,7 +486,10 @@ END_TEST
 START_TEST(waiting_ends_when_the_action_is_stuck)
 {
 	static const struct canned stuck[] = {
-		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } }, FOLLOWED, { "ListActions", { STUCK } }, { NULL },
+		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } },
+		FOLLOWED,
+		{ "ListActions", { STUCK } },
+		{ NULL },
 	};
 	const struct shown *shown;
 
@@ -529,7 +572,8 @@ START_TEST(refusals_have_their_exit_status)
 
 	daemon_start(canned);
 	shown = ask("reap x");
-	ck_assert_msg(shown->status == refusals[_i].status, "%s: exit %d, %s", refusals[_i].reply, shown->status, shown->err);
+	ck_assert_msg(shown->status == refusals[_i].status, "%s: exit %d, %s", refusals[_i].reply, shown->status,
+		      shown->err);
 	ck_assert_msg(strstr(shown->err, refusals[_i].says), "%s", shown->err);
 	ck_assert_str_eq(shown->out, "");
 }
@@ -581,7 +625,7 @@ static void add_calls(TCase *tcase)
 
 int main(void)
 {
-	static void (*const add[])(TCase *tcase) = { add_status, add_lists, add_calls };
+	static void (*const add[])(TCase * tcase) = { add_status, add_lists, add_calls };
 	static const char *const names[] = { "status", "lists", "calls" };
 	Suite *suite = suite_create("cli against a daemon");
 	SRunner *runner = srunner_create(suite);
