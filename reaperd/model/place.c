@@ -26,6 +26,8 @@ void place_later(struct model *model, struct mount_node *node)
 
 /* ---- evidence ---- */
 
+/* Confirmed by a reading of the mount itself, not where it is placed again for another's sake or for a new
+ * configuration's. */
 static void evidence_holds(struct model *model, struct mount *mount, uint32_t bit, struct evidence_state *state)
 {
 	if (!model->applying)
@@ -33,9 +35,10 @@ static void evidence_holds(struct model *model, struct mount *mount, uint32_t bi
 	if (!(mount->evidence & bit)) {
 		mount->evidence |= bit;
 		mount->dirty = true;
-		state->since = model->now;
+		state->since = state->checked = model->now;
 	}
-	state->checked = model->now;
+	if (mount_node(mount)->seen == model->serial)
+		state->checked = model->now;
 }
 
 static void evidence_ends(struct mount *mount, uint32_t bits)

@@ -598,6 +598,12 @@ START_TEST(partial_scan_confirms_only_what_it_read)
 	feed_scan(fake, &scan);
 	ck_assert_int_eq(known(fake, one)->moved.checked.mono, fake->now.mono);
 	ck_assert_int_eq(known(fake, two)->moved.checked.mono, first.mono);
+	set_layout(fake, "{action}");
+	fake_fill(fake, fake_by_id(fake, one), &scan);
+	scan.unique_ids = true;
+	feed_scan(fake, &scan);
+	ck_assert_int_eq(known(fake, one)->moved.checked.mono, fake->now.mono);
+	ck_assert_int_eq(known(fake, two)->moved.checked.mono, first.mono);
 	fake_free(fake);
 }
 END_TEST
