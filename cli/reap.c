@@ -86,17 +86,13 @@ static void print_items(const struct cli *cli, const struct wanted *wanted, json
 static int reap(const struct cli *cli, const struct wanted *wanted)
 {
 	CLEANUP_CLIENT struct client *watcher = NULL;
-	CLEANUP_JSON json_t *reply = NULL;
-	json_t *items;
+	CLEANUP_JSON json_t *items = NULL;
 	int status = wanted->wait ? reap_wait_prepare(cli, &watcher) : CLI_DONE;
 
 	if (!status)
-		status = cli_call(cli, "Reap", parameters_for(wanted), &reply);
+		status = cli_list(cli, "Reap", parameters_for(wanted), "items", &items);
 	if (status)
 		return status;
-	items = json_object_get(reply, "items");
-	if (!json_is_array(items))
-		return client_bad_reply(cli);
 	print_items(cli, wanted, items);
 	return wanted->wait ? reap_wait(cli, watcher, items, wanted->timeout) : CLI_DONE;
 }
