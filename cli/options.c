@@ -59,9 +59,7 @@ static int set_bytes(const struct cli *cli, const struct cli_option *option, con
 	CLEANUP_FREE char *bytes = NULL;
 
 	if (text_unescape(value, &bytes) < 0)
-		return usage_error(cli,
-				   "--%s: '%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash",
-				   option->name, value);
+		return usage_escape(cli, value);
 	if (!*bytes)
 		return usage_error(cli, "--%s: its %s is empty", option->name, option->argument);
 	free(*ret);

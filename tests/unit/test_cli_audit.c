@@ -264,7 +264,7 @@ END_TEST
 START_TEST(a_mount_below_trash_is_a_leftover)
 {
 	ck_assert_int_eq(rename(B "/a1", B "/.trash-a1"), 0);
-	assert_leftover(".trash-a1", "moved");
+	assert_leftover(".trash-a1/root", "moved");
 	ck_assert_ptr_nonnull(strstr(audit("--quiet")->out, "1 mount left over by 1 action\n"));
 	ck_assert_int_eq(audit("--format nagios")->status, 1);
 	ck_assert(is_mounted(mount_of(B "/.trash-a1/root/tmp")));
