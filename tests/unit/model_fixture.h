@@ -131,7 +131,7 @@ static inline void fake_rename(struct fake *fake, const char *from, const char *
 {
 	for (size_t i = 0; i < fake->count; i++) {
 		struct fake_mount *mount = &fake->mounts[i];
-		char target[sizeof(mount->target)];
+		char target[sizeof(mount->target)] = { 0 };
 
 		if (!fake_is_at_or_below(mount->target, from))
 			continue;

@@ -58,7 +58,7 @@ static void retarget(struct fake *fake, struct fake_mount *top, const char *from
 {
 	for (size_t i = 0; i < fake->count; i++) {
 		struct fake_mount *mount = &fake->mounts[i];
-		char target[sizeof(mount->target)];
+		char target[sizeof(mount->target)] = { 0 };
 
 		if (!is_or_hangs_below(fake, mount, top))
 			continue;
