@@ -385,6 +385,18 @@ static int magic_of(int fd, const struct place_status *place, uint64_t *ret)
 	return kernel_fs_magic(fd, ret);
 }
 
+/* The root directory itself: whether it answers. */
+static void probe_root(int root, uint64_t magic, struct kernel_probe_result *ret)
+{
+	struct place_status place;
+	int r = kernel_status_at(root, "", true, &place);
+
+	if (r < 0)
+		conclude_error(ret, magic, r);
+	else
+		conclude(ret, KERNEL_PROBE_PRESENT, 0);
+}
+
 int kernel_probe_action(const char *root_path, const struct kernel_probe *probe, struct kernel_probe_result *ret)
 {
 	CLEANUP_CLOSE int root = kernel_open_root_passively(root_path);
@@ -409,6 +421,8 @@ int kernel_probe_action(const char *root_path, const struct kernel_probe *probe,
 	r = magic_of(root, &place, &magic);
 	if (r < 0)
 		conclude_error(ret, FUSE_SUPER_MAGIC, r);
+	else if (!*probe->path)
+		probe_root(root, magic, ret);
 	else if (kernel_fs_is_remote(magic))
 		probe_remote(root, magic, probe, ret);
 	else

@@ -29,7 +29,7 @@ struct kernel_probe_mount {
 };
 
 struct kernel_probe {
-	const char *path;	     /* of the action's directory, relative to the root */
+	const char *path;	     /* of the action's directory, relative to the root; "": whether the root itself answers */
 	struct kernel_mount carrier; /* the mount that the root directory lay on when the action was recorded */
 	bool known;
 	struct kernel_identity identity; /* where known */

@@ -24,7 +24,7 @@ enum message_type {
 	/* engine to broker */
 	MESSAGE_READY = 16, /* the first scan is done */
 	MESSAGE_WATCH,	    /* put an inotify watch on directories */
-	MESSAGE_PROBE,	    /* what has become of action directories */
+	MESSAGE_PROBE,	    /* what has become of action directories; with the path "", whether the root itself answers */
 	MESSAGE_STEP,	    /* one step of the ladder on each of a batch of mounts */
 	MESSAGE_HOLDERS,    /* who holds a mount */
 	MESSAGE_RELOAD,	    /* read the configuration again, as for SIGHUP */
@@ -54,7 +54,7 @@ struct mount_reference {
 };
 
 struct probe_item {
-	char *path;    /* of the action's directory, relative to the root; owned by the message */
+	char *path; /* of the action's directory, relative to the root, "": whether the root itself answers; owned by the message */
 	struct mount_reference carrier; /* the mount that the root directory lay on when the action was recorded */
 	bool known; /* the identity below is known */
 	uint64_t dev, ino;

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/handlers.h"
+
+#include <errno.h>
+#include <linux/openat2.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "base/cleanup.h"
+#include "kernel/at.h"
+#include "kernel/holders.h"
+#include "kernel/mounts.h"
+#include "kernel/probe.h"
+
+_Static_assert(HANDLE_MAX == KERNEL_HANDLE_MAX, "a handle goes over the wire as the kernel gave it");
+
+static struct kernel_mount kernel_mount_of(const struct mount_reference *reference)
+{
+	return (struct kernel_mount){ .id = reference->id, .id32 = reference->id32, .dev = reference->dev };
+}
+
+static const uint32_t probe_states[] = {
+	[KERNEL_PROBE_PRESENT] = PROBE_PRESENT, [KERNEL_PROBE_MISSING] = PROBE_MISSING, [KERNEL_PROBE_REPLACED] = PROBE_REPLACED,
+	[KERNEL_PROBE_DEAD] = PROBE_DEAD,	[KERNEL_PROBE_COVERED] = PROBE_COVERED, [KERNEL_PROBE_UNKNOWN] = PROBE_UNKNOWN,
+};
+
+static void take_probe_result(const struct kernel_probe_result *from, struct probe_result *to)
+{
+	to->state = probe_states[from->state];
+	to->error = from->error;
+	to->identity_known = from->identity_known;
+	to->dev = from->identity.dev;
+	to->ino = from->identity.ino;
+	to->birth = from->identity.birth;
+	to->handle_type = from->identity.handle_type;
+	to->handle_length = from->identity.handle_length;
+	memcpy(to->handle, from->identity.handle, sizeof(to->handle));
+	to->hollow = from->hollow;
+	to->full = from->full;
+	to->local = from->local;
+	to->reachable = from->reachable;
+}
+
+static void serve_probe(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	const struct probe_item *item = &context->request->probes[index];
+	struct kernel_probe_mount mounts[PROBE_MOUNTS_MAX];
+	struct kernel_probe probe = {
+		.path = item->path,
+		.carrier = kernel_mount_of(&item->carrier),
+		.known = item->known,
+		.identity = { .dev = item->dev, .ino = item->ino, .birth = item->birth, .handle_type = item->handle_type,
+			      .handle_length = item->handle_length },
+		.want_hollow = item->want_hollow,
+		.mounts = mounts,
+		.mount_count = item->mount_count,
+	};
+	struct kernel_probe_result answer;
+
+	memcpy(probe.identity.handle, item->handle, sizeof(probe.identity.handle));
+	for (size_t i = 0; i < item->mount_count; i++)
+		mounts[i] = (struct kernel_probe_mount){ item->mounts[i].path, kernel_mount_of(&item->mounts[i].mount) };
+	result->root_error = kernel_probe_action(context->rules->path, &probe, &answer);
+	take_probe_result(&answer, &result->probe);
+}
+
+static void give_up_probe(size_t index, struct handler_result *result, const struct handler_context *context,
+			  enum batch_item_state state)
+{
+	(void)index;
+	(void)context;
+	result->probe = (struct probe_result){ .state = state == BATCH_ITEM_HUNG ? PROBE_HUNG : PROBE_UNKNOWN,
+					       .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD };
+}
+
+static bool is_remote(int fd, const struct place_status *place)
+{
+	struct mount_status status;
+	uint64_t magic;
+
+	if (place->mount_id && kernel_statmount(place->mount_id, &status) == 0)
+		return kernel_fs_is_remote(status.magic);
+	return kernel_fs_magic(fd, &magic) < 0 || kernel_fs_is_remote(magic);
+}
+
+/* The directory to watch, on the recorded mount and no other. On a remote filesystem no name is looked up. */
+static int open_watched(int root, const struct watch_item *item)
+{
+	const struct kernel_mount carrier = kernel_mount_of(&item->carrier);
+	struct place_status place;
+	int r = kernel_status_at(root, "", false, &place);
+
+	if (r < 0)
+		return r;
+	if (!kernel_place_is_on(&place, &carrier))
+		return -EIDRM;
+	return kernel_open_beneath(root, item->path, RESOLVE_NO_XDEV | (is_remote(root, &place) ? RESOLVE_CACHED : 0));
+}
+
+static void serve_watch(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	CLEANUP_CLOSE int root = kernel_open_root_passively(context->rules->path);
+	CLEANUP_CLOSE int fd = -1;
+	char path[32];
+
+	result->watch.descriptor = -1;
+	if (root < 0) {
+		result->root_error = root;
+		result->watch.error = -root;
+		return;
+	}
+	fd = open_watched(root, &context->request->watches[index]);
+	if (fd < 0) {
+		result->watch.error = -fd;
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	result->watch.descriptor = inotify_add_watch(context->inotify, path,
+						     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
+							     IN_MOVE_SELF | IN_ONLYDIR);
+	if (result->watch.descriptor < 0)
+		result->watch.error = errno;
+}
+
+static void give_up_watch(size_t index, struct handler_result *result, const struct handler_context *context,
+			  enum batch_item_state state)
+{
+	(void)index;
+	(void)context;
+	result->watch = (struct watch_result){ .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD, .descriptor = -1 };
+}
+
+static void serve_step(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	result->root_error = asroot_step(&context->steps, (uint32_t)index, &result->step);
+}
+
+/* What it had written before (a parent made private) stays said. Gone is gone, even where the call did not return. */
+static void give_up_step(size_t index, struct handler_result *result, const struct handler_context *context,
+			 enum batch_item_state state)
+{
+	const struct mount_reference *mount = &context->request->steps[index].mount;
+	struct mount_status status;
+
+	result->step.outcome = state == BATCH_ITEM_HUNG ? OUTCOME_HUNG : OUTCOME_FAILED;
+	result->step.error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD;
+	snprintf(result->step.detail, sizeof(result->step.detail), "%s",
+		 state == BATCH_ITEM_HUNG ? "" : "the process that did it died");
+	if (state == BATCH_ITEM_HUNG)
+		result->step.duration = context->rules->step_timeout;
+	if (mount->id && kernel_statmount(mount->id, &status) == -ENOENT)
+		result->step.outcome = OUTCOME_GONE;
+}
+
+static void serve_holders(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	const struct kernel_mount mount = kernel_mount_of(&context->request->holders[index].mount);
+	struct kernel_holder found[HOLDERS_MAX];
+	ssize_t count = kernel_find_holders(&mount, found, HOLDERS_MAX);
+
+	result->root_error = count < 0 ? (int32_t)count : 0;
+	for (ssize_t i = 0; i < count; i++) {
+		struct holder_result *to = &result->holders[i];
+
+		*to = (struct holder_result){ .pid = found[i].pid, .number = found[i].number };
+		snprintf(to->comm, sizeof(to->comm), "%s", found[i].comm);
+		snprintf(to->how, sizeof(to->how), "%s", kernel_holder_names[found[i].how]);
+	}
+	result->holder_count = count > 0 ? (uint32_t)count : 0;
+}
+
+static void give_up_holders(size_t index, struct handler_result *result, const struct handler_context *context,
+			    enum batch_item_state state)
+{
+	(void)index;
+	(void)context;
+	result->root_error = state == BATCH_ITEM_HUNG ? -ETIMEDOUT : -ECHILD;
+	result->holder_count = 0;
+}
+
+#define SIZE_WITH(member) (offsetof(struct handler_result, member) + sizeof(((struct handler_result *)NULL)->member))
+
+static const struct {
+	enum message_type type;
+	struct handler handler;
+} handlers[] = {
+	{ MESSAGE_PROBE, { "probe", SIZE_WITH(probe), serve_probe, give_up_probe } },
+	{ MESSAGE_WATCH, { "watch", SIZE_WITH(watch), serve_watch, give_up_watch } },
+	{ MESSAGE_STEP, { "step", SIZE_WITH(step), serve_step, give_up_step } },
+	{ MESSAGE_HOLDERS, { "holders", SIZE_WITH(holders), serve_holders, give_up_holders } },
+};
+
+const struct handler *handler_of(enum message_type type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
+		if (handlers[i].type == type)
+			return &handlers[i].handler;
+	return NULL;
+}

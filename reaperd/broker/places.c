@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/places.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+
+#define SOCKET_NAME "io.reaperd"
+#define SOCKET_GROUP "reaperd"
+#define LEDGER_NAME "ledger.db"
+#define BACKLOG 64
+
+int engine_user_find(const char *name, struct engine_user *ret)
+{
+	const struct passwd *entry;
+
+	*ret = (struct engine_user){ .uid = geteuid(), .gid = getegid() };
+	if (!name || !*name || geteuid() != 0)
+		return 0;
+	entry = getpwnam(name);
+	if (!entry) {
+		log_warning("there is no user %s: the engine keeps our uid, without any capability", name);
+		return 0;
+	}
+	*ret = (struct engine_user){ .change = true, .name = strdup(name), .uid = entry->pw_uid, .gid = entry->pw_gid };
+	return ret->name ? 0 : -ENOMEM;
+}
+
+void engine_user_clear(struct engine_user *user)
+{
+	free(user->name);
+	user->name = NULL;
+}
+
+/* Whether a directory may be given to the engine: nothing in it, or a ledger. */
+static bool is_ours(int fd)
+{
+	CLEANUP_CLOSEDIR DIR *dir = NULL;
+	bool empty = true;
+	struct dirent *entry;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (copy < 0)
+		return false;
+	dir = fdopendir(copy);
+	if (!dir) {
+		close(copy);
+		return false;
+	}
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, LEDGER_NAME))
+			return true;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			empty = false;
+	}
+	return empty;
+}
+
+static int make_missing(const char *path, mode_t mode, bool *ret_made)
+{
+	char above[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int r;
+
+	*ret_made = false;
+	if (mkdir(path, mode) == 0) {
+		*ret_made = true;
+		return 0;
+	}
+	if (errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || !slash || slash == path || strlen(path) >= sizeof(above))
+		return -errno;
+	snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+	r = make_missing(above, 0755, ret_made);
+	if (r < 0)
+		return r;
+	*ret_made = mkdir(path, mode) == 0;
+	return *ret_made || errno == EEXIST ? 0 : -errno;
+}
+
+int asroot_make_directory(const char *path, mode_t mode, const struct engine_user *user)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct stat st;
+	bool made;
+	int r = make_missing(path, mode, &made);
+
+	if (r == 0 && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		r = -errno;
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0 && made && fchmod(fd, mode) < 0)
+		r = -errno;
+	if (r == 0 && user->change && st.st_uid != user->uid) {
+		if (!made && !is_ours(fd))
+			log_warning("%s belongs to another user and holds other files: it is used as it is", path);
+		else if (fchown(fd, user->uid, user->gid) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		log_error("directory %s cannot be made or used: %s", path, strerror(-r));
+	return r;
+}
+
+/* Whether somebody answers there; a socket that refuses is what a dead daemon left. */
+static int clear_place(const struct sockaddr_un *address)
+{
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+		return -EADDRINUSE;
+	if (errno == ENOENT)
+		return 0;
+	if (errno != ECONNREFUSED)
+		return -errno;
+	log_notice("replacing the socket that a dead daemon left at %s", address->sun_path);
+	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int bind_there(int fd, const struct sockaddr_un *address, const struct engine_user *user)
+{
+	const struct group *group;
+	mode_t before = umask(0117);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+	umask(before);
+	if (r < 0)
+		return r;
+	group = getgrnam(SOCKET_GROUP);
+	/* The name was made by us a moment ago, in a directory that only root and the engine can write. */
+	if (geteuid() == 0 && lchown(address->sun_path, (uid_t)-1, group ? group->gr_gid : user->gid) < 0)
+		log_warning("%s cannot be given to a group: %s", address->sun_path, strerror(errno));
+	return listen(fd, BACKLOG) < 0 ? -errno : 0;
+}
+
+int asroot_listen(const char *directory, const struct engine_user *user, char **ret_path, int *ret_fd)
+{
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEANUP_FREE char *path = path_join(directory, SOCKET_NAME);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int r;
+
+	if (fd < 0 || !path)
+		return fd < 0 ? -errno : -ENOMEM;
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		log_error("%s is too long for a socket's name (%zu bytes at most): choose a shorter --runtime-dir", path,
+			  sizeof(address.sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	r = clear_place(&address);
+	if (r == 0)
+		r = bind_there(fd, &address, user);
+	if (r == -EADDRINUSE)
+		log_error("another reaperd is running: it answers at %s", path);
+	else if (r < 0)
+		log_error("the control socket %s cannot be made: %s", path, strerror(-r));
+	if (r < 0)
+		return r;
+	*ret_path = take_ptr(path);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "broker/doing.h"
+#include "broker/shares.h"
+#include "kernel/at.h"
+#include "kernel/mounts.h"
+
+static void doing_clear(struct doing *doing)
+{
+	free(doing->action);
+	free(doing->target);
+	free(doing->mount.root);
+	free(doing->mount.target);
+	free(doing->mount.fstype);
+	cleanup_close(&doing->root);
+	cleanup_close(&doing->parent);
+}
+
+void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
+{
+	va_list arguments;
+
+	doing->ret->outcome = outcome;
+	va_start(arguments, format);
+	vsnprintf(doing->ret->detail, sizeof(doing->ret->detail), format, arguments);
+	va_end(arguments);
+}
+
+bool doing_is_protected(const struct root_rules *rules, const char *path)
+{
+	CLEANUP_FREE char *prefix = strdup(path);
+	char *slash;
+
+	if (!prefix)
+		return true;
+	while (!string_list_matches(&rules->protect, prefix)) {
+		slash = strrchr(prefix, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+	return true;
+}
+
+void step_batch_clear(struct step_batch *batch)
+{
+	kernel_table_clear(&batch->table);
+	free(batch->ids);
+	batch->ids = NULL;
+}
+
+static uint64_t id_of(const struct step_item *item)
+{
+	return item->mount.id ? item->mount.id : item->mount.id32;
+}
+
+/* Facts about the mount, wherever it is now: 0, -ENOENT (it has gone), or -errno. */
+static int read_mount(struct doing *doing)
+{
+	const struct mount_reference *mount = &doing->item->mount;
+	struct mount_table one = { .unique_ids = true };
+	const struct mount_entry *entry;
+	struct mount_status status;
+	int r;
+
+	if (mount->id) {
+		r = kernel_statmount(mount->id, &status);
+		if (r < 0)
+			return r;
+		doing->mount = (struct mount_entry){ .id = mount->id, .parent = status.parent, .dev = status.dev, .peer_group = status.peer_group };
+		return kernel_table_fill(&one, &doing->mount);
+	}
+	/* Without unique ids the number may be another mount's by now, so this table is never an old one. */
+	kernel_table_clear(&doing->batch->table);
+	r = kernel_table_read(&doing->batch->table);
+	if (r < 0)
+		return r;
+	entry = kernel_table_find(&doing->batch->table, mount->id32);
+	if (!entry || entry->dev != mount->dev)
+		return -ENOENT;
+	doing->mount = *entry;
+	doing->mount.root = strdup(entry->root);
+	doing->mount.target = strdup(entry->target);
+	doing->mount.fstype = strdup(entry->fstype);
+	return doing->mount.root && doing->mount.target && doing->mount.fstype ? 0 : -ENOMEM;
+}
+
+static bool has_gone(const struct doing *doing)
+{
+	struct mount_status status;
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	const struct mount_entry *entry;
+
+	if (doing->item->mount.id)
+		return kernel_statmount(doing->item->mount.id, &status) == -ENOENT;
+	if (kernel_table_read(&table) < 0)
+		return false;
+	entry = kernel_table_find(&table, doing->item->mount.id32);
+	return !entry || entry->dev != doing->item->mount.dev;
+}
+
+/* The mount itself stands at the name: 0, -E_OTHER_MOUNT with the stranger noted, or -errno of the walk. */
+static int check_place(struct doing *doing)
+{
+	const struct kernel_mount mount = { doing->item->mount.id, doing->item->mount.id32, doing->item->mount.dev };
+	struct place_status place;
+	int r = kernel_status_at(doing->parent, doing->name, false, &place);
+
+	if (r < 0)
+		return r;
+	if (place.is_mount_root && kernel_place_is_on(&place, &mount))
+		return 0;
+	doing->ret->stranger = place.is_mount_root ? place.mount_id ? place.mount_id : place.mount_id32 : 0;
+	return -E_OTHER_MOUNT;
+}
+
+static int reach(struct doing *doing)
+{
+	CLEANUP_FREE char *directory = strdup(doing->item->path);
+	char *slash;
+
+	if (!directory)
+		return -ENOMEM;
+	slash = strrchr(directory, '/');
+	doing->name = doing->item->path + (slash ? slash + 1 - directory : 0);
+	*(slash ? slash : directory) = '\0';
+	doing->parent = kernel_open_beneath(doing->root, directory, 0);
+	return doing->parent < 0 ? doing->parent : check_place(doing);
+}
+
+/* What a failed walk or call means, now that the mount is known to be still there. */
+static void conclude_failure(struct doing *doing, int r)
+{
+	doing->ret->error = -r;
+	switch (-r) {
+	case EBUSY:
+		doing_conclude(doing, OUTCOME_BUSY, "%s", "");
+		break;
+	case E_OTHER_MOUNT:
+		doing->ret->error = 0;
+		doing_conclude(doing, OUTCOME_MISMATCH, "%s",
+			 doing->ret->stranger ? "another mount stands at the place" : "the mount is no longer at the place");
+		break;
+	case ELOOP:
+	case ENOENT:
+	case ENOTDIR:
+	case EXDEV:
+		doing_conclude(doing, OUTCOME_MISMATCH, "the way to the mount point is another now: %s", strerror(-r));
+		break;
+	case EINVAL:
+		/* The name was the mount's root a moment ago, so either it is locked, or something took the place since. */
+		if (check_place(doing) == 0)
+			doing_conclude(doing, OUTCOME_LOCKED, "inherited from another user namespace");
+		else
+			doing_conclude(doing, OUTCOME_MISMATCH, "another mount came to stand at the place");
+		break;
+	default:
+		doing_conclude(doing, OUTCOME_FAILED, "%s", "");
+	}
+}
+
+/* So that a mount which came after this can be told: 0 or -errno. */
+static int note_newest(struct step_batch *batch)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count;
+	int r;
+
+	if (batch->newest)
+		return 0;
+	r = kernel_listmount_all(&ids, &count);
+	if (r == 0 && count)
+		batch->newest = ids[count - 1];
+	return r;
+}
+
+static bool is_still_there(const struct doing *doing)
+{
+	struct mount_table one = { .unique_ids = true };
+	struct mount_entry entry = { .id = doing->mount.id };
+	struct mount_status status;
+	bool same;
+
+	if (kernel_statmount(doing->mount.id, &status) < 0 || status.parent != doing->mount.parent)
+		return false;
+	same = kernel_table_fill(&one, &entry) == 0 && !strcmp(entry.target, doing->mount.target);
+	free(entry.root);
+	free(entry.target);
+	free(entry.fstype);
+	return same;
+}
+
+/*
+ * A plain unmount of exactly this mount: MNT_EXPIRE marks whatever is on top at the name, and a second call takes only what is marked.
+ * In between the name must not be looked at, which would clear the mark; but by its id the mount is seen to be where it was with nothing
+ * new upon it, so that it is the one that was marked. Where others keep looking at the name, a plain unmount right after the comparison.
+ */
+static int unmount_exactly(struct doing *doing)
+{
+	/* Noted before the comparison: whatever is stacked upon the mount after it is newer. */
+	bool exactly = doing->item->mount.id && note_newest(doing->batch) == 0;
+
+	for (int tries = 0; tries < 3; tries++) {
+		uint64_t newer;
+		int r = check_place(doing);
+
+		if (r < 0)
+			return r;
+		if (!exactly)
+			break;
+		r = kernel_unmountat(doing->parent, doing->name, MNT_EXPIRE);
+		if (r != -EAGAIN)
+			return r;
+		if (!is_still_there(doing) || kernel_listmount(doing->mount.id, doing->batch->newest, &newer, 1) != 0)
+			continue;
+		r = kernel_unmountat(doing->parent, doing->name, MNT_EXPIRE);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return kernel_unmountat(doing->parent, doing->name, 0);
+}
+
+/* Invariant 4. False: concluded. */
+static bool may_be_forced(struct doing *doing)
+{
+	const char *step = step_name(doing->item->step), *fstype = doing->mount.fstype;
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	char why[120];
+	int r;
+
+	if (!kernel_fstype_has_force(fstype) || (doing->item->step == STEP_ABORT && strncmp(fstype, "fuse", 4) != 0)) {
+		doing_conclude(doing, OUTCOME_REFUSED, "%s has no %s", fstype, step);
+		return false;
+	}
+	r = kernel_table_read(&table);
+	if (r < 0) {
+		doing->ret->error = -r;
+		doing_conclude(doing, OUTCOME_REFUSED, "the mount table cannot be read");
+		return false;
+	}
+	if (shares_are_own(&table, doing->mount.dev, doing->action, &doing->ret->stranger, why, sizeof(why)))
+		return true;
+	doing_conclude(doing, OUTCOME_REFUSED, "%s: %s", step, why);
+	return false;
+}
+
+/* fusectl names a connection by the superblock's device as the kernel packs it. */
+static int abort_connection(uint64_t dev)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", major(dev) << 20 | minor(dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+static int call(struct doing *doing)
+{
+	int r;
+
+	switch ((enum step)doing->item->step) {
+	case STEP_UMOUNT:
+		return unmount_exactly(doing);
+	case STEP_ABORT:
+		return abort_connection(doing->mount.dev);
+	case STEP_FORCE:
+	case STEP_DETACH:
+		r = check_place(doing);
+		return r < 0 ? r : kernel_unmountat(doing->parent, doing->name, doing->item->step == STEP_FORCE ? MNT_FORCE : MNT_DETACH);
+	case STEP_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* The mount table is asked, not the exit code: gone is gone, whoever did it. */
+static void settle(struct doing *doing, int r)
+{
+	doing->ret->error = -r;
+	if (has_gone(doing))
+		doing_conclude(doing, OUTCOME_GONE, "%s", "");
+	else if (r < 0)
+		conclude_failure(doing, r);
+	else if (doing->item->step == STEP_ABORT)
+		doing_conclude(doing, OUTCOME_FAILED, "the connection is aborted; the mount stays until it is unmounted");
+	else
+		doing_conclude(doing, OUTCOME_MISMATCH, "the call went through, and another mount went instead");
+}
+
+/* Invariant 1, and that the request speaks of the place where the mount really is. False: concluded. */
+static bool is_where_it_was_said(struct doing *doing)
+{
+	if (!strcmp(doing->mount.target, doing->target) && path_is_below(doing->mount.target, doing->batch->rules->path))
+		return true;
+	doing_conclude(doing, OUTCOME_MISMATCH, "the mount now lies at %s", doing->mount.target);
+	return false;
+}
+
+static bool is_allowed(struct doing *doing)
+{
+	if (doing->batch->observe || doing->batch->rules->mode == ROOT_MODE_OBSERVE)
+		doing_conclude(doing, OUTCOME_REFUSED, "the root is only observed");
+	else if (doing_is_protected(doing->batch->rules, doing->item->path))
+		doing_conclude(doing, OUTCOME_REFUSED, "protected by the configuration");
+	else
+		return true;
+	return false;
+}
+
+static int note_ids(struct step_batch *batch)
+{
+	if (batch->ids)
+		return 0;
+	batch->ids = calloc(batch->count, sizeof(*batch->ids));
+	for (uint32_t i = 0; batch->ids && i < batch->count; i++)
+		batch->ids[i] = id_of(&batch->items[i]);
+	return batch->ids ? 0 : -ENOMEM;
+}
+
+static int prepare(struct doing *doing)
+{
+	CLEANUP_FREE char *action = strndup(doing->item->path, doing->item->action_length);
+
+	doing->target = path_join(doing->batch->rules->path, doing->item->path);
+	doing->action = action ? path_join(doing->batch->rules->path, action) : NULL;
+	if (!doing->target || !doing->action)
+		return -ENOMEM;
+	return note_ids(doing->batch);
+}
+
+static int perform(struct doing *doing)
+{
+	int r = prepare(doing);
+
+	if (r == 0)
+		r = read_mount(doing);
+	if (r < 0) {
+		settle(doing, r);
+		return 0;
+	}
+	if (!is_allowed(doing) || !is_where_it_was_said(doing))
+		return 0;
+	doing->root = kernel_open_root(doing->batch->rules->path);
+	if (doing->root < 0) {
+		settle(doing, doing->root);
+		return doing->root;
+	}
+	r = reach(doing);
+	if (r < 0) {
+		settle(doing, r);
+		return 0;
+	}
+	if (doing->item->step == STEP_ABORT || doing->item->step == STEP_FORCE)
+		if (!may_be_forced(doing))
+			return 0;
+	if (doing->item->step != STEP_ABORT && !travel_stays_inside(doing))
+		return 0;
+	settle(doing, call(doing));
+	return 0;
+}
+
+int asroot_step(struct step_batch *batch, uint32_t index, struct step_result *ret)
+{
+	CLEANUP(doing_clear) struct doing doing = { .batch = batch, .item = &batch->items[index], .ret = ret, .root = -1, .parent = -1 };
+	int64_t start = clock_now().mono;
+	int r = perform(&doing);
+
+	ret->duration = clock_now().mono - start;
+	return r;
+}

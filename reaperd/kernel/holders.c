@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/holders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "kernel/table.h"
+
+const char *const kernel_holder_names[] = {
+	[KERNEL_HOLDER_CWD] = "cwd", [KERNEL_HOLDER_ROOT] = "root", [KERNEL_HOLDER_EXE] = "exe",
+	[KERNEL_HOLDER_FD] = "fd",   [KERNEL_HOLDER_MMAP] = "mmap", [KERNEL_HOLDER_NAMESPACE] = "namespace",
+	[KERNEL_HOLDER_LOOP] = "loop",
+};
+
+struct search {
+	struct kernel_mount mount;
+	char *root, *target; /* of the mount; "" where it cannot be told */
+	ino_t own_namespace;
+	ino_t *namespaces; /* seen */
+	size_t namespace_count;
+	struct kernel_holder *found;
+	size_t count, size;
+};
+
+static void search_clear(struct search *search)
+{
+	free(search->root);
+	free(search->target);
+	free(search->namespaces);
+}
+
+static void add(struct search *search, pid_t pid, enum kernel_holder_kind how, uint32_t number)
+{
+	struct kernel_holder *holder;
+	char path[64];
+	CLEANUP_CLOSE int fd = -1;
+	ssize_t length;
+
+	if (search->count == search->size)
+		return;
+	holder = &search->found[search->count++];
+	*holder = (struct kernel_holder){ .pid = pid, .how = how, .number = number };
+	if (!pid)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? 0 : read(fd, holder->comm, sizeof(holder->comm) - 1);
+	holder->comm[length > 0 ? length : 0] = '\0';
+	holder->comm[strcspn(holder->comm, "\n")] = '\0';
+}
+
+/* A magic link leads to its file without any name being looked up. */
+static bool is_on_mount(const struct search *search, const char *link)
+{
+	CLEANUP_CLOSE int fd = open(link, O_PATH | O_CLOEXEC);
+	struct place_status place;
+
+	return fd >= 0 && kernel_status_at(fd, "", false, &place) == 0 && kernel_place_is_on(&place, &search->mount);
+}
+
+static void search_links(struct search *search, pid_t pid)
+{
+	static const struct {
+		const char *name;
+		enum kernel_holder_kind how;
+	} links[] = { { "cwd", KERNEL_HOLDER_CWD }, { "root", KERNEL_HOLDER_ROOT }, { "exe", KERNEL_HOLDER_EXE } };
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, links[i].name);
+		if (is_on_mount(search, path))
+			add(search, pid, links[i].how, 0);
+	}
+}
+
+static void search_descriptors(struct search *search, pid_t pid)
+{
+	CLEANUP_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		unsigned long number = strtoul(entry->d_name, NULL, 10);
+
+		if (*entry->d_name == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%lu", pid, number);
+		if (is_on_mount(search, path)) {
+			add(search, pid, KERNEL_HOLDER_FD, (uint32_t)number);
+			return;
+		}
+	}
+}
+
+/* A mapping names its superblock in text, so that only few links have to be followed. Without the right to follow them the text must do. */
+static bool is_mapping_of(const struct search *search, pid_t pid, const char *line)
+{
+	uint64_t from, to;
+	unsigned major, minor;
+	char path[96];
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x", &from, &to, &major, &minor) != 4 ||
+	    makedev(major, minor) != search->mount.dev)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, from, to);
+	return is_on_mount(search, path) || (access(path, F_OK) < 0 && (errno == EPERM || errno == EACCES));
+}
+
+static void search_mappings(struct search *search, pid_t pid)
+{
+	CLEANUP_FCLOSE FILE *file = NULL;
+	CLEANUP_FREE char *line = NULL;
+	size_t size = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	file = fopen(path, "re");
+	while (file && getline(&line, &size, file) > 0)
+		if (is_mapping_of(search, pid, line)) {
+			add(search, pid, KERNEL_HOLDER_MMAP, 0);
+			return;
+		}
+}
+
+static bool is_new_namespace(struct search *search, pid_t pid)
+{
+	char path[64];
+	struct stat st;
+	ino_t *more;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat(path, &st) < 0 || st.st_ino == search->own_namespace)
+		return false;
+	for (size_t i = 0; i < search->namespace_count; i++)
+		if (search->namespaces[i] == st.st_ino)
+			return false;
+	more = reallocarray(search->namespaces, search->namespace_count + 1, sizeof(*more));
+	if (!more)
+		return false;
+	search->namespaces = more;
+	more[search->namespace_count++] = st.st_ino;
+	return true;
+}
+
+static void search_namespace(struct search *search, pid_t pid)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	char path[64];
+
+	if (!is_new_namespace(search, pid))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+	if (kernel_table_read_mountinfo(path, &table) < 0)
+		return;
+	for (size_t i = 0; i < table.count; i++)
+		if (table.entries[i].dev == search->mount.dev && !strcmp(table.entries[i].root, search->root)) {
+			add(search, pid, KERNEL_HOLDER_NAMESPACE, 0);
+			return;
+		}
+}
+
+static void search_processes(struct search *search)
+{
+	CLEANUP_CLOSEDIR DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	while (dir && search->count < search->size && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == getpid())
+			continue;
+		search_links(search, pid);
+		search_descriptors(search, pid);
+		search_mappings(search, pid);
+		search_namespace(search, pid);
+	}
+}
+
+static void search_loops(struct search *search)
+{
+	CLEANUP_CLOSEDIR DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		CLEANUP_FCLOSE FILE *file = NULL;
+		CLEANUP_FREE char *line = NULL;
+		unsigned number;
+		size_t size = 0;
+		char path[64];
+
+		if (sscanf(entry->d_name, "loop%u", &number) != 1)
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/loop%u/loop/backing_file", number);
+		file = fopen(path, "re");
+		if (!file || getline(&line, &size, file) <= 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		if (*search->target && path_is_below(line, search->target))
+			add(search, 0, KERNEL_HOLDER_LOOP, number);
+	}
+}
+
+/* Fills in what the table knows of the mount. 0, -ENOENT or -errno. */
+static int find_mount(struct search *search)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	struct mount_entry *entry;
+	int r = kernel_table_read(&table);
+
+	if (r < 0)
+		return r;
+	entry = kernel_table_find(&table, table.unique_ids ? search->mount.id : search->mount.id32);
+	if (!entry)
+		return -ENOENT;
+	r = kernel_table_fill(&table, entry);
+	if (r < 0)
+		return r;
+	search->mount.dev = entry->dev;
+	search->root = take_ptr(entry->root);
+	search->target = take_ptr(entry->target);
+	return 0;
+}
+
+ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_holder *ret, size_t size)
+{
+	CLEANUP(search_clear) struct search search = { .mount = *mount, .found = ret, .size = size };
+	struct stat st;
+	int r = find_mount(&search);
+
+	if (r < 0)
+		return r;
+	search.own_namespace = stat("/proc/self/ns/mnt", &st) < 0 ? 0 : st.st_ino;
+	search_processes(&search);
+	search_loops(&search);
+	return (ssize_t)search.count;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who keeps a mount busy: processes by their directories, descriptors and mappings, other namespaces by their copies, loop devices by their
+ * files. A snapshot of /proc, which may block with a filesystem that hangs: only a child with a deadline asks.
+ */
+#ifndef REAPERD_KERNEL_HOLDERS_H
+#define REAPERD_KERNEL_HOLDERS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kernel/at.h"
+
+enum kernel_holder_kind {
+	KERNEL_HOLDER_CWD,
+	KERNEL_HOLDER_ROOT,
+	KERNEL_HOLDER_EXE,
+	KERNEL_HOLDER_FD,
+	KERNEL_HOLDER_MMAP,
+	KERNEL_HOLDER_NAMESPACE, /* another mount namespace has the same directory mounted; pid is one process in it */
+	KERNEL_HOLDER_LOOP,	 /* a loop device's file lies on it; pid 0, number is the device's */
+};
+extern const char *const kernel_holder_names[];
+
+struct kernel_holder {
+	pid_t pid;
+	char comm[17];
+	enum kernel_holder_kind how;
+	uint32_t number; /* KERNEL_HOLDER_FD: which */
+};
+
+/* At most `size`, each process once for each kind: how many, or -errno (-ENOENT: there is no such mount). */
+ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_holder *ret, size_t size);
+
+#endif
