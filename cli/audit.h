@@ -21,7 +21,8 @@ int audit_read(const struct config *config, struct now now, struct string_list *
 void audit_probe(struct model *model, struct now now);
 
 /* What one answer (NULL: it hung) says of the action. */
-void audit_take_answer(struct action *action, const struct kernel_probe_result *answer, struct now now);
+void audit_take_answer(struct model *model, struct action *action, const struct kernel_probe_result *answer,
+		       struct now now);
 
 enum audit_format { AUDIT_TEXT, AUDIT_JSON, AUDIT_NAGIOS, AUDIT_PROMETHEUS };
 extern const char *const audit_format_names[];

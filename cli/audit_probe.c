@@ -6,7 +6,8 @@
 #include "base/path.h"
 #include "policy/policy.h"
 
-#define CHILDREN_MAX   4
+#define CHILDREN_MAX   1
+#define CHUNK_MAX      8 /* asked before it is looked whether one hung */
 #define PROBE_DEADLINE (5 * NSEC_PER_SEC)
 #define MOUNTS_MAX     64 /* what a probe takes */
 
@@ -40,20 +41,18 @@ static void take_identity(const struct dir_identity *from, struct kernel_identit
 	memcpy(ret->handle, from->handle, sizeof(ret->handle));
 }
 
-/* The mounts of the action; false where there are more than fit, and what is seen in its directory may be the way to
- * another one. */
-static bool collect_mounts(const struct action *action, struct kernel_probe_mount *ret, size_t *ret_count)
+/* The mounts that a question names, in its order; false where there are more than fit. */
+static bool collect_mounts(const struct action *action, struct mount **ret, size_t *ret_count)
 {
 	*ret_count = 0;
-	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		const char *relative = mount_root_relative(mount);
-		const char *below = relative ? path_relative(relative, action->path) : NULL;
 
-		if (!below)
+		if (!relative || !path_relative(relative, action->path))
 			continue;
 		if (*ret_count == MOUNTS_MAX)
 			return false;
-		ret[(*ret_count)++] = (struct kernel_probe_mount){ .path = below, .mount = refer_to(mount) };
+		ret[(*ret_count)++] = mount;
 	}
 	return true;
 }
@@ -63,16 +62,23 @@ static void ask(size_t index, void *result, void *context)
 {
 	const struct questions *questions = context;
 	const struct action *action = questions->actions[index];
-	struct kernel_probe_mount mounts[MOUNTS_MAX];
+	struct mount *mounts[MOUNTS_MAX];
+	struct kernel_probe_mount named[MOUNTS_MAX];
 	struct kernel_probe probe = {
 		.path = action->path,
 		.carrier = refer_to(action->instance->carrier),
 		.known = action->identity.known,
-		.mounts = mounts,
+		.mounts = named,
 	};
 
 	take_identity(&action->identity, &probe.identity);
+	/* Where more mounts than fit are there, the way to the others looks like contents. */
 	probe.want_hollow = collect_mounts(action, mounts, &probe.mount_count) && !action->registered;
+	for (size_t i = 0; i < probe.mount_count; i++)
+		named[i] = (struct kernel_probe_mount){
+			.path = path_relative(mount_root_relative(mounts[i]), action->path),
+			.mount = refer_to(mounts[i]),
+		};
 	kernel_probe_action(action->root->rules.path, &probe, result);
 }
 
@@ -105,11 +111,31 @@ static int evidence_of(const struct action *action, const struct kernel_probe_re
 	return EVIDENCE_UNKNOWN;
 }
 
-void audit_take_answer(struct action *action, const struct kernel_probe_result *answer, struct now now)
+/* Another directory stands there: the mounts that a walk through it reaches are another generation's, and live. */
+static bool split(struct model *model, struct action *action, uint64_t reachable, struct now now)
 {
+	struct mount *mounts[MOUNTS_MAX], *reached[MOUNTS_MAX];
+	size_t count, reached_count = 0;
+
+	collect_mounts(action, mounts, &count);
+	for (size_t i = 0; i < count; i++)
+		if (reachable & (UINT64_C(1) << i))
+			reached[reached_count++] = mounts[i];
+	if (reached_count)
+		MUST(model_next_generation(model, action, reached, reached_count, now));
+	return reached_count;
+}
+
+void audit_take_answer(struct model *model, struct action *action, const struct kernel_probe_result *answer,
+		       struct now now)
+{
+	int evidence = answer ? evidence_of(action, answer) : (int)EVIDENCE_HUNG;
+
 	if (answer && answer->state == KERNEL_PROBE_PRESENT && (answer->identity_known || action->covered_by_own))
 		action->identity_checked = now;
-	hold_exactly(action, answer ? evidence_of(action, answer) : (int)EVIDENCE_HUNG, now);
+	if (evidence == EVIDENCE_REPLACED && split(model, action, answer->reachable, now) && !action->mounts)
+		evidence = -1;
+	hold_exactly(action, evidence, now);
 }
 
 /* What has no directory of its own (trash), no mount, or no filesystem to ask, is not probed. */
@@ -136,20 +162,54 @@ static void add_question(void *context, struct action *action)
 	questions->actions[questions->count++] = action;
 }
 
-static void ask_all(const struct questions *questions, struct now now)
+/* Asks about some; false where one of them hung. */
+static bool ask_some(struct model *model, struct batch_pool *pool, const struct questions *questions, struct now now)
 {
-	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
 	struct batch *batch = NULL;
+	bool answered = true;
 
 	if (batch_new(pool, questions->count, sizeof(struct kernel_probe_result), ask, (void *)questions,
 		      PROBE_DEADLINE, &batch) < 0)
 		must(NULL);
 	batch_wait(pool, batch);
-	for (size_t i = 0; i < questions->count; i++)
-		audit_take_answer(questions->actions[i],
-				  batch_item_state(batch, i) == BATCH_ITEM_DONE ? batch_item_result(batch, i) : NULL,
-				  now);
+	for (size_t i = 0; i < questions->count; i++) {
+		bool done = batch_item_state(batch, i) == BATCH_ITEM_DONE;
+
+		answered = answered && done;
+		audit_take_answer(model, questions->actions[i], done ? batch_item_result(batch, i) : NULL, now);
+	}
 	batch_free(batch);
+	return answered;
+}
+
+/* One first, then a few at a time: a filesystem that hangs costs a deadline for each question, so the rest is not
+ * asked. */
+static void ask_instance(struct model *model, struct batch_pool *pool, struct questions questions, struct now now)
+{
+	struct questions some = { questions.actions, 1 };
+
+	while (ask_some(model, pool, &some, now)) {
+		some.actions += some.count;
+		some.count = (size_t)(questions.actions + questions.count - some.actions);
+		if (!some.count)
+			return;
+		if (some.count > CHUNK_MAX)
+			some.count = CHUNK_MAX;
+	}
+	for (some.actions += some.count; some.actions < questions.actions + questions.count; some.actions++)
+		audit_take_answer(model, some.actions[0], NULL, now);
+}
+
+static void ask_all(struct model *model, const struct questions *questions, struct now now)
+{
+	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
+
+	for (size_t i = 0, next; i < questions->count; i = next) {
+		for (next = i; next < questions->count; next++)
+			if (questions->actions[next]->instance != questions->actions[i]->instance)
+				break;
+		ask_instance(model, pool, (struct questions){ questions->actions + i, next - i }, now);
+	}
 	batch_pool_free(pool);
 }
 
@@ -169,8 +229,7 @@ void audit_probe(struct model *model, struct now now)
 	struct questions questions = { 0 };
 
 	each_action(model, add_question, &questions);
-	if (questions.count)
-		ask_all(&questions, now);
+	ask_all(model, &questions, now);
 	free(questions.actions);
 	each_action(model, conclude, &now);
 }

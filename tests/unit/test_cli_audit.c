@@ -183,7 +183,7 @@ START_TEST(an_answer_is_evidence_and_takes_the_former_back)
 		.evidence = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_MISSING),
 	};
 
-	audit_take_answer(&action, &answers[_i].answer, now);
+	audit_take_answer(NULL, &action, &answers[_i].answer, now);
 	ck_assert_uint_eq(action.evidence, answers[_i].evidence | EVIDENCE_BIT(EVIDENCE_ENDED));
 }
 END_TEST
@@ -192,7 +192,7 @@ START_TEST(no_answer_is_hung)
 {
 	struct action action = { 0 };
 
-	audit_take_answer(&action, NULL, (struct now){ 1000, 1000 });
+	audit_take_answer(NULL, &action, NULL, (struct now){ 1000, 1000 });
 	ck_assert_uint_eq(action.evidence, EVIDENCE_BIT(EVIDENCE_HUNG));
 }
 END_TEST
@@ -294,20 +294,53 @@ START_TEST(roots_that_are_named_are_those_looked_at)
 }
 END_TEST
 
+static struct model *read_model(struct now now)
+{
+	struct config *config;
+	struct string_list notes = { 0 };
+	struct model *model;
+	char *errors = NULL;
+
+	ck_assert_int_eq(config_load(CONFIG, &config, &errors), 0);
+	ck_assert_int_eq(audit_read(config, now, &notes, &model), 0);
+	config_free(config);
+	string_list_clear(&notes);
+	return model;
+}
+
+START_TEST(mounts_in_the_directory_that_replaced_another_live)
+{
+	const struct kernel_probe_result answer = { .state = KERNEL_PROBE_REPLACED, .reachable = 1 };
+	struct now now = clock_now();
+	struct action *actions[2];
+	struct model *model;
+
+	make_directory(B "/a1/root/new");
+	make_tmpfs(B "/a1/root/new");
+	model = read_model(now);
+	ck_assert_uint_eq(model_find_actions(model, model_root_at(model, 0), "a1", actions, 1), 1);
+	ck_assert_uint_eq(actions[0]->mount_count, 2);
+	audit_take_answer(model, actions[0], &answer, now);
+	ck_assert_uint_eq(model_find_actions(model, model_root_at(model, 0), "a1", actions, 2), 2);
+	ck_assert_uint_eq(actions[0]->generation, actions[1]->generation + 1);
+	ck_assert_uint_eq(actions[0]->mount_count, 1);
+	ck_assert_uint_eq(actions[0]->evidence, 0);
+	ck_assert_uint_eq(actions[1]->mount_count, 1);
+	ck_assert_uint_eq(actions[1]->evidence, EVIDENCE_BIT(EVIDENCE_REPLACED));
+	model_free(model);
+}
+END_TEST
+
 /* What a daemon would have written: the model as it stands, and that `a1` ended. */
 static void write_ledger(void)
 {
 	struct now now = clock_now();
-	struct config *config;
-	struct string_list notes = { 0 };
-	struct model *model;
+	struct model *model = read_model(now);
 	struct action *action;
 	struct store *store;
-	char boot[37], *errors = NULL;
+	char boot[37];
 
 	make_directory(STATE);
-	ck_assert_int_eq(config_load(CONFIG, &config, &errors), 0);
-	ck_assert_int_eq(audit_read(config, now, &notes, &model), 0);
 	store = store_open(STATE "/ledger.db");
 	ck_assert_int_eq(kernel_boot_id(boot), 0);
 	ck_assert_int_eq(store_begin_boot(store, boot, kernel_mount_namespace(), now), 0);
@@ -319,8 +352,6 @@ static void write_ledger(void)
 	ck_assert_int_eq(store_commit(store), 0);
 	store_close(store);
 	model_free(model);
-	config_free(config);
-	string_list_clear(&notes);
 }
 
 START_TEST(what_ended_is_known_from_the_ledger)
@@ -394,6 +425,7 @@ static void add_real(TCase *tcase)
 	tcase_add_test(tcase, a_mount_below_trash_is_a_leftover);
 	tcase_add_test(tcase, a_bind_of_a_deleted_directory_is_a_leftover);
 	tcase_add_test(tcase, roots_that_are_named_are_those_looked_at);
+	tcase_add_test(tcase, mounts_in_the_directory_that_replaced_another_live);
 	tcase_add_test(tcase, what_ended_is_known_from_the_ledger);
 	tcase_add_test(tcase, a_ledger_of_another_namespace_is_said);
 	tcase_add_test(tcase, a_corrupt_ledger_is_said);
