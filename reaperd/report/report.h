@@ -27,9 +27,14 @@ json_t *report_mount_row(const struct store_mount_row *row);
 json_t *report_event(const struct store_event *event);
 json_t *report_attempt_row(const struct store_attempt_row *row);
 json_t *report_evidence(const struct action *action); /* [{"kind","since"}] */
+json_t *report_mount_evidence(const struct mount *mount); /* what says that this mount alone is over; likewise */
 json_t *report_decision(const struct decision *decision, struct now now);
 
-/* The audit object of a planned model: leftovers, stuck, unowned, unknown, totals. */
+/*
+ * The audit object of a planned model. "leftovers": one for each action that is over (within its grace, too) or that has mounts which are
+ * over by themselves, with these mounts but the protected ones; "stuck" and "unowned": mounts; "suspects": actions with evidence that does not act here;
+ * "unknown": actions whose probe gave no answer. "clean": no leftover, no stuck mount, nothing unknown. A namespace is not known here: null.
+ */
 json_t *report_audit(struct model *model, const struct plan *plan, uint64_t mount_max, struct now now);
 
 #endif
