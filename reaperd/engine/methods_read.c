@@ -140,6 +140,23 @@ static struct store_filter list_filter(const struct list_context *list)
 				      .after_row = list->row };
 }
 
+/* What a store_x() of rows has, whichever rows. */
+typedef int list_read(struct list_context *list, const struct store_filter *filter);
+
+/* The ledger's next rows, behind the living: 1 where there may be more, 0, -errno. */
+static int fill_past(struct list_context *list, json_t *rows, list_read *read)
+{
+	struct store_filter filter = list_filter(list);
+	int r;
+
+	if (!list->past)
+		return 0;
+	list->array = rows;
+	list->rows = 0;
+	r = read(list, &filter);
+	return r < 0 ? r : list->rows == LIST_PIECE;
+}
+
 /* ---- actions ---- */
 
 static int note_action(struct live_actions *live, const struct action *action)
@@ -182,13 +199,16 @@ static int add_action_row(void *context, const struct store_action_row *row)
 	return 0;
 }
 
+static int read_actions(struct list_context *list, const struct store_filter *filter)
+{
+	return store_actions(list->engine->store, filter, add_action_row, list);
+}
+
 static int fill_actions(void *context, json_t *rows)
 {
 	struct list_context *list = context;
 	struct live_actions *live = &list->actions;
-	struct store_filter filter;
 	struct action *action;
-	int r;
 
 	for (int i = 0; i < LIST_PIECE && live->next < live->count; live->next++) {
 		if (reference_actions(list->engine, &live->items[live->next], &action, 1) == 0)
@@ -196,13 +216,7 @@ static int fill_actions(void *context, json_t *rows)
 		json_array_append_new(rows, report_action(action));
 		i++;
 	}
-	if (live->next < live->count || !list->past)
-		return live->next < live->count;
-	filter = list_filter(list);
-	list->array = rows;
-	list->rows = 0;
-	r = store_actions(list->engine->store, &filter, add_action_row, list);
-	return r < 0 ? r : list->rows == LIST_PIECE;
+	return live->next < live->count ? 1 : fill_past(list, rows, read_actions);
 }
 
 void method_list_actions(void *context, struct control_call *call, const json_t *parameters)
@@ -264,13 +278,16 @@ static int add_mount_row(void *context, const struct store_mount_row *row)
 	return 0;
 }
 
+static int read_mounts(struct list_context *list, const struct store_filter *filter)
+{
+	return store_mounts(list->engine->store, filter, add_mount_row, list);
+}
+
 static int fill_mounts(void *context, json_t *rows)
 {
 	struct list_context *list = context;
 	struct live_mounts *live = &list->mounts;
-	struct store_filter filter;
 	const struct mount *mount;
-	int r;
 
 	for (int i = 0; i < LIST_PIECE && live->next < live->count; live->next++) {
 		mount = model_mount_const(list->engine->model, live->ids[live->next]);
@@ -279,13 +296,7 @@ static int fill_mounts(void *context, json_t *rows)
 		json_array_append_new(rows, report_mount(mount, list->engine->mnt_namespace));
 		i++;
 	}
-	if (live->next < live->count || !list->past)
-		return live->next < live->count;
-	filter = list_filter(list);
-	list->array = rows;
-	list->rows = 0;
-	r = store_mounts(list->engine->store, &filter, add_mount_row, list);
-	return r < 0 ? r : list->rows == LIST_PIECE;
+	return live->next < live->count ? 1 : fill_past(list, rows, read_mounts);
 }
 
 void method_list_mounts(void *context, struct control_call *call, const json_t *parameters)
