@@ -119,7 +119,7 @@ static const struct column mount_columns[] = {
 	{ "ACTION", show_name, "action", "", 0 },
 	{ NULL },
 };
-static const struct column unknown_columns[] = {
+static const struct column action_columns[] = {
 	{ "ACTION", show_name, "action", "", 0 },
 	{ "EVIDENCE", show_kinds, "evidence", "", 0 },
 	{ "ROOT", show_text, "root", "", 0 },
@@ -180,8 +180,10 @@ static void print_text(const struct cli *cli, const struct audit_result *result)
 		       (long long)totals.mounts, (long long)totals.mount_max);
 	print_leftovers(cli, result->audit);
 	print_part(cli, result->audit, "stuck", "stuck", mount_columns, "ID,TARGET,FSTYPE,ACTION");
+	print_part(cli, result->audit, "suspects", "suspect, by evidence that does not act here", action_columns,
+		   "ACTION,EVIDENCE,ROOT");
 	print_part(cli, result->audit, "unowned", "of no action", mount_columns, "ID,TARGET,FSTYPE");
-	print_part(cli, result->audit, "unknown", "without an answer", unknown_columns, "ACTION,EVIDENCE,ROOT");
+	print_part(cli, result->audit, "unknown", "without an answer", action_columns, "ACTION,EVIDENCE,ROOT");
 }
 
 /* ---- nagios ---- */
@@ -249,6 +251,8 @@ static void print_prometheus(const struct audit_result *result)
 	print_for_roots(result, "leftover_actions", "Actions that are over and still have mounts.", false);
 	print_for_roots(result, "leftover_mounts", "Mounts of actions that are over.", true);
 	print_gauge("stuck_mounts", "Leftovers that survived their ladder.", (double)totals.stuck);
+	print_gauge("suspect_actions", "Actions with evidence that does not act here.",
+		    (double)size_of(result->audit, "suspects"));
 	print_gauge("unowned_mounts", "Mounts below a build root that belong to no action.", (double)totals.unowned);
 	print_gauge("unknown_actions", "Actions that gave no answer.", (double)totals.unknown);
 	print_gauge("mounts", "Mounts in the whole table.", (double)totals.mounts);

@@ -109,6 +109,19 @@ START_TEST(text_is_a_verdict_and_tables)
 }
 END_TEST
 
+START_TEST(suspects_are_shown_though_all_is_clean)
+{
+	static const char audit[] = "{\"leftovers\":[],\"stuck\":[],\"suspects\":[" AN_ACTION "]}";
+
+	ck_assert_str_eq(printed(audit, AUDIT_TEXT, NULL),
+			 "clean: nothing is left over below 2 build roots\n"
+			 "\nsuspect, by evidence that does not act here:\n"
+			 "ACTION EVIDENCE ROOT\n"
+			 "q      hung     /b\n");
+	ck_assert_ptr_nonnull(strstr(printed(audit, AUDIT_PROMETHEUS, NULL), "\nreaperd_audit_suspect_actions 1\n"));
+}
+END_TEST
+
 START_TEST(text_of_a_clean_host_is_one_line)
 {
 	ck_assert_str_eq(printed(AUDIT("", "", "", "", "10"), AUDIT_TEXT, NULL),
@@ -411,6 +424,7 @@ static void add_forms(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, exit_statuses_follow_from_what_was_found, 0, ARRAY_SIZE(statuses));
 	tcase_add_test(tcase, text_is_a_verdict_and_tables);
+	tcase_add_test(tcase, suspects_are_shown_though_all_is_clean);
 	tcase_add_test(tcase, text_of_a_clean_host_is_one_line);
 	tcase_add_test(tcase, nagios_is_one_line_with_numbers);
 	tcase_add_test(tcase, prometheus_has_every_root_with_its_label_escaped);
