@@ -78,7 +78,7 @@ static void give_up_probe(size_t index, struct handler_result *result, const str
 static bool is_remote(int fd, const struct place_status *place)
 {
 	struct mount_status status;
-	uint64_t magic;
+	uint64_t magic = 0;
 
 	if (place->mount_id && kernel_statmount(place->mount_id, &status) == 0)
 		return kernel_fs_is_remote(status.magic);

@@ -52,7 +52,7 @@ int kernel_open_root(const char *path)
 /* One segment further, and only from the cache where the directory is on a remote filesystem. */
 static int step_passively(int fd, const char *segment)
 {
-	uint64_t magic;
+	uint64_t magic = 0;
 	int next = open_path(fd, segment, RESOLVE_CACHED);
 	int r;
 

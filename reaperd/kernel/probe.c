@@ -401,7 +401,7 @@ int kernel_probe_action(const char *root_path, const struct kernel_probe *probe,
 {
 	CLEANUP_CLOSE int root = kernel_open_root_passively(root_path);
 	struct place_status place;
-	uint64_t magic;
+	uint64_t magic = 0;
 	int r;
 
 	*ret = (struct kernel_probe_result){ 0 };
