@@ -77,6 +77,19 @@ static int write_setting(struct store *store, const struct ring_setting *setting
 	return store_run(store, number, NULL);
 }
 
+static int write_closing(struct store *store, const struct ring_closing *closing)
+{
+	enum statement number = closing->of_mount ? STATEMENT_CLOSE_MOUNT : STATEMENT_CLOSE_ACTION;
+	struct binding binding = store_bind(store, number);
+
+	bind_text(&binding, closing->state);
+	bind_integer(&binding, closing->time);
+	if (closing->of_mount)
+		bind_text(&binding, closing->by);
+	bind_integer(&binding, closing->row);
+	return store_run(store, number, NULL);
+}
+
 int store_write_entry(struct store *store, const struct ring_entry *entry)
 {
 	switch (entry->kind) {
@@ -88,6 +101,8 @@ int store_write_entry(struct store *store, const struct ring_entry *entry)
 		return write_outcome(store, &entry->outcome);
 	case RING_SETTING:
 		return write_setting(store, &entry->setting);
+	case RING_CLOSING:
+		return write_closing(store, &entry->closing);
 	}
 	return -EINVAL;
 }

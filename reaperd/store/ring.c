@@ -34,6 +34,9 @@ static size_t entry_strings(struct ring_entry *entry, const char **ret[STRINGS_M
 		ret[count++] = &entry->setting.key;
 		ret[count++] = &entry->setting.value;
 		break;
+	case RING_CLOSING:
+		ret[count++] = &entry->closing.by;
+		break;
 	}
 	return count;
 }
@@ -87,6 +90,17 @@ struct ring_entry *ring_at(struct ring *ring, size_t index)
 	return ring->slots[(ring->first + index) % RING_SIZE];
 }
 
+bool ring_has_closing(struct ring *ring, bool of_mount, int64_t row)
+{
+	for (size_t i = 0; i < ring->count; i++) {
+		const struct ring_entry *entry = ring_at(ring, i);
+
+		if (entry->kind == RING_CLOSING && entry->closing.of_mount == of_mount && entry->closing.row == row)
+			return true;
+	}
+	return false;
+}
+
 void ring_clear(struct ring *ring)
 {
 	for (size_t i = 0; i < ring->count; i++)
@@ -121,6 +135,8 @@ void ring_entry_log(const struct ring_entry *entry)
 		break;
 	case RING_SETTING:
 		log_notice("not in the ledger: setting %s is %s", entry->setting.key, shown(entry->setting.value));
+		break;
+	case RING_CLOSING:
 		break;
 	}
 }

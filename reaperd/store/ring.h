@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the ledger's file does not have yet: the journal rows, attempts and settings of the turn that is not committed, or, while the file takes
+ * What the ledger's file does not have yet: the journal rows, attempts, settings and closings of the turn that is not committed, or, while the file takes
  * nothing, of all turns since. Bounded: the oldest goes first, and is counted. Entries own copies of everything.
  */
 #ifndef REAPERD_STORE_RING_H
 #define REAPERD_STORE_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ enum ring_kind {
 	RING_INTENT,
 	RING_OUTCOME,
 	RING_SETTING,
+	RING_CLOSING,
 };
 
 struct ring_intent {
@@ -44,6 +46,15 @@ struct ring_setting {
 	const char *value; /* NULL: removed */
 };
 
+/* A row that is written for the last time: nobody will save it again. */
+struct ring_closing {
+	bool of_mount; /* else of an action */
+	int64_t row;
+	const char *state; /* a word, not copied */
+	int64_t time;
+	const char *by;
+};
+
 struct ring_entry {
 	enum ring_kind kind;
 	union {
@@ -51,6 +62,7 @@ struct ring_entry {
 		struct ring_intent intent;
 		struct ring_outcome outcome;
 		struct ring_setting setting;
+		struct ring_closing closing;
 	};
 	char bytes[]; /* of all its strings */
 };
@@ -65,9 +77,10 @@ struct ring {
 /* The entry as it was taken, or NULL when out of memory (then it is counted as dropped). */
 const struct ring_entry *ring_push(struct ring *ring, const struct ring_entry *entry);
 struct ring_entry *ring_at(struct ring *ring, size_t index); /* 0: the oldest */
+bool ring_has_closing(struct ring *ring, bool of_mount, int64_t row);
 void ring_clear(struct ring *ring);
 
-/* Says on stderr what the ledger does not have: one line an entry. */
+/* Says on stderr what the ledger does not have: one line an entry, but none for a closing, which an event tells. */
 void ring_entry_log(const struct ring_entry *entry);
 
 #endif

@@ -224,11 +224,26 @@ static int write_action(struct store *store, const struct action *action, int64_
 	return store_run(store, STATEMENT_ACTION, NULL);
 }
 
+/*
+ * What is over is saved once and then forgotten by all: where this turn is rolled back, or the file takes nothing, the row that an earlier turn
+ * wrote must be closed all the same.
+ */
+static void keep_closing(struct store *store, bool of_mount, int64_t row, const char *state, int64_t time, const char *by)
+{
+	const struct ring_closing closing = { of_mount, row, state, time, by };
+
+	if (row && (store->writable || !ring_has_closing(&store->ring, of_mount, row)))
+		ring_push(&store->ring, &(struct ring_entry){ .kind = RING_CLOSING, .closing = closing });
+}
+
 int store_save_action(struct store *store, struct action *action)
 {
 	int64_t root = 0, owner = 0, row = action->row;
-	int r = store_begin(store);
+	int r;
 
+	if (action->state == ACTION_CLEARED)
+		keep_closing(store, false, row, action_state_name(action->state), action->ended.real, NULL);
+	r = store_begin(store);
 	if (r == 0)
 		r = store_root_row(store, action->root->rules.path, NULL, &root);
 	if (r == 0)
@@ -263,10 +278,15 @@ static void bind_facts(struct binding *binding, const struct mount_facts *facts)
 	bind_integer(binding, (int64_t)facts->master);
 }
 
+static bool is_gone(const struct mount *mount)
+{
+	return mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+}
+
 static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root, const char *detached_by)
 {
 	struct binding binding = store_bind(store, STATEMENT_MOUNT);
-	bool gone = mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+	bool gone = is_gone(mount);
 	char evidence[EVIDENCE_SIZE];
 
 	mount_evidence(mount, evidence);
@@ -300,8 +320,11 @@ static const char *mount_root_path(const struct mount *mount)
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by)
 {
 	int64_t root = 0, row = mount->row;
-	int r = store_begin(store);
+	int r;
 
+	if (is_gone(mount))
+		keep_closing(store, true, row, mount_state_name(mount->state), mount->gone.real, detached_by);
+	r = store_begin(store);
 	if (r == 0 && mount->action && mount->action->row == 0)
 		r = store_save_action(store, mount->action);
 	if (r == 0)

@@ -88,7 +88,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"dir_dev, dir_ino, dir_birth, handle_type, handle, in_trash, registered, seen_full, owner, lease, max_age, "
 		"evidence, first_seen, ended) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-		"ON CONFLICT (id) DO UPDATE SET path = excluded.path, state = excluded.state, dir_dev = excluded.dir_dev, "
+		"ON CONFLICT (id) DO UPDATE SET name = excluded.name, path = excluded.path, "
+		"generation = excluded.generation, state = excluded.state, dir_dev = excluded.dir_dev, "
 		"dir_ino = excluded.dir_ino, dir_birth = excluded.dir_birth, handle_type = excluded.handle_type, "
 		"handle = excluded.handle, in_trash = excluded.in_trash, registered = excluded.registered, "
 		"seen_full = excluded.seen_full, owner = excluded.owner, lease = excluded.lease, "
@@ -107,6 +108,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
 		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
 		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome",
+	[STATEMENT_CLOSE_MOUNT] = "UPDATE mounts SET state = ?, detached = ?, detached_by = ? WHERE id = ? AND detached IS NULL",
+	[STATEMENT_CLOSE_ACTION] = "UPDATE actions SET state = ?, ended = ? WHERE id = ? AND state <> 'cleared'",
 	[STATEMENT_EVENT] = "INSERT INTO events (seq, time, type, mount_id, mount, action, root, name, generation, target, pid, "
 			    "comm, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STATEMENT_INTENT] = "INSERT INTO attempts (id, namespace, mount_id, mount, action, root, name, generation, target, "

@@ -50,6 +50,7 @@ static void log_ring(struct store *store)
 static void degrade(struct store *store, bool was_writable, const char *was_problem)
 {
 	store->writable = false;
+	store->lost = true;
 	store->retry_mono = clock_now().mono + RETRY_NS;
 	if (strcmp(was_problem, store->problem) != 0)
 		log_warning("%s; reaping goes on, and what happens is written here until the ledger can be", store->problem);

@@ -48,7 +48,7 @@ int store_commit(struct store *store);
 /* The next store_commit() tries at once. */
 void store_retry(struct store *store);
 /*
- * True once after rows that were saved got lost (a turn rolled back, a file begun anew): the caller then marks all roots, actions and mounts
+ * True once after rows that were saved got lost (a turn rolled back, a file begun anew) or could not be saved for a while: the caller then marks all roots, actions and mounts
  * dirty and saves them again. To be asked after each store_commit().
  */
 bool store_take_lost(struct store *store);

@@ -336,6 +336,39 @@ START_TEST(rolled_back_rows_can_be_saved_again)
 }
 END_TEST
 
+/* Once in the turn that is lost, once while nothing can be written; nobody saves them a second time. */
+START_TEST(what_is_over_is_closed_though_it_was_saved_in_vain)
+{
+	struct store *store = world_open();
+	struct mount second;
+
+	world_mount(&second, &world.action, 1002, ROOT_PATH "/f3fb7c74c3b342a0/root/sys");
+	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
+	ck_assert_int_eq(store_save_mount(store, &second, NULL), 0);
+	ck_assert_int_eq(store_commit(store), 0);
+	world.mount.state = MOUNT_REAPED;
+	world.mount.gone = at_second(5);
+	ck_assert_int_eq(store_save_mount(store, &world.mount, "reaperd"), 0);
+	store_fail(store, SQLITE_FULL);
+	second.state = MOUNT_DETACHED;
+	second.gone = at_second(6);
+	world.action.state = ACTION_CLEARED;
+	world.action.ended = at_second(6);
+	second.dirty = world.action.dirty = true;
+	ck_assert_int_eq(store_save_mount(store, &second, "pid 5 (umount)"), -EIO);
+	for (int i = 0; i < RING_SIZE; i++)
+		ck_assert_int_eq(store_save_action(store, &world.action), -EIO);
+	ck_assert(second.dirty && world.action.dirty);
+	store_retry(store);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_str_eq(read_mounts(store, (struct store_filter){ .type = -1, .all = true }, &lines),
+			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc reaped reaperd\n"
+			 "1002 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/sys proc detached pid 5 (umount)\n");
+	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
+	store_close(store);
+}
+END_TEST
+
 START_TEST(memory_is_bounded_and_the_newest_are_kept)
 {
 	struct store *store = world_open();
@@ -376,6 +409,7 @@ START_TEST(missing_directory_is_waited_for)
 	read_events(store, ANY, &lines);
 	ck_assert_uint_eq(lines.count, 1);
 	ck_assert_int_eq(strtoll(lines.text, NULL, 10), seq);
+	ck_assert(store_take_lost(store)); /* what could not be saved meanwhile */
 	store_close(store);
 }
 END_TEST
@@ -582,6 +616,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, corruption_that_a_reader_finds_is_acted_on_at_the_commit);
 	tcase_add_test(tc, full_ledger_gets_its_rows_later);
 	tcase_add_test(tc, rolled_back_rows_can_be_saved_again);
+	tcase_add_test(tc, what_is_over_is_closed_though_it_was_saved_in_vain);
 	tcase_add_test(tc, memory_is_bounded_and_the_newest_are_kept);
 	tcase_add_test(tc, missing_directory_is_waited_for);
 	tcase_add_test(tc, unwritable_ledger_is_read_and_said);
