@@ -145,7 +145,10 @@ void explain_say_action(json_t *text, const struct engine *engine, const struct 
 	say_what(text, action);
 	say_owner(text, action);
 	say_evidence(text, engine, action);
-	say_decision(text, engine, decision);
+	if (action->state == ACTION_CLEARED)
+		explain_say(text, "No mount of it is left: nothing more is to be done.");
+	else
+		say_decision(text, engine, decision);
 }
 
 /* ---- mounts ---- */

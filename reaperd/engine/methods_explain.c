@@ -229,9 +229,10 @@ static void explain_action(struct explain *explain, struct action *action, const
 				       .action = action->name,
 				       .generation = action->generation,
 				       .mount_id = only ? only->facts.id : 0 };
+	bool cleared = action->state == ACTION_CLEARED;
 	json_t *explanation = json_pack("{s:o, s:o, s:[], s:[], s:o}", "action", report_action(action), "decision",
-					report_decision(&decision, engine->now), "text", "mounts", "attempts",
-					attempts_of(engine, filter));
+					cleared ? json_null() : report_decision(&decision, engine->now), "text", "mounts",
+					"attempts", attempts_of(engine, filter));
 	struct reap_list order;
 
 	if (!explanation)

@@ -153,10 +153,10 @@ static void put_histogram(FILE *out, const char *name, const char *help, const s
 
 static void put_mounts(FILE *out, const struct root_status *roots, size_t count)
 {
-	put_help(out, "mounts", "gauge", "Mounts below a build root; leftover: their action is over.");
+	put_help(out, "mounts", "gauge", "Mounts below a build root: of live actions, over and to go, stuck, or no action's.");
 	for (size_t i = 0; i < count; i++) {
-		put_root_value(out, "mounts", roots[i].path, "attached", roots[i].mounts - roots[i].stuck);
-		put_root_value(out, "mounts", roots[i].path, "leftover", roots[i].leftovers);
+		put_root_value(out, "mounts", roots[i].path, "attached", roots[i].live);
+		put_root_value(out, "mounts", roots[i].path, "leftover", roots[i].over);
 		put_root_value(out, "mounts", roots[i].path, "stuck", roots[i].stuck);
 		put_root_value(out, "mounts", roots[i].path, "unowned", roots[i].unowned);
 	}
@@ -225,7 +225,7 @@ static void put_engine(FILE *out, struct engine *engine, const struct status *st
 		   store_state(engine->store) != STORE_OK);
 	if (mount_max > 0)
 		put_number(out, "mount_table_ratio", "gauge", "Mounts in the namespace as a part of fs.mount-max.",
-			   (double)status->mounts / (double)mount_max);
+			   (double)status->table / (double)mount_max);
 }
 
 char *metrics_text(struct engine *engine)

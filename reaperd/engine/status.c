@@ -68,6 +68,7 @@ static int collect_mount(void *context, struct mount *mount)
 	struct status *status = collection->status;
 	struct root_status *root = NULL;
 	const struct root *of = mount->instance ? mount->instance->root : mount->action ? mount->action->root : NULL;
+	bool leftover, stuck = mount->state == MOUNT_STUCK;
 	int64_t age;
 
 	for (size_t i = 0; i < status->root_count; i++) {
@@ -76,12 +77,15 @@ static int collect_mount(void *context, struct mount *mount)
 	}
 	if (!root)
 		return 0;
+	leftover = status_is_leftover(collection->engine, mount);
 	root->mounts++;
-	root->unowned += !mount->action;
-	root->stuck += mount->state == MOUNT_STUCK;
-	if (!status_is_leftover(collection->engine, mount))
+	root->stuck += stuck;
+	root->unowned += !stuck && !mount->action;
+	root->over += !stuck && leftover;
+	root->live += !stuck && !leftover && mount->action;
+	root->leftovers += leftover;
+	if (!leftover)
 		return 0;
-	root->leftovers++;
 	age = leftover_age(collection->engine, mount);
 	if (age > status->oldest_leftover)
 		status->oldest_leftover = age;
@@ -102,7 +106,7 @@ int status_collect(struct engine *engine, struct status *ret)
 {
 	struct collection collection = { engine, ret };
 
-	*ret = (struct status){ .mounts = model_mount_count(engine->model), .paused_somewhere = engine->facts.paused };
+	*ret = (struct status){ .table = model_mount_count(engine->model), .paused_somewhere = engine->facts.paused };
 	for (const struct root *root = model_roots(engine->model); root; root = root->next)
 		ret->root_count++;
 	ret->roots = calloc(ret->root_count + 1, sizeof(*ret->roots));
@@ -115,6 +119,7 @@ int status_collect(struct engine *engine, struct status *ret)
 	}
 	model_each_root_mount(engine->model, collect_mount, &collection);
 	for (size_t i = 0; i < ret->root_count; i++) {
+		ret->mounts += ret->roots[i].mounts;
 		ret->unowned += ret->roots[i].unowned;
 		ret->leftovers += ret->roots[i].leftovers;
 		ret->stuck += ret->roots[i].stuck;

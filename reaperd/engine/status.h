@@ -10,17 +10,20 @@
 struct root_status {
 	const struct root *root;
 	const char *path;
-	uint64_t mounts; /* below it */
+	uint64_t mounts; /* below it: live, over, stuck or unowned */
+	uint64_t live;
+	uint64_t over; /* of the leftovers, those that are not stuck */
+	uint64_t stuck;
 	uint64_t unowned;
 	uint64_t leftovers; /* mounts whose action is over, or that are over themselves */
-	uint64_t stuck;
 	uint64_t actions[ACTION_STATE_COUNT];
 };
 
 struct status {
 	struct root_status *roots;
 	size_t root_count;
-	uint64_t mounts; /* in the table */
+	uint64_t table; /* mounts in the whole table */
+	uint64_t mounts; /* below roots */
 	uint64_t unowned;
 	uint64_t leftovers;
 	uint64_t stuck;

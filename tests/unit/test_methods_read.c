@@ -29,7 +29,8 @@ START_TEST(status_counts_what_is_there)
 	root = json_array_get(json_object_get(status, "roots"), 0);
 	ck_assert_str_eq(text_of(status, "source"), "listmount");
 	ck_assert_str_eq(text_of(status, "mode"), "enforce");
-	ck_assert_int_eq(number_of(status, "mounts"), 5);
+	ck_assert_int_eq(number_of(status, "mounts"), number_of(root, "mounts"));
+	ck_assert_int_ge(number_of(status, "mounts"), 3);
 	ck_assert_str_eq(text_of(root, "path"), ROOT);
 	ck_assert_int_eq(number_of(root, "actions"), 2);
 	ck_assert_int_eq(number_of(root, "leftovers"), 1);
