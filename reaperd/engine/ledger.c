@@ -54,6 +54,34 @@ void ledger_save_dirty(struct engine *engine)
 	model_each_root_mount(engine->model, save_dirty_mount, engine);
 }
 
+static int mark_mount(void *context, struct mount *mount)
+{
+	(void)context;
+	mount->dirty = true;
+	return 0;
+}
+
+static void mark_all(struct engine *engine)
+{
+	for (struct root *root = model_roots(engine->model); root; root = root->next) {
+		root->row = 0;
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			for (struct action *action = instance->actions; action; action = action->next)
+				action->dirty = true;
+	}
+	model_each_root_mount(engine->model, mark_mount, engine);
+}
+
+void ledger_commit(struct engine *engine)
+{
+	store_commit(engine->store);
+	if (!store_take_lost(engine->store))
+		return;
+	mark_all(engine);
+	ledger_save_dirty(engine);
+	store_commit(engine->store);
+}
+
 void ledger_retain(struct engine *engine)
 {
 	store_retain(engine->store, engine->config->retain, engine->config->retain_size, engine->now);

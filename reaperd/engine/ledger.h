@@ -18,6 +18,9 @@ void ledger_save_mount(struct engine *engine, struct mount *mount, const char *d
 /* Everything that is dirty. */
 void ledger_save_dirty(struct engine *engine);
 
+/* Ends the turn; after a time without a ledger, everything that is known is saved again. */
+void ledger_commit(struct engine *engine);
+
 /* One step of retention where it is due; part of the periodic round. */
 void ledger_retain(struct engine *engine);
 
