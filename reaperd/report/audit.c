@@ -94,7 +94,8 @@ static void add_one_mount(struct audit *audit, const struct mount *mount)
 
 static bool is_over(const struct decision *decision)
 {
-	return decision->verdict == VERDICT_WAIT || decision->verdict == VERDICT_RECHECK || decision->verdict == VERDICT_REAP;
+	return decision->verdict == VERDICT_WAIT || decision->verdict == VERDICT_RECHECK ||
+	       decision->verdict == VERDICT_REAP;
 }
 
 static void walk_plan(struct audit *audit, const struct plan *plan)
@@ -113,10 +114,12 @@ static void walk_plan(struct audit *audit, const struct plan *plan)
 			whole = decision->action;
 			add_whole_action(audit, decision->action);
 		} else if (decision->verdict == VERDICT_SUSPECT) {
-			append(audit, audit->suspects, action_entry(decision->action, report_evidence(decision->action)));
+			append(audit, audit->suspects,
+			       action_entry(decision->action, report_evidence(decision->action)));
 		}
 		if (decision->action->evidence & (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN)))
-			append(audit, audit->unknown, action_entry(decision->action, report_evidence(decision->action)));
+			append(audit, audit->unknown,
+			       action_entry(decision->action, report_evidence(decision->action)));
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Putting objects together: every put_x() gives 0 or -1, their results are added up, and finish() gives the object or, where one
- * failed, NULL.
+ * Putting objects together: every put_x() gives 0 or -1, their results are added up, and finish() gives the object or,
+ * where one failed, NULL.
  */
 #ifndef REAPERD_REPORT_INTERNAL_H
 #define REAPERD_REPORT_INTERNAL_H

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static json_t *owner_object(const char *kind, int32_t pid, const char *comm, int64_t uid, const char *cgroup, const char *container,
-			    bool lease)
+static json_t *owner_object(const char *kind, int32_t pid, const char *comm, int64_t uid, const char *cgroup,
+			    const char *container, bool lease)
 {
 	json_t *object = json_object();
 	int failed = put(object, "kind", json_string(kind));
@@ -30,8 +30,8 @@ json_t *report_action(const struct action *action)
 	failed += put(object, "evidence", report_evidence(action));
 	failed += put_integer(object, "mounts", (int64_t)action->mount_count);
 	failed += put(object, "owner",
-		      owner_object(owner_kind_name(owner->kind), owner->pid, owner->comm, owner->uid, owner->cgroup, owner->container,
-				   owner->lease));
+		      owner_object(owner_kind_name(owner->kind), owner->pid, owner->comm, owner->uid, owner->cgroup,
+				   owner->container, owner->lease));
 	failed += report_set_time(object, "first_seen", action->first_seen.real);
 	failed += report_set_time(object, "ended", action->ended.real);
 	return finish(object, failed);
@@ -63,8 +63,9 @@ json_t *report_action_row(const struct store_action_row *row)
 	failed += put(object, "state", json_string(row->state));
 	failed += put(object, "evidence", stored_evidence(row->evidence));
 	failed += put_integer(object, "mounts", row->mounts);
-	failed += put(object, "owner",
-		      owner_object(row->owner_kind, row->pid, row->comm, row->uid, row->cgroup, row->container, row->lease));
+	failed += put(
+		object, "owner",
+		owner_object(row->owner_kind, row->pid, row->comm, row->uid, row->cgroup, row->container, row->lease));
 	failed += report_set_time(object, "first_seen", row->first_seen);
 	failed += report_set_time(object, "ended", row->ended);
 	return finish(object, failed);

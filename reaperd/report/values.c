@@ -75,7 +75,8 @@ json_t *report_decision(const struct decision *decision, struct now now)
 	json_t *object = json_object();
 	int failed = put(object, "verdict", json_string(verdict_name(decision->verdict)));
 
-	failed += put(object, "hold", decision->hold == HOLD_NONE ? json_null() : json_string(hold_name(decision->hold)));
+	failed +=
+		put(object, "hold", decision->hold == HOLD_NONE ? json_null() : json_string(hold_name(decision->hold)));
 	failed += put(object, "because",
 		      decision->verdict == VERDICT_KEEP ? json_null() : json_string(evidence_name(decision->because)));
 	failed += report_set_time(object, "due", waits ? now.real + (decision->due - now.mono) : 0);

@@ -14,14 +14,14 @@
 #include "base/log.h"
 #include "store/schema.h"
 
-#define APPLICATION_ID 0x52656170
+#define APPLICATION_ID	0x52656170
 #define BUSY_TIMEOUT_MS 250
-#define WAL_LIMIT (16 << 20)
-#define SET_ASIDES_MAX 3
+#define WAL_LIMIT	(16 << 20)
+#define SET_ASIDES_MAX	3
 
 /* The first bytes of every SQLite file: https://www.sqlite.org/fileformat.html, section 1.3. */
-#define HEADER_SIZE 100
-#define HEADER_USER_VERSION 60
+#define HEADER_SIZE	      100
+#define HEADER_USER_VERSION   60
 #define HEADER_APPLICATION_ID 68
 
 #define OTHER_PLACE "move it away, or give another state-dir"
@@ -64,7 +64,8 @@ void store_say(struct store *store, int rc)
 	}
 	if (cause)
 		snprintf(because, sizeof(because), " (%s)", strerror(cause));
-	snprintf(store->problem, sizeof(store->problem), "cannot write the ledger %s: %s%s; %s", store->path, what, because, advice);
+	snprintf(store->problem, sizeof(store->problem), "cannot write the ledger %s: %s%s; %s", store->path, what,
+		 because, advice);
 }
 
 static uint32_t big_endian(const unsigned char *bytes)
@@ -76,22 +77,23 @@ static int judge_version(struct store *store, uint32_t application_id, uint32_t 
 {
 	if (application_id != APPLICATION_ID) {
 		snprintf(store->problem, sizeof(store->problem),
-			 "%s is a database of another program (application_id 0x%08x) and is left alone; " OTHER_PLACE, store->path,
-			 application_id);
+			 "%s is a database of another program (application_id 0x%08x) and is left alone; " OTHER_PLACE,
+			 store->path, application_id);
 		return -EEXIST;
 	}
 	if (version > (uint32_t)schema_version()) {
-		snprintf(store->problem, sizeof(store->problem),
-			 "the ledger %s was made by a newer reaperd (version %u, this one knows %d) and is left alone; run that one, %s",
-			 store->path, version, schema_version(), OTHER_PLACE);
+		snprintf(
+			store->problem, sizeof(store->problem),
+			"the ledger %s was made by a newer reaperd (version %u, this one knows %d) and is left alone; run that one, %s",
+			store->path, version, schema_version(), OTHER_PLACE);
 		return -EPROTO;
 	}
 	return 0;
 }
 
 /*
- * Looks at the file before SQLite does, for SQLite may write to whatever it opens (recovery, checkpoint): a file that is not ours or is newer must not change by
- * a byte. 0: may be opened, -EUCLEAN: no database, others: with a sentence.
+ * Looks at the file before SQLite does, for SQLite may write to whatever it opens (recovery, checkpoint): a file that
+ * is not ours or is newer must not change by a byte. 0: may be opened, -EUCLEAN: no database, others: with a sentence.
  */
 static int look_before(struct store *store)
 {
@@ -105,13 +107,13 @@ static int look_before(struct store *store)
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		int error = errno;
 
-		snprintf(store->problem, sizeof(store->problem), "cannot read the ledger %s: %s; %s", store->path, strerror(error),
-			 "make it readable for the user that the engine runs as");
+		snprintf(store->problem, sizeof(store->problem), "cannot read the ledger %s: %s; %s", store->path,
+			 strerror(error), "make it readable for the user that the engine runs as");
 		return -error;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		snprintf(store->problem, sizeof(store->problem), "the ledger %s is not a regular file and is left alone; " OTHER_PLACE,
-			 store->path);
+		snprintf(store->problem, sizeof(store->problem),
+			 "the ledger %s is not a regular file and is left alone; " OTHER_PLACE, store->path);
 		return -EEXIST;
 	}
 	length = pread(fd, header, sizeof(header), 0);
@@ -119,7 +121,8 @@ static int look_before(struct store *store)
 		return 0;
 	if (length < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0)
 		return -EUCLEAN;
-	return judge_version(store, big_endian(header + HEADER_APPLICATION_ID), big_endian(header + HEADER_USER_VERSION));
+	return judge_version(store, big_endian(header + HEADER_APPLICATION_ID),
+			     big_endian(header + HEADER_USER_VERSION));
 }
 
 static int query_integer(sqlite3 *db, const char *sql, int64_t *ret)
@@ -165,15 +168,16 @@ static int migrate(sqlite3 *db)
 	int64_t version;
 	int rc = query_integer(db, "PRAGMA user_version", &version);
 
-	for (const struct schema_migration *migration = schema_migrations; rc == SQLITE_OK && migration->sql; migration++)
+	for (const struct schema_migration *migration = schema_migrations; rc == SQLITE_OK && migration->sql;
+	     migration++)
 		if (migration->version > version)
 			rc = migrate_one(db, migration);
 	return rc;
 }
 
 /*
- * WAL only after the first migrations: in rollback mode these reach the file itself, so that from its first moment on its header says whose
- * it is. auto_vacuum must be set before the first table.
+ * WAL only after the first migrations: in rollback mode these reach the file itself, so that from its first moment on
+ * its header says whose it is. auto_vacuum must be set before the first table.
  */
 static int set_up(sqlite3 *db)
 {
@@ -185,7 +189,9 @@ static int set_up(sqlite3 *db)
 	if (rc == SQLITE_OK)
 		rc = migrate(db);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON", NULL, NULL, NULL);
+		rc = sqlite3_exec(db,
+				  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
+				  NULL, NULL, NULL);
 	return rc;
 }
 
@@ -207,7 +213,8 @@ static void configure(sqlite3 *db)
 int store_file_prepare(struct store *store)
 {
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
-		int rc = sqlite3_prepare_v3(store->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+		int rc = sqlite3_prepare_v3(store->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &store->statements[i], NULL);
 
 		if (rc == SQLITE_ERROR) {
 			log_error("ledger %s: %s", store->path, sqlite3_errmsg(store->db));
@@ -222,7 +229,10 @@ int store_file_prepare(struct store *store)
 int store_file_read_numbers(struct store *store)
 {
 	static const char *const tables[] = {
-		[NUMBER_EVENT] = "events", [NUMBER_ACTION] = "actions", [NUMBER_MOUNT] = "mounts", [NUMBER_ATTEMPT] = "attempts",
+		[NUMBER_EVENT] = "events",
+		[NUMBER_ACTION] = "actions",
+		[NUMBER_MOUNT] = "mounts",
+		[NUMBER_ATTEMPT] = "attempts",
 	};
 
 	for (int i = 0; i < NUMBER_COUNT; i++) {
@@ -307,7 +317,8 @@ static int name_aside(const char *path, char *name, size_t size)
 	return -EEXIST;
 }
 
-/* The lost file's numbers are unknown: go on above any that it can have given, so that readers who resume by seq miss nothing. */
+/* The lost file's numbers are unknown: go on above any that it can have given, so that readers who resume by seq miss
+ * nothing. */
 static void number_from_clock(struct store *store)
 {
 	int64_t microseconds = clock_now().real / 1000;
@@ -330,11 +341,13 @@ int store_file_set_aside(struct store *store, const char *cause)
 		r = rename_with_companions(store->path, aside);
 	if (r < 0)
 		snprintf(store->problem, sizeof(store->problem),
-			 "the ledger %s is corrupt (%s) and could not be set aside: %s; " OTHER_PLACE, store->path, cause, strerror(-r));
+			 "the ledger %s is corrupt (%s) and could not be set aside: %s; " OTHER_PLACE, store->path,
+			 cause, strerror(-r));
 	else
-		snprintf(store->history, sizeof(store->history),
-			 "the ledger was corrupt (%s) and was set aside as %s, a new one was begun; earlier history is in that file only",
-			 cause, aside);
+		snprintf(
+			store->history, sizeof(store->history),
+			"the ledger was corrupt (%s) and was set aside as %s, a new one was begun; earlier history is in that file only",
+			cause, aside);
 	if (r == 0)
 		log_warning("%s", store->history);
 	return r;
@@ -386,7 +399,8 @@ static int open_once(struct store *store)
 
 	if (r < 0)
 		return r;
-	rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			     NULL);
 	if (rc != SQLITE_OK) {
 		store_say(store, rc);
 		store_file_close(store);

@@ -108,8 +108,8 @@ int store_write_entry(struct store *store, const struct ring_entry *entry)
 }
 
 /*
- * Into the ring first, into the file then: whatever fails, and whenever in the turn, the entry is still in the ring. What fails in here writes the ring
- * to the log, or into a fresh file.
+ * Into the ring first, into the file then: whatever fails, and whenever in the turn, the entry is still in the ring.
+ * What fails in here writes the ring to the log, or into a fresh file.
  */
 static int add_entry(struct store *store, const struct ring_entry *entry)
 {
@@ -125,13 +125,15 @@ static int add_entry(struct store *store, const struct ring_entry *entry)
 
 void store_add_event(struct store *store, struct store_event *event)
 {
-	/* Before the number: another process may have moved the file's on, which the transaction's beginning finds out. */
+	/* Before the number: another process may have moved the file's on, which the transaction's beginning finds out.
+	 */
 	store_begin(store);
 	event->seq = store_next_number(store, NUMBER_EVENT);
 	add_entry(store, &(struct ring_entry){ .kind = RING_EVENT, .event = *event });
 }
 
-int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because, struct now now)
+int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because,
+			 struct now now)
 {
 	struct ring_intent intent = {
 		.mount_id = mount->facts.id,
@@ -154,7 +156,8 @@ int64_t store_add_intent(struct store *store, const struct mount *mount, enum st
 	return intent.attempt;
 }
 
-void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail, struct now now)
+void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail,
+		       struct now now)
 {
 	struct ring_outcome row = { attempt, outcome, error, detail, now.real };
 

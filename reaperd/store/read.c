@@ -7,7 +7,8 @@
 /* Gives one row to the caller's function; non-zero stops. */
 typedef int row_function(sqlite3_stmt *statement, const void *function, void *context);
 
-static int each_row(struct store *store, sqlite3_stmt *statement, row_function *give, const void *function, void *context)
+static int each_row(struct store *store, sqlite3_stmt *statement, row_function *give, const void *function,
+		    void *context)
 {
 	int r = 0, rc = SQLITE_ROW;
 
@@ -29,7 +30,8 @@ static int64_t limit(const struct store_filter *filter)
 	return filter->limit > 0 ? filter->limit : -1;
 }
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row: what actions, mounts and attempts share. */
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row: what actions, mounts and attempts share.
+ */
 static struct binding bind_filter(struct store *store, enum statement number, const struct store_filter *filter)
 {
 	struct binding binding = store_bind(store, filter->by_row ? number + BY_ROW : number);
@@ -127,7 +129,8 @@ static int give_action(sqlite3_stmt *statement, const void *function, void *cont
 	return (*give)(context, &row);
 }
 
-int store_actions(struct store *store, const struct store_filter *filter, store_action_function *function, void *context)
+int store_actions(struct store *store, const struct store_filter *filter, store_action_function *function,
+		  void *context)
 {
 	struct binding binding;
 
@@ -213,7 +216,8 @@ static int give_attempt(sqlite3_stmt *statement, const void *function, void *con
 	return (*give)(context, &row);
 }
 
-int store_attempts(struct store *store, const struct store_filter *filter, store_attempt_function *function, void *context)
+int store_attempts(struct store *store, const struct store_filter *filter, store_attempt_function *function,
+		   void *context)
 {
 	struct binding binding;
 

@@ -60,8 +60,8 @@ static int try_open(struct store *store, const char *name, int flags)
 }
 
 /*
- * A ledger in WAL mode cannot be read without its shared memory, which a reader that may not write in the directory cannot make: where there is no
- * WAL, so no writer either, the file is read as it is.
+ * A ledger in WAL mode cannot be read without its shared memory, which a reader that may not write in the directory
+ * cannot make: where there is no WAL, so no writer either, the file is read as it is.
  */
 static int open_any_way(struct store *store)
 {

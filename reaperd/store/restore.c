@@ -66,7 +66,8 @@ int store_each_open_intent(struct store *store, store_intent_function *function,
 	int r = store->db ? read_open_intents(store, &list) : -EIO;
 
 	for (size_t i = 0; r == 0 && i < list.count; i++)
-		r = function(context, list.items[i].attempt, list.items[i].mount_id, list.items[i].target, list.items[i].step);
+		r = function(context, list.items[i].attempt, list.items[i].mount_id, list.items[i].target,
+			     list.items[i].step);
 	return r;
 }
 
@@ -106,7 +107,8 @@ static struct now then(int64_t real, struct now now)
 
 typedef void evidence_function(void *context, enum evidence kind, struct evidence_state state);
 
-static int each_evidence(struct store *store, const char *json, struct now now, evidence_function *function, void *context)
+static int each_evidence(struct store *store, const char *json, struct now now, evidence_function *function,
+			 void *context)
 {
 	struct binding binding = store_bind(store, STATEMENT_PARSE_EVIDENCE);
 	int rc;
@@ -117,7 +119,8 @@ static int each_evidence(struct store *store, const char *json, struct now now, 
 		struct now since = then(sqlite3_column_int64(binding.statement, 1), now);
 		enum evidence evidence;
 
-		/* Last confirmed when it began: what happened while nobody watched is unknown, so it is asked again before anything is done. */
+		/* Last confirmed when it began: what happened while nobody watched is unknown, so it is asked again
+		 * before anything is done. */
 		if (kind && evidence_parse(kind, &evidence) == 0)
 			function(context, evidence, (struct evidence_state){ since, since });
 	}
@@ -188,7 +191,8 @@ static int restore_owner(sqlite3_stmt *statement, int column, struct owner *owne
 	owner->pid = sqlite3_column_int(statement, column + 1);
 	owner->start_time = (uint64_t)sqlite3_column_int64(statement, column + 2);
 	owner->uid = sqlite3_column_int64(statement, column + 3);
-	if (copy_string(statement, column + 4, &owner->comm) < 0 || copy_string(statement, column + 5, &owner->cgroup) < 0 ||
+	if (copy_string(statement, column + 4, &owner->comm) < 0 ||
+	    copy_string(statement, column + 5, &owner->cgroup) < 0 ||
 	    copy_string(statement, column + 6, &owner->container) < 0)
 		return -ENOMEM;
 	return 0;
@@ -246,7 +250,8 @@ static struct action *find_restored(const struct restored_list *list, int64_t ro
 	return found ? found->action : NULL;
 }
 
-static int restore_action(struct store *store, struct model *model, sqlite3_stmt *statement, struct now now, struct restored_list *list)
+static int restore_action(struct store *store, struct model *model, sqlite3_stmt *statement, struct now now,
+			  struct restored_list *list)
 {
 	struct root *root = model_root_by_path(model, column_bytes(statement, 1));
 	struct restored *items;
@@ -258,9 +263,9 @@ static int restore_action(struct store *store, struct model *model, sqlite3_stmt
 	if (!items)
 		return -ENOMEM;
 	list->items = items;
-	action = model_restore_action(model, root, (uint64_t)sqlite3_column_int64(statement, 2), column_bytes(statement, 3),
-				      column_bytes(statement, 4), column_bytes(statement, 5),
-				      (uint32_t)sqlite3_column_int64(statement, 6));
+	action = model_restore_action(model, root, (uint64_t)sqlite3_column_int64(statement, 2),
+				      column_bytes(statement, 3), column_bytes(statement, 4),
+				      column_bytes(statement, 5), (uint32_t)sqlite3_column_int64(statement, 6));
 	if (!action)
 		return -ENOMEM;
 	items[list->count++] = (struct restored){ sqlite3_column_int64(statement, 0), action };
@@ -317,7 +322,8 @@ static int fill_mount(struct store *store, sqlite3_stmt *statement, struct mount
 	return each_evidence(store, column_bytes(statement, 17), now, give_mount_evidence, mount);
 }
 
-static int restore_mount(struct store *store, struct model *model, sqlite3_stmt *statement, struct now now, const struct restored_list *list)
+static int restore_mount(struct store *store, struct model *model, sqlite3_stmt *statement, struct now now,
+			 const struct restored_list *list)
 {
 	int64_t action_row = sqlite3_column_int64(statement, 15);
 	struct action *action = find_restored(list, action_row);

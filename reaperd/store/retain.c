@@ -12,7 +12,7 @@
 static int64_t one_integer(struct store *store, sqlite3_stmt *statement, int64_t or)
 {
 	int rc = sqlite3_step(statement);
-	int64_t value = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : or;
+	int64_t value = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : or ;
 
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
 		sqlite3_reset(statement);
@@ -21,7 +21,8 @@ static int64_t one_integer(struct store *store, sqlite3_stmt *statement, int64_t
 	return value;
 }
 
-/* Nothing that is newer than this goes; where the file is too large, the oldest so many events and what is as old as they are. */
+/* Nothing that is newer than this goes; where the file is too large, the oldest so many events and what is as old as
+ * they are. */
 static int64_t cutoff(struct store *store, int64_t keep_ns, int64_t keep_bytes, struct now now)
 {
 	struct binding oldest = store_bind(store, STATEMENT_OLDEST_EVENTS);
@@ -56,8 +57,8 @@ static int remove_owners(struct store *store)
 int store_retain(struct store *store, int64_t keep_ns, int64_t keep_bytes, struct now now)
 {
 	/* Mounts before the actions that they refer to. */
-	static const enum statement steps[] = { STATEMENT_RETAIN_EVENTS, STATEMENT_RETAIN_ATTEMPTS, STATEMENT_RETAIN_MOUNTS,
-						STATEMENT_RETAIN_ACTIONS };
+	static const enum statement steps[] = { STATEMENT_RETAIN_EVENTS, STATEMENT_RETAIN_ATTEMPTS,
+						STATEMENT_RETAIN_MOUNTS, STATEMENT_RETAIN_ACTIONS };
 	int64_t time;
 	int r = store_begin(store), removed = 0;
 

@@ -119,7 +119,8 @@ void ring_entry_log(const struct ring_entry *entry)
 {
 	switch (entry->kind) {
 	case RING_EVENT:
-		log_notice("not in the ledger: event %" PRId64 " %s action %s@%" PRIu32 " mount %" PRIu64 " at %s, pid %d (%s) %s",
+		log_notice("not in the ledger: event %" PRId64 " %s action %s@%" PRIu32 " mount %" PRIu64
+			   " at %s, pid %d (%s) %s",
 			   entry->event.seq, event_type_name(entry->event.type), shown(entry->event.action),
 			   entry->event.generation, entry->event.mount_id, shown(entry->event.target), entry->event.pid,
 			   shown(entry->event.comm), shown(entry->event.detail));

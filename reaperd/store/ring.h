@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the ledger's file does not have yet: the journal rows, attempts, settings and closings of the turn that is not committed, or, while the file takes
- * nothing, of all turns since. Bounded: the oldest goes first, and is counted. Entries own copies of everything.
+ * What the ledger's file does not have yet: the journal rows, attempts, settings and closings of the turn that is not
+ * committed, or, while the file takes nothing, of all turns since. Bounded: the oldest goes first, and is counted.
+ * Entries own copies of everything.
  */
 #ifndef REAPERD_STORE_RING_H
 #define REAPERD_STORE_RING_H

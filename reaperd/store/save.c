@@ -16,8 +16,9 @@ static size_t put_evidence(char *buf, size_t used, enum evidence kind, int64_t s
 	char time[32];
 
 	/* since_ns is what a restart goes on with, since what people and programs read. */
-	return used + (size_t)snprintf(buf + used, EVIDENCE_SIZE - used, "%s{\"kind\":\"%s\",\"since\":\"%s\",\"since_ns\":%lld}",
-				       used > 1 ? "," : "", evidence_name(kind), time_format_rfc3339(since, time, sizeof(time)),
+	return used + (size_t)snprintf(buf + used, EVIDENCE_SIZE - used,
+				       "%s{\"kind\":\"%s\",\"since\":\"%s\",\"since_ns\":%lld}", used > 1 ? "," : "",
+				       evidence_name(kind), time_format_rfc3339(since, time, sizeof(time)),
 				       (long long)since);
 }
 
@@ -107,7 +108,8 @@ int store_save_root(struct store *store, struct root *root)
 
 static int close_earlier_boots(struct store *store)
 {
-	static const enum statement closing[] = { STATEMENT_CLOSE_MOUNTS, STATEMENT_CLOSE_ACTIONS, STATEMENT_CLOSE_ATTEMPTS };
+	static const enum statement closing[] = { STATEMENT_CLOSE_MOUNTS, STATEMENT_CLOSE_ACTIONS,
+						  STATEMENT_CLOSE_ATTEMPTS };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(closing); i++) {
@@ -160,7 +162,8 @@ static const char *or_empty(const char *text)
 
 static bool owner_is_known(const struct owner *owner)
 {
-	return owner->kind != OWNER_INFERRED || owner->pid || owner->uid > 0 || owner->comm || owner->cgroup || owner->container;
+	return owner->kind != OWNER_INFERRED || owner->pid || owner->uid > 0 || owner->comm || owner->cgroup ||
+	       owner->container;
 }
 
 static int save_owner(struct store *store, const struct owner *owner, int64_t *ret_row)
@@ -225,10 +228,11 @@ static int write_action(struct store *store, const struct action *action, int64_
 }
 
 /*
- * What is over is saved once and then forgotten by all: where this turn is rolled back, or the file takes nothing, the row that an earlier turn
- * wrote must be closed all the same.
+ * What is over is saved once and then forgotten by all: where this turn is rolled back, or the file takes nothing, the
+ * row that an earlier turn wrote must be closed all the same.
  */
-static void keep_closing(struct store *store, bool of_mount, int64_t row, const char *state, int64_t time, const char *by)
+static void keep_closing(struct store *store, bool of_mount, int64_t row, const char *state, int64_t time,
+			 const char *by)
 {
 	const struct ring_closing closing = { of_mount, row, state, time, by };
 
@@ -283,7 +287,8 @@ static bool is_gone(const struct mount *mount)
 	return mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
 }
 
-static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root, const char *detached_by)
+static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root,
+		       const char *detached_by)
 {
 	struct binding binding = store_bind(store, STATEMENT_MOUNT);
 	bool gone = is_gone(mount);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ledger's migrations, embedded from schema/[0-9]*.sql by schema/embed.sh. Migration N brings a ledger from user_version N-1 to N; a new
- * file takes the same chain from 0.
+ * The ledger's migrations, embedded from schema/[0-9]*.sql by schema/embed.sh. Migration N brings a ledger from
+ * user_version N-1 to N; a new file takes the same chain from 0.
  */
 #ifndef REAPERD_STORE_SCHEMA_H
 #define REAPERD_STORE_SCHEMA_H

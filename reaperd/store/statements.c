@@ -1,58 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/statements.h"
 
-/* Parameters are bound in the order in which they stand here; where they are numbered, a filter (read.c) has them in one fixed order. */
+/* Parameters are bound in the order in which they stand here; where they are numbered, a filter (read.c) has them in
+ * one fixed order. */
 
 /* ?1 after seq, ?2 since, ?3 until, ?4 root, ?5 name, ?6 generation, ?7 type, ?8 mount id, ?9 target, ?10 limit */
-#define EVENTS(index, condition, order)                                                                                      \
-	"SELECT e.seq, e.time, e.type, e.mount_id, e.action, e.mount, r.path, e.name, e.generation, e.target, e.pid, "      \
-	"e.comm, e.detail FROM events e " index " LEFT JOIN roots r ON r.id = e.root WHERE " condition                       \
-	" e.seq > ?1 AND e.time BETWEEN ?2 AND ?3 AND (?4 IS NULL OR e.root = (SELECT id FROM roots WHERE path = ?4)) "      \
-	"AND (?5 IS NULL OR e.name = ?5) AND (?6 = 0 OR e.generation = ?6) AND (?7 IS NULL OR e.type = ?7) "                 \
+#define EVENTS(index, condition, order)                                                                                 \
+	"SELECT e.seq, e.time, e.type, e.mount_id, e.action, e.mount, r.path, e.name, e.generation, e.target, e.pid, "  \
+	"e.comm, e.detail FROM events e " index " LEFT JOIN roots r ON r.id = e.root WHERE " condition                  \
+	" e.seq > ?1 AND e.time BETWEEN ?2 AND ?3 AND (?4 IS NULL OR e.root = (SELECT id FROM roots WHERE path = ?4)) " \
+	"AND (?5 IS NULL OR e.name = ?5) AND (?6 = 0 OR e.generation = ?6) AND (?7 IS NULL OR e.type = ?7) "            \
 	"AND (?8 = 0 OR e.mount_id = ?8) AND (?9 IS NULL OR e.target = ?9) ORDER BY e.seq " order " LIMIT ?10"
 #define FIRST_EVENTS(index, condition) EVENTS(index, condition, "")
-#define LAST_EVENTS(index, condition) "SELECT * FROM (" EVENTS(index, condition, "DESC") ") ORDER BY 1"
+#define LAST_EVENTS(index, condition)  "SELECT * FROM (" EVENTS(index, condition, "DESC") ") ORDER BY 1"
 
 /* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too */
-#define ACTIONS(index, condition, order)                                                                                            \
-	"SELECT a.id, r.path, a.name, a.path, a.generation, a.state, a.evidence, "                                          \
-	"(SELECT count(*) FROM mounts m WHERE m.action = a.id AND m.detached IS NULL), coalesce(o.kind, 'inferred'), "       \
-	"nullif(o.comm, x''), nullif(o.cgroup, x''), nullif(o.container, x''), o.pid, coalesce(o.uid, -1), a.lease, "        \
-	"a.first_seen, a.ended FROM actions a " index " CROSS JOIN roots r ON r.id = a.root "                                \
-	"LEFT JOIN owners o ON o.id = a.owner WHERE " condition                                                              \
-	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "                    \
-	"AND a.first_seen <= ?5 AND (a.ended IS NULL OR a.ended >= ?4) AND a.id > ?7 "             \
+#define ACTIONS(index, condition, order)                                                                               \
+	"SELECT a.id, r.path, a.name, a.path, a.generation, a.state, a.evidence, "                                     \
+	"(SELECT count(*) FROM mounts m WHERE m.action = a.id AND m.detached IS NULL), coalesce(o.kind, 'inferred'), " \
+	"nullif(o.comm, x''), nullif(o.cgroup, x''), nullif(o.container, x''), o.pid, coalesce(o.uid, -1), a.lease, "  \
+	"a.first_seen, a.ended FROM actions a " index " CROSS JOIN roots r ON r.id = a.root "                          \
+	"LEFT JOIN owners o ON o.id = a.owner WHERE " condition                                                        \
+	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "              \
+	"AND a.first_seen <= ?5 AND (a.ended IS NULL OR a.ended >= ?4) AND a.id > ?7 "                                 \
 	"AND (?8 OR a.state <> 'cleared') ORDER BY " order " LIMIT ?6"
 #define ACTIONS_IN_ORDER(index, condition) ACTIONS(index, condition, "r.path, a.name, a.generation, a.id")
-#define ACTIONS_BY_ROW(index, condition) ACTIONS(index, condition, "a.id")
+#define ACTIONS_BY_ROW(index, condition)   ACTIONS(index, condition, "a.id")
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too, ?9 at, ?10 target, ?11 mount id */
-#define MOUNTS(tables, order)                                                                                                       \
-	"SELECT m.id, m.mount_id, m.parent_id, n.inode, r.path, a.name, a.generation, m.target, m.fstype, m.source, "       \
-	"m.options, m.state, m.attached, m.detached, m.detached_by FROM " tables                                             \
-	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "                    \
-	"AND m.attached <= ?5 AND (m.detached IS NULL OR m.detached >= ?4) "                                                 \
-	"AND (?8 OR (m.detached IS NULL AND n.watched)) "                                                                    \
-	"AND (?9 = 0 OR (m.attached <= ?9 AND (m.detached IS NULL OR m.detached > ?9))) "                                    \
-	"AND (?10 IS NULL OR m.target = ?10) AND (?11 = 0 OR m.mount_id = ?11) AND m.id > ?7 ORDER BY " order " LIMIT ?6"
+/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too, ?9 at, ?10 target, ?11
+ * mount id */
+#define MOUNTS(tables, order)                                                                                          \
+	"SELECT m.id, m.mount_id, m.parent_id, n.inode, r.path, a.name, a.generation, m.target, m.fstype, m.source, "  \
+	"m.options, m.state, m.attached, m.detached, m.detached_by FROM " tables                                       \
+	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "              \
+	"AND m.attached <= ?5 AND (m.detached IS NULL OR m.detached >= ?4) "                                           \
+	"AND (?8 OR (m.detached IS NULL AND n.watched)) "                                                              \
+	"AND (?9 = 0 OR (m.attached <= ?9 AND (m.detached IS NULL OR m.detached > ?9))) "                              \
+	"AND (?10 IS NULL OR m.target = ?10) AND (?11 = 0 OR m.mount_id = ?11) AND m.id > ?7 ORDER BY " order          \
+	" LIMIT ?6"
 #define MOUNTS_ORDER "r.path, a.name, a.generation, m.target, m.id"
-#define MOUNTS_FROM(index, condition, order)                                                                                        \
-	MOUNTS("mounts m " index " CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root "        \
-	       "LEFT JOIN actions a ON a.id = m.action WHERE " condition,                                                     \
+#define MOUNTS_FROM(index, condition, order)                                                                           \
+	MOUNTS("mounts m " index " CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root "  \
+	       "LEFT JOIN actions a ON a.id = m.action WHERE " condition,                                              \
 	       order)
-#define MOUNTS_OF_ACTION(order)                                                                                              \
-	MOUNTS("actions a INDEXED BY actions_by_name CROSS JOIN mounts m INDEXED BY mounts_by_action ON m.action = a.id "    \
-	       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root WHERE a.name = ?2 AND",     \
+#define MOUNTS_OF_ACTION(order)                                                                                           \
+	MOUNTS("actions a INDEXED BY actions_by_name CROSS JOIN mounts m INDEXED BY mounts_by_action ON m.action = a.id " \
+	       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root WHERE a.name = ?2 AND",  \
 	       order)
 
 /* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 target, ?9 mount id */
-#define ATTEMPTS(index, condition, order)                                                                                           \
-	"SELECT * FROM (SELECT t.id, t.mount_id, r.path, t.name, t.target, t.step, t.evidence, t.outcome, t.detail, "       \
-	"t.generation, t.error, t.intended, t.finished FROM attempts t " index " LEFT JOIN roots r ON r.id = t.root WHERE "  \
-	condition " (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR t.name = ?2) AND (?3 = 0 OR t.generation = ?3) "          \
-	"AND t.intended BETWEEN ?4 AND ?5 AND (?8 IS NULL OR t.target = ?8) AND (?9 = 0 OR t.mount_id = ?9) "                \
+#define ATTEMPTS(index, condition, order)                                                                              \
+	"SELECT * FROM (SELECT t.id, t.mount_id, r.path, t.name, t.target, t.step, t.evidence, t.outcome, t.detail, "  \
+	"t.generation, t.error, t.intended, t.finished FROM attempts t " index                                         \
+	" LEFT JOIN roots r ON r.id = t.root WHERE " condition                                                         \
+	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR t.name = ?2) AND (?3 = 0 OR t.generation = ?3) "              \
+	"AND t.intended BETWEEN ?4 AND ?5 AND (?8 IS NULL OR t.target = ?8) AND (?9 = 0 OR t.mount_id = ?9) "          \
 	"AND t.id > ?7 ORDER BY t.id " order " LIMIT ?6) ORDER BY 1"
-#define LAST_ATTEMPTS(index, condition) ATTEMPTS(index, condition, "DESC")
+#define LAST_ATTEMPTS(index, condition)	 ATTEMPTS(index, condition, "DESC")
 #define FIRST_ATTEMPTS(index, condition) ATTEMPTS(index, condition, "")
 
 const char *const statement_sql[STATEMENT_COUNT] = {
@@ -68,7 +72,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_NAMESPACE] = "INSERT INTO namespaces (boot, inode, watched, first_seen) VALUES (?, ?, 1, ?) "
 				"ON CONFLICT (boot, inode) DO UPDATE SET watched = 1 RETURNING id",
 	[STATEMENT_UNWATCH] = "UPDATE namespaces SET watched = 0 WHERE watched = 1 AND id <> ?",
-	[STATEMENT_FIND_NAMESPACE] = "SELECT b.id, n.id FROM boots b JOIN namespaces n ON n.boot = b.id WHERE b.boot_id = ? AND n.inode = ?",
+	[STATEMENT_FIND_NAMESPACE] =
+		"SELECT b.id, n.id FROM boots b JOIN namespaces n ON n.boot = b.id WHERE b.boot_id = ? AND n.inode = ?",
 	[STATEMENT_CLOSE_MOUNTS] =
 		"UPDATE mounts SET state = 'detached', detached = max(?, attached), detached_by = 'another boot' "
 		"WHERE detached IS NULL AND namespace IN (SELECT id FROM namespaces WHERE boot <> ?)",
@@ -81,8 +86,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
 	[STATEMENT_ROOT] = "INSERT INTO roots (path, mode) VALUES (?, ?) "
 			   "ON CONFLICT (path) DO UPDATE SET mode = coalesce(excluded.mode, mode) RETURNING id",
-	[STATEMENT_OWNER] = "INSERT INTO owners (boot, kind, pid, start_time, uid, comm, cgroup, container) "
-			    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind RETURNING id",
+	[STATEMENT_OWNER] =
+		"INSERT INTO owners (boot, kind, pid, start_time, uid, comm, cgroup, container) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind RETURNING id",
 	[STATEMENT_ACTION] =
 		"INSERT INTO actions (id, boot, namespace, root, name, path, generation, instance_dev, instance_path, state, "
 		"dir_dev, dir_ino, dir_birth, handle_type, handle, in_trash, registered, seen_full, owner, lease, max_age, "
@@ -94,7 +100,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"handle = excluded.handle, in_trash = excluded.in_trash, registered = excluded.registered, "
 		"seen_full = excluded.seen_full, owner = excluded.owner, lease = excluded.lease, "
 		"max_age = excluded.max_age, evidence = excluded.evidence, ended = excluded.ended",
-	/* The action's row may be missing in a file that was begun anew: the mount is then written without it, and again when all is. */
+	/* The action's row may be missing in a file that was begun anew: the mount is then written without it, and
+	   again when all is. */
 	[STATEMENT_MOUNT] =
 		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
 		"fstype, source, options, super_options, peer_group, master, root, action, state, evidence, attached, "
@@ -108,14 +115,18 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
 		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
 		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome",
-	[STATEMENT_CLOSE_MOUNT] = "UPDATE mounts SET state = ?, detached = ?, detached_by = ? WHERE id = ? AND detached IS NULL",
+	[STATEMENT_CLOSE_MOUNT] =
+		"UPDATE mounts SET state = ?, detached = ?, detached_by = ? WHERE id = ? AND detached IS NULL",
 	[STATEMENT_CLOSE_ACTION] = "UPDATE actions SET state = ?, ended = ? WHERE id = ? AND state <> 'cleared'",
-	[STATEMENT_EVENT] = "INSERT INTO events (seq, time, type, mount_id, mount, action, root, name, generation, target, pid, "
-			    "comm, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[STATEMENT_INTENT] = "INSERT INTO attempts (id, namespace, mount_id, mount, action, root, name, generation, target, "
-			     "step, evidence, intended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STATEMENT_EVENT] =
+		"INSERT INTO events (seq, time, type, mount_id, mount, action, root, name, generation, target, pid, "
+		"comm, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STATEMENT_INTENT] =
+		"INSERT INTO attempts (id, namespace, mount_id, mount, action, root, name, generation, target, "
+		"step, evidence, intended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STATEMENT_OUTCOME] = "UPDATE attempts SET outcome = ?, error = ?, detail = ?, finished = ? WHERE id = ?",
-	[STATEMENT_SET] = "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+	[STATEMENT_SET] =
+		"INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 	[STATEMENT_UNSET] = "DELETE FROM settings WHERE key = ?",
 	[STATEMENT_GET] = "SELECT value FROM settings WHERE key = ?",
 
@@ -134,7 +145,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"SELECT id, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, fstype, source, options, "
 		"super_options, peer_group, master, action, state, evidence, attached, next_step, attempts, rounds, "
 		"last_outcome FROM mounts WHERE detached IS NULL AND namespace = ? ORDER BY id",
-	[STATEMENT_PARSE_EVIDENCE] = "SELECT json_extract(value, '$.kind'), json_extract(value, '$.since_ns') FROM json_each(?)",
+	[STATEMENT_PARSE_EVIDENCE] =
+		"SELECT json_extract(value, '$.kind'), json_extract(value, '$.since_ns') FROM json_each(?)",
 
 	[STATEMENT_EVENTS_BY_SEQ] = FIRST_EVENTS("NOT INDEXED", ""),
 	[STATEMENT_LAST_EVENTS_BY_SEQ] = LAST_EVENTS("NOT INDEXED", ""),
@@ -159,7 +171,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_MOUNTS_BY_ID] = MOUNTS_FROM("INDEXED BY mounts_by_id", "m.mount_id = ?11 AND", MOUNTS_ORDER),
 	[STATEMENT_MOUNTS_BY_ID + BY_ROW] = MOUNTS_FROM("INDEXED BY mounts_by_id", "m.mount_id = ?11 AND", "m.id"),
 	[STATEMENT_MOUNTS_BY_TARGET] = MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?10 AND", MOUNTS_ORDER),
-	[STATEMENT_MOUNTS_BY_TARGET + BY_ROW] = MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?10 AND", "m.id"),
+	[STATEMENT_MOUNTS_BY_TARGET + BY_ROW] =
+		MOUNTS_FROM("INDEXED BY mounts_by_target", "m.target = ?10 AND", "m.id"),
 	[STATEMENT_MOUNTS_ALL] = MOUNTS_FROM("NOT INDEXED", "", MOUNTS_ORDER),
 	[STATEMENT_MOUNTS_ALL + BY_ROW] = MOUNTS_FROM("NOT INDEXED", "", "m.id"),
 
@@ -175,21 +188,22 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_OLDEST_EVENTS] = "SELECT time FROM events ORDER BY time LIMIT 1 OFFSET ?",
 	[STATEMENT_RETAIN_EVENTS] = "DELETE FROM events WHERE seq IN "
 				    "(SELECT seq FROM events WHERE time < ? ORDER BY time LIMIT ?)",
-	[STATEMENT_RETAIN_ATTEMPTS] = "DELETE FROM attempts WHERE id IN "
-				      "(SELECT id FROM attempts WHERE intended < ? AND outcome IS NOT NULL ORDER BY intended LIMIT ?)",
+	[STATEMENT_RETAIN_ATTEMPTS] =
+		"DELETE FROM attempts WHERE id IN "
+		"(SELECT id FROM attempts WHERE intended < ? AND outcome IS NOT NULL ORDER BY intended LIMIT ?)",
 	[STATEMENT_RETAIN_MOUNTS] = "DELETE FROM mounts WHERE id IN "
 				    "(SELECT id FROM mounts WHERE detached < ? ORDER BY detached LIMIT ?)",
 	[STATEMENT_RETAIN_ACTIONS] =
 		"DELETE FROM actions WHERE id IN (SELECT id FROM actions a WHERE state = 'cleared' AND ended < ? "
 		"AND NOT EXISTS (SELECT 1 FROM mounts m WHERE m.action = a.id) ORDER BY ended LIMIT ?)",
-	[STATEMENT_RETAIN_OWNERS] =
-		"DELETE FROM owners WHERE id IN (SELECT id FROM owners o "
-		"WHERE NOT EXISTS (SELECT 1 FROM actions a WHERE a.owner = o.id) LIMIT ?)",
+	[STATEMENT_RETAIN_OWNERS] = "DELETE FROM owners WHERE id IN (SELECT id FROM owners o "
+				    "WHERE NOT EXISTS (SELECT 1 FROM actions a WHERE a.owner = o.id) LIMIT ?)",
 	[STATEMENT_VACUUM] = "PRAGMA incremental_vacuum(256)",
 
 	[STATEMENT_INTEGRITY] = "SELECT integrity_check FROM pragma_integrity_check(1)",
-	[STATEMENT_FOREIGN_KEYS] = "SELECT 'row ' || rowid || ' of ' || \"table\" || ' refers to a missing row of ' || parent "
-				   "FROM pragma_foreign_key_check LIMIT 1",
+	[STATEMENT_FOREIGN_KEYS] =
+		"SELECT 'row ' || rowid || ' of ' || \"table\" || ' refers to a missing row of ' || parent "
+		"FROM pragma_foreign_key_check LIMIT 1",
 	/* What the tables' own constraints cannot say. */
 	[STATEMENT_SENSE] =
 		"SELECT 'mount row ' || m.id || ' is attached, but its action is cleared' FROM mounts m JOIN actions a ON a.id = m.action "

@@ -53,7 +53,8 @@ static void degrade(struct store *store, bool was_writable, const char *was_prob
 	store->lost = true;
 	store->retry_mono = clock_now().mono + RETRY_NS;
 	if (strcmp(was_problem, store->problem) != 0)
-		log_warning("%s; reaping goes on, and what happens is written here until the ledger can be", store->problem);
+		log_warning("%s; reaping goes on, and what happens is written here until the ledger can be",
+			    store->problem);
 	if (was_writable)
 		log_ring(store);
 }
@@ -182,8 +183,8 @@ static bool is_refusal(int rc)
 {
 	int primary = rc & 0xff;
 
-	return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH || primary == SQLITE_MISUSE ||
-	       primary == SQLITE_RANGE;
+	return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
+	       primary == SQLITE_MISUSE || primary == SQLITE_RANGE;
 }
 
 int store_run(struct store *store, enum statement number, int64_t *ret_id)
@@ -211,9 +212,10 @@ int store_run(struct store *store, enum statement number, int64_t *ret_id)
 /* The file was removed or another one put in its place: what is written would be seen by nobody. */
 static void replace_gone_file(struct store *store)
 {
-	snprintf(store->history, sizeof(store->history),
-		 "the ledger %s was removed or replaced while it was in use, and was opened anew; earlier history is gone from it",
-		 store->path);
+	snprintf(
+		store->history, sizeof(store->history),
+		"the ledger %s was removed or replaced while it was in use, and was opened anew; earlier history is gone from it",
+		store->path);
 	log_warning("%s", store->history);
 	store->in_transaction = false;
 	store->lost = true;

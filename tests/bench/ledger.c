@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How long the ledger takes: writes a journal of a million events (or as many as the argument says) in turns of a thousand, and asks it what people ask.
- * Prints one line a question. In a directory of its own below $TMPDIR, removed at the end.
+ * How long the ledger takes: writes a journal of a million events (or as many as the argument says) in turns of a
+ * thousand, and asks it what people ask. Prints one line a question. In a directory of its own below $TMPDIR, removed
+ * at the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include "store/store.h"
 
-#define TURN 1000
+#define TURN		 1000
 #define EVENTS_OF_ACTION 8
 
 static char path[128];
@@ -77,7 +78,8 @@ static void fill(struct store *store, int64_t events)
 static void retain(struct store *store)
 {
 	struct now start = clock_now();
-	int gone = store_retain(store, 1, 0, (struct now){ .real = INT64_C(1795000000000000000) + 3600 * NSEC_PER_SEC });
+	int gone =
+		store_retain(store, 1, 0, (struct now){ .real = INT64_C(1795000000000000000) + 3600 * NSEC_PER_SEC });
 
 	store_commit(store);
 	printf("%-32s %9.2f ms, %d rows\n", "one step of retention", since(start), gone);
@@ -94,12 +96,14 @@ static void measure(int64_t events)
 	store_begin_boot(store, "bench", 1, start);
 	printf("%-32s %9.2f ms\n", "make", since(start));
 	fill(store, events);
-	snprintf(name, sizeof(name), "%016llx", (unsigned long long)(events / 2 / EVENTS_OF_ACTION) * 0x9e3779b97f4a7c15);
+	snprintf(name, sizeof(name), "%016llx",
+		 (unsigned long long)(events / 2 / EVENTS_OF_ACTION) * 0x9e3779b97f4a7c15);
 	ask(store, "events of an action", (struct store_filter){ .action = name });
 	ask(store, "events of a mount", (struct store_filter){ .mount_id = (uint64_t)(events / 4 + 1000) });
 	ask(store, "the last 100", (struct store_filter){ .limit = 100 });
 	ask(store, "100 after a number", (struct store_filter){ .after_seq = events / 2, .limit = 100 });
-	ask(store, "a minute", (struct store_filter){ .since = INT64_C(1795000000000000000), .until = INT64_C(1795000060000000000) });
+	ask(store, "a minute",
+	    (struct store_filter){ .since = INT64_C(1795000000000000000), .until = INT64_C(1795000060000000000) });
 	retain(store);
 	start = clock_now();
 	store_close(store);

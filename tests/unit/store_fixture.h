@@ -19,11 +19,11 @@
 #include "base/log.h"
 #include "store/store.h"
 
-#define BOOT "11111111-2222-3333-4444-555555555555"
+#define BOOT	   "11111111-2222-3333-4444-555555555555"
 #define OTHER_BOOT "99999999-2222-3333-4444-555555555555"
-#define NAMESPACE UINT64_C(4026531841)
-#define START INT64_C(1795000000000000000) /* some moment of 2026, ns */
-#define ROOT_PATH "/worker/build"
+#define NAMESPACE  UINT64_C(4026531841)
+#define START	   INT64_C(1795000000000000000) /* some moment of 2026, ns */
+#define ROOT_PATH  "/worker/build"
 
 struct world {
 	char dir[64];
@@ -45,8 +45,16 @@ static inline struct now at_second(int64_t second)
 static inline void world_mount(struct mount *mount, struct action *action, uint64_t id, const char *target)
 {
 	*mount = (struct mount){
-		.facts = { .id = id, .parent = 7, .id32 = 40, .parent32 = 20, .dev = 99, .root = (char *)"/", .target = (char *)target,
-			   .fstype = (char *)"proc", .source = (char *)"/proc", .options = (char *)"rw,noexec",
+		.facts = { .id = id,
+			   .parent = 7,
+			   .id32 = 40,
+			   .parent32 = 20,
+			   .dev = 99,
+			   .root = (char *)"/",
+			   .target = (char *)target,
+			   .fstype = (char *)"proc",
+			   .source = (char *)"/proc",
+			   .options = (char *)"rw,noexec",
 			   .super_options = (char *)"rw" },
 		.instance = &world.instance,
 		.action = action,
@@ -81,7 +89,8 @@ static inline void world_begin(void)
 	snprintf(world.path, sizeof(world.path), "%s/ledger.db", world.dir);
 	world.now = at_second(0);
 	ck_assert_int_eq(rules_init(&world.root.rules, ROOT_PATH), 0);
-	world.instance = (struct root_instance){ .root = &world.root, .dev = 42, .fs_path = (char *)"/build", .visible = true };
+	world.instance =
+		(struct root_instance){ .root = &world.root, .dev = 42, .fs_path = (char *)"/build", .visible = true };
 	world_action(&world.action, "f3fb7c74c3b342a0", 1);
 	world_mount(&world.mount, &world.action, 1001, ROOT_PATH "/f3fb7c74c3b342a0/root/proc");
 }
@@ -110,7 +119,8 @@ static inline struct store *world_open(void)
 	return store;
 }
 
-static inline struct store_event world_event(enum event_type type, const struct action *action, const struct mount *mount, int64_t time)
+static inline struct store_event world_event(enum event_type type, const struct action *action,
+					     const struct mount *mount, int64_t time)
 {
 	struct store_event event = { .time = time, .type = type, .root = ROOT_PATH };
 
@@ -139,7 +149,8 @@ __attribute__((format(printf, 2, 3))) static inline void lines_add(struct lines 
 	va_list arguments;
 
 	va_start(arguments, format);
-	lines->used += (size_t)vsnprintf(lines->text + lines->used, sizeof(lines->text) - lines->used, format, arguments);
+	lines->used +=
+		(size_t)vsnprintf(lines->text + lines->used, sizeof(lines->text) - lines->used, format, arguments);
 	va_end(arguments);
 	ck_assert_uint_lt(lines->used, sizeof(lines->text));
 	lines->count++;
@@ -150,30 +161,33 @@ __attribute__((format(printf, 2, 3))) static inline void lines_add(struct lines 
 static inline int add_event_line(void *context, const struct store_event *event)
 {
 	lines_add(context, "%lld %s %s %s@%u %llu %s %d %s %s\n", (long long)event->seq, event_type_name(event->type),
-		  shown_or(event->root), shown_or(event->action), event->generation, (unsigned long long)event->mount_id,
-		  shown_or(event->target), event->pid, shown_or(event->comm), shown_or(event->detail));
+		  shown_or(event->root), shown_or(event->action), event->generation,
+		  (unsigned long long)event->mount_id, shown_or(event->target), event->pid, shown_or(event->comm),
+		  shown_or(event->detail));
 	return 0;
 }
 
 static inline int add_action_line(void *context, const struct store_action_row *row)
 {
-	lines_add(context, "%s %s@%u %s mounts=%lld %s pid=%d uid=%lld %s\n", row->root, row->name, row->generation, row->state,
-		  (long long)row->mounts, row->owner_kind, row->pid, (long long)row->uid, shown_or(row->comm));
+	lines_add(context, "%s %s@%u %s mounts=%lld %s pid=%d uid=%lld %s\n", row->root, row->name, row->generation,
+		  row->state, (long long)row->mounts, row->owner_kind, row->pid, (long long)row->uid,
+		  shown_or(row->comm));
 	return 0;
 }
 
 static inline int add_mount_line(void *context, const struct store_mount_row *row)
 {
-	lines_add(context, "%llu %s %s@%u %s %s %s %s\n", (unsigned long long)row->id, shown_or(row->root), shown_or(row->action),
-		  row->generation, row->target, row->fstype, row->state, shown_or(row->detached_by));
+	lines_add(context, "%llu %s %s@%u %s %s %s %s\n", (unsigned long long)row->id, shown_or(row->root),
+		  shown_or(row->action), row->generation, row->target, row->fstype, row->state,
+		  shown_or(row->detached_by));
 	return 0;
 }
 
 static inline int add_attempt_line(void *context, const struct store_attempt_row *row)
 {
-	lines_add(context, "%lld %llu %s@%u %s %s %s %s %d %s\n", (long long)row->row, (unsigned long long)row->mount_id,
-		  shown_or(row->action), row->generation, row->target, row->step, row->evidence, shown_or(row->outcome), row->error,
-		  shown_or(row->detail));
+	lines_add(context, "%lld %llu %s@%u %s %s %s %s %d %s\n", (long long)row->row,
+		  (unsigned long long)row->mount_id, shown_or(row->action), row->generation, row->target, row->step,
+		  row->evidence, shown_or(row->outcome), row->error, shown_or(row->detail));
 	return 0;
 }
 

@@ -8,7 +8,8 @@
 #include "report/report.h"
 
 #define START INT64_C(1795000000123000000) /* 2026-11-18T11:06:40.123Z */
-#define NO_ATTACHER "\"attached_by\":{\"attested\":false,\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null}"
+#define NO_ATTACHER                                                                                                    \
+	"\"attached_by\":{\"attested\":false,\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null}"
 
 static struct now at(int64_t seconds)
 {
@@ -47,8 +48,12 @@ static struct action some_action(void)
 static struct mount some_mount(struct action *action)
 {
 	return (struct mount){
-		.facts = { .id = UINT64_C(4294969000), .parent = 30, .target = (char *)"/worker/build/f3fb7c74c3b342a0/root/proc",
-			   .fstype = (char *)"proc", .source = (char *)"/proc", .options = (char *)"rw" },
+		.facts = { .id = UINT64_C(4294969000),
+			   .parent = 30,
+			   .target = (char *)"/worker/build/f3fb7c74c3b342a0/root/proc",
+			   .fstype = (char *)"proc",
+			   .source = (char *)"/proc",
+			   .options = (char *)"rw" },
 		.action = action,
 		.instance = &instance,
 		.first_seen = at(1),
@@ -63,7 +68,8 @@ START_TEST(utf8_stays_and_other_bytes_come_twice)
 	ck_assert_int_eq(report_set_bytes(object, "odd", "a\\\xff"), 0);
 	ck_assert_int_eq(report_set_bytes(object, "none", NULL), 0);
 	ck_assert_int_eq(report_set_bytes(object, "empty", ""), 0);
-	expect(object, "{\"plain\":\"a\\\\b\\n\xc3\xa9\",\"odd\":\"a\\\\\\\\\\\\xff\",\"odd_b64\":\"YVz/\",\"none\":null,\"empty\":\"\"}");
+	expect(object,
+	       "{\"plain\":\"a\\\\b\\n\xc3\xa9\",\"odd\":\"a\\\\\\\\\\\\xff\",\"odd_b64\":\"YVz/\",\"none\":null,\"empty\":\"\"}");
 }
 END_TEST
 
@@ -96,8 +102,13 @@ START_TEST(registered_action_shows_owner_and_evidence)
 	action.evidence = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_HOLLOW);
 	action.evidence_state[EVIDENCE_ENDED].since = at(1);
 	action.evidence_state[EVIDENCE_HOLLOW].since = at(2);
-	action.owner = (struct owner){ .kind = OWNER_REGISTERED, .pid = 12, .comm = (char *)"sh", .uid = 0, .cgroup = (char *)"/x",
-				       .container = (char *)"c1", .lease = true };
+	action.owner = (struct owner){ .kind = OWNER_REGISTERED,
+				       .pid = 12,
+				       .comm = (char *)"sh",
+				       .uid = 0,
+				       .cgroup = (char *)"/x",
+				       .container = (char *)"c1",
+				       .lease = true };
 	action.ended = at(1);
 	expect(report_action(&action),
 	       "{\"root\":\"/worker/build\",\"name\":\"f3fb7c74c3b342a0\",\"generation\":2,\"state\":\"over\",\"evidence\":["
@@ -115,7 +126,8 @@ START_TEST(action_row_drops_what_only_a_restart_needs)
 		.name = "a\xff",
 		.generation = 1,
 		.state = "cleared",
-		.evidence = "[{\"kind\":\"missing\",\"since\":\"2026-11-18T11:06:40.123Z\",\"since_ns\":1795000000123000000}]",
+		.evidence =
+			"[{\"kind\":\"missing\",\"since\":\"2026-11-18T11:06:40.123Z\",\"since_ns\":1795000000123000000}]",
 		.owner_kind = "inferred",
 		.uid = -1,
 		.first_seen = START,
@@ -158,21 +170,39 @@ END_TEST
 START_TEST(mount_row_says_who_took_it)
 {
 	const struct store_mount_row row = {
-		.id = 5, .parent = 4, .namespace = 3, .root = "/r", .target = "/r/x", .fstype = "tmpfs", .source = "", .options = "rw",
-		.state = "detached", .attached = START, .detached = START, .detached_by = "pid 123 (umount)",
+		.id = 5,
+		.parent = 4,
+		.namespace = 3,
+		.root = "/r",
+		.target = "/r/x",
+		.fstype = "tmpfs",
+		.source = "",
+		.options = "rw",
+		.state = "detached",
+		.attached = START,
+		.detached = START,
+		.detached_by = "pid 123 (umount)",
 	};
 
 	expect(report_mount_row(&row),
 	       "{\"id\":5,\"parent\":4,\"namespace\":3,\"root\":\"/r\",\"action\":null,\"generation\":null,\"target\":\"/r/x\","
-	       "\"fstype\":\"tmpfs\",\"source\":\"\",\"options\":\"rw\",\"state\":\"detached\",\"attached\":\"2026-11-18T11:06:40.123Z\","
-	       NO_ATTACHER ",\"detached\":\"2026-11-18T11:06:40.123Z\",\"detached_by\":\"pid 123 (umount)\"}");
+	       "\"fstype\":\"tmpfs\",\"source\":\"\",\"options\":\"rw\",\"state\":\"detached\",\"attached\":\"2026-11-18T11:06:40.123Z\"," NO_ATTACHER
+	       ",\"detached\":\"2026-11-18T11:06:40.123Z\",\"detached_by\":\"pid 123 (umount)\"}");
 }
 END_TEST
 
 START_TEST(event_holds_its_detail_as_an_object)
 {
-	const struct store_event event = { .seq = 7, .time = START, .type = EVENT_EVIDENCE, .mount_id = 5, .root = "/r",
-					   .action = "a", .generation = 1, .target = "/r/a", .pid = 9, .comm = "umount",
+	const struct store_event event = { .seq = 7,
+					   .time = START,
+					   .type = EVENT_EVIDENCE,
+					   .mount_id = 5,
+					   .root = "/r",
+					   .action = "a",
+					   .generation = 1,
+					   .target = "/r/a",
+					   .pid = 9,
+					   .comm = "umount",
 					   .detail = "{\"kind\":\"missing\"}" };
 
 	expect(report_event(&event),
@@ -208,8 +238,14 @@ END_TEST
 
 START_TEST(attempt_names_its_error)
 {
-	struct store_attempt_row row = { .mount_id = 5, .target = "/r/a", .step = "umount", .evidence = "missing", .outcome = "busy",
-					 .error = EBUSY, .intended = START, .finished = START };
+	struct store_attempt_row row = { .mount_id = 5,
+					 .target = "/r/a",
+					 .step = "umount",
+					 .evidence = "missing",
+					 .outcome = "busy",
+					 .error = EBUSY,
+					 .intended = START,
+					 .finished = START };
 
 	expect(report_attempt_row(&row),
 	       "{\"time\":\"2026-11-18T11:06:40.123Z\",\"finished\":\"2026-11-18T11:06:40.123Z\",\"id\":5,\"target\":\"/r/a\","
@@ -231,7 +267,8 @@ START_TEST(decision_gives_its_due_time_while_it_waits)
 	       "{\"verdict\":\"wait\",\"hold\":null,\"because\":\"missing\",\"due\":\"2026-11-18T11:06:45.123Z\"}");
 	decision.verdict = VERDICT_REAP;
 	decision.hold = HOLD_OBSERVE;
-	expect(report_decision(&decision, at(6)), "{\"verdict\":\"reap\",\"hold\":\"observe\",\"because\":\"missing\",\"due\":null}");
+	expect(report_decision(&decision, at(6)),
+	       "{\"verdict\":\"reap\",\"hold\":\"observe\",\"because\":\"missing\",\"due\":null}");
 	decision = (struct decision){ .verdict = VERDICT_KEEP };
 	expect(report_decision(&decision, at(6)), "{\"verdict\":\"keep\",\"hold\":null,\"because\":null,\"due\":null}");
 }
@@ -246,9 +283,18 @@ static void add_mount(struct scan *scan, uint64_t id, uint64_t parent, const cha
 	struct mount_facts *one = scan_add(scan);
 
 	ck_assert_ptr_nonnull(one);
-	*one = (struct mount_facts){ .id = id, .parent = parent, .id32 = (uint32_t)id, .parent32 = (uint32_t)parent, .dev = 100 + id,
-				     .root = strdup("/"), .root_deleted = deleted, .target = strdup(target), .fstype = strdup("tmpfs"),
-				     .source = strdup("none"), .options = strdup("rw"), .super_options = strdup("rw") };
+	*one = (struct mount_facts){ .id = id,
+				     .parent = parent,
+				     .id32 = (uint32_t)id,
+				     .parent32 = (uint32_t)parent,
+				     .dev = 100 + id,
+				     .root = strdup("/"),
+				     .root_deleted = deleted,
+				     .target = strdup(target),
+				     .fstype = strdup("tmpfs"),
+				     .source = strdup("none"),
+				     .options = strdup("rw"),
+				     .super_options = strdup("rw") };
 }
 
 static void setup(void)
@@ -384,7 +430,8 @@ START_TEST(audit_shows_suspects_and_stuck_mounts)
 	ck_assert_uint_eq(size_of(audit, "leftovers"), 0);
 	ck_assert_uint_eq(size_of(audit, "suspects"), 1);
 	ck_assert_uint_eq(size_of(audit, "stuck"), 1);
-	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(audit, "stuck"), 0), "id")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(audit, "stuck"), 0), "id")),
+			 2);
 	json_decref(audit);
 }
 END_TEST

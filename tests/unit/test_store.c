@@ -47,12 +47,15 @@ START_TEST(what_was_written_is_read_after_a_reopen)
 	write_some(store);
 	store_close(store);
 	ck_assert_int_eq(store_open_readonly(world.path, &store), 0);
-	ck_assert_str_eq(read_events(store, ANY, &lines),
-			 "1 attach /worker/build f3fb7c74c3b342a0@1 1001 /worker/build/f3fb7c74c3b342a0/root/proc 77 runner "
-			 "{\"by\":\"test\"}\n");
-	ck_assert_str_eq(read_actions(store, ANY, &lines), "/worker/build f3fb7c74c3b342a0@1 active mounts=1 inferred pid=0 uid=-1 -\n");
-	ck_assert_str_eq(read_mounts(store, ANY, &lines),
-			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc attached -\n");
+	ck_assert_str_eq(
+		read_events(store, ANY, &lines),
+		"1 attach /worker/build f3fb7c74c3b342a0@1 1001 /worker/build/f3fb7c74c3b342a0/root/proc 77 runner "
+		"{\"by\":\"test\"}\n");
+	ck_assert_str_eq(read_actions(store, ANY, &lines),
+			 "/worker/build f3fb7c74c3b342a0@1 active mounts=1 inferred pid=0 uid=-1 -\n");
+	ck_assert_str_eq(
+		read_mounts(store, ANY, &lines),
+		"1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc attached -\n");
 	ck_assert_int_eq(store_last_seq(store), 1);
 	store_close(store);
 }
@@ -122,8 +125,9 @@ START_TEST(a_saved_row_is_changed_and_not_doubled)
 	ck_assert_int_eq(store_save_mount(store, &world.mount, "reaperd"), 0);
 	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
 	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
-	ck_assert_str_eq(read_mounts(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
-			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc reaped reaperd\n");
+	ck_assert_str_eq(
+		read_mounts(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
+		"1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc reaped reaperd\n");
 	ck_assert_str_eq(read_actions(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
 			 "/worker/build f3fb7c74c3b342a0@1 cleared mounts=0 inferred pid=0 uid=-1 -\n");
 	store_close(store);
@@ -148,8 +152,13 @@ START_TEST(the_same_owner_is_one_row)
 	struct store *store = world_open();
 	struct action second;
 
-	world.action.owner = (struct owner){ .kind = OWNER_REGISTERED, .pid = 500, .start_time = 9, .comm = (char *)"bb_runner",
-					     .uid = 1000, .cgroup = (char *)"/system.slice/bb", .lease = true };
+	world.action.owner = (struct owner){ .kind = OWNER_REGISTERED,
+					     .pid = 500,
+					     .start_time = 9,
+					     .comm = (char *)"bb_runner",
+					     .uid = 1000,
+					     .cgroup = (char *)"/system.slice/bb",
+					     .lease = true };
 	world_action(&second, "second", 1);
 	second.owner = world.action.owner;
 	ck_assert_int_eq(store_save_action(store, &world.action), 0);
@@ -199,8 +208,8 @@ static void add_events(struct store *store)
 
 	world_action(&other, "other", 1);
 	for (int i = 0; i < 30; i++) {
-		struct store_event event = world_event(types[i % 3], i % 2 ? &world.action : &other, i % 2 ? &world.mount : NULL,
-						       at_second(i).real);
+		struct store_event event = world_event(types[i % 3], i % 2 ? &world.action : &other,
+						       i % 2 ? &world.mount : NULL, at_second(i).real);
 
 		if (i == 29)
 			event.root = "/elsewhere";
@@ -245,7 +254,8 @@ START_TEST(events_are_filtered)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		read_events(store, cases[i].filter, &lines);
 		ck_assert_msg(lines.count == cases[i].count, "case %zu gives %zu: %s", i, lines.count, lines.text);
-		ck_assert_msg(strncmp(lines.text, cases[i].first, strlen(cases[i].first)) == 0, "case %zu: %s", i, lines.text);
+		ck_assert_msg(strncmp(lines.text, cases[i].first, strlen(cases[i].first)) == 0, "case %zu: %s", i,
+			      lines.text);
 	}
 	store_close(store);
 }
@@ -283,11 +293,13 @@ START_TEST(attempts_have_intent_and_outcome)
 	second = store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MISSING, at_second(2));
 	store_add_outcome(store, first, OUTCOME_BUSY, EBUSY, "held by 12", at_second(2));
 	ck_assert_int_ne(first, second);
-	ck_assert_str_eq(read_attempts(store, ANY, &lines),
-			 "1 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc umount missing busy 16 held by 12\n"
-			 "2 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc detach missing - 0 -\n");
+	ck_assert_str_eq(
+		read_attempts(store, ANY, &lines),
+		"1 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc umount missing busy 16 held by 12\n"
+		"2 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc detach missing - 0 -\n");
 	read_attempts(store, (struct store_filter){ .limit = 1, .action = "f3fb7c74c3b342a0", .type = -1 }, &lines);
-	ck_assert_str_eq(lines.text, "2 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc detach missing - 0 -\n");
+	ck_assert_str_eq(lines.text,
+			 "2 1001 f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc detach missing - 0 -\n");
 	read_attempts(store, (struct store_filter){ .mount_id = 1001, .since = at_second(2).real, .type = -1 }, &lines);
 	ck_assert_uint_eq(lines.count, 1);
 	read_attempts(store, (struct store_filter){ .mount_id = 1002, .type = -1 }, &lines);
@@ -457,8 +469,9 @@ START_TEST(another_boot_closes_everything)
 	ck_assert_int_eq(store_begin_boot(store, OTHER_BOOT, NAMESPACE, at_second(100)), 0);
 	ck_assert_int_eq(store_commit(store), 0);
 	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
-	ck_assert_str_eq(read_mounts(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
-			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc detached another boot\n");
+	ck_assert_str_eq(
+		read_mounts(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
+		"1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc detached another boot\n");
 	ck_assert_str_eq(read_actions(store, (struct store_filter){ .all = true, .type = -1 }, &lines),
 			 "/worker/build f3fb7c74c3b342a0@1 cleared mounts=0 inferred pid=0 uid=-1 -\n");
 	ck_assert_int_eq(store_each_open_intent(store, count_intent, &left), 0);
@@ -488,12 +501,23 @@ START_TEST(a_restart_finds_what_was_open)
 
 	world.action.state = ACTION_OVER;
 	world.action.registered = world.action.seen_full = true;
-	world.action.identity = (struct dir_identity){ .known = true, .dev = 5, .ino = 6, .birth = 7, .handle_type = 8,
-						       .handle_length = 3, .handle = { 0, 255, 9 } };
-	world.action.owner = (struct owner){ .kind = OWNER_REGISTERED, .pid = 500, .start_time = 9, .comm = (char *)"bb_runner",
-					     .uid = 1000, .lease = true, .max_age = 5 };
+	world.action.identity = (struct dir_identity){ .known = true,
+						       .dev = 5,
+						       .ino = 6,
+						       .birth = 7,
+						       .handle_type = 8,
+						       .handle_length = 3,
+						       .handle = { 0, 255, 9 } };
+	world.action.owner = (struct owner){ .kind = OWNER_REGISTERED,
+					     .pid = 500,
+					     .start_time = 9,
+					     .comm = (char *)"bb_runner",
+					     .uid = 1000,
+					     .lease = true,
+					     .max_age = 5 };
 	world.action.evidence = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_HOLLOW);
-	world.action.evidence_state[EVIDENCE_MISSING].since = (struct now){ at_second(10).mono + 1, at_second(10).real + 1 };
+	world.action.evidence_state[EVIDENCE_MISSING].since =
+		(struct now){ at_second(10).mono + 1, at_second(10).real + 1 };
 	world.action.evidence_state[EVIDENCE_HOLLOW].since = at_second(20);
 	world.mount.evidence = EVIDENCE_BIT(EVIDENCE_MOVED);
 	world.mount.moved.since = at_second(30);
@@ -652,8 +676,8 @@ START_TEST(retention_takes_what_is_old_and_over)
 
 	write_some(store);
 	add_events(store);
-	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)), OUTCOME_GONE, 0,
-			  NULL, at_second(1));
+	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)),
+			  OUTCOME_GONE, 0, NULL, at_second(1));
 	clear_action(store, 2);
 	world_action(&open_action, "open", 1);
 	world_mount(&open_mount, &open_action, 3001, "/worker/build/open/x");
@@ -757,14 +781,16 @@ START_TEST(views_show_text_and_times)
 	world.action.state = ACTION_OVER;
 	world.mount.first_seen.real = START + 123 * NSEC_PER_MSEC;
 	write_some(store);
-	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)), OUTCOME_BUSY,
-			  EBUSY, NULL, at_second(1));
+	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)),
+			  OUTCOME_BUSY, EBUSY, NULL, at_second(1));
 	store_close(store);
 	expect("SELECT target || ' ' || root || ' ' || action || ' ' || attached FROM active_mounts",
 	       "/worker/build/f3fb7c74c3b342a0/root/proc /worker/build f3fb7c74c3b342a0 2026-11-18T11:06:40.123Z");
 	expect("SELECT typeof(target) || action_state FROM leftovers", "textover");
-	expect("SELECT action || mounts || mounts_ever || owner_kind FROM action_history", "f3fb7c74c3b342a011inferred");
-	expect("SELECT step || outcome || errno || intended FROM reap_attempts", "umountbusy162026-11-18T11:06:41.000Z");
+	expect("SELECT action || mounts || mounts_ever || owner_kind FROM action_history",
+	       "f3fb7c74c3b342a011inferred");
+	expect("SELECT step || outcome || errno || intended FROM reap_attempts",
+	       "umountbusy162026-11-18T11:06:41.000Z");
 }
 END_TEST
 

@@ -65,7 +65,8 @@ static size_t count_files(const char *part)
 
 	ck_assert_ptr_nonnull(dir);
 	for (struct dirent *entry; (entry = readdir(dir));)
-		count += strstr(entry->d_name, part) && !strstr(entry->d_name, "-wal") && !strstr(entry->d_name, "-shm");
+		count +=
+			strstr(entry->d_name, part) && !strstr(entry->d_name, "-wal") && !strstr(entry->d_name, "-shm");
 	return count;
 }
 
@@ -231,7 +232,8 @@ START_TEST(corruption_that_a_write_finds_costs_no_event)
 	ck_assert_str_eq(store_problem(store), "");
 	first = add(store, EVENT_START, 0);
 	for (int i = 0; store_state(store) == STORE_OK && i < 50; i++) {
-		ck_assert_int_eq(store_retain(store, 1, 0, at_second(100000)) < 0, store_state(store) == STORE_DEGRADED);
+		ck_assert_int_eq(store_retain(store, 1, 0, at_second(100000)) < 0,
+				 store_state(store) == STORE_DEGRADED);
 		store_commit(store);
 	}
 	ck_assert_ptr_nonnull(strstr(store_problem(store), "set aside as"));
@@ -256,7 +258,8 @@ START_TEST(corruption_that_a_reader_finds_is_acted_on_at_the_commit)
 	store = world_open();
 	lines.used = 0;
 	ck_assert_int_eq(store_commit(store), 0);
-	while (store_events(store, &(struct store_filter){ .type = -1, .limit = 1, .target = "/nowhere" }, add_event_line, &lines) == 0)
+	while (store_events(store, &(struct store_filter){ .type = -1, .limit = 1, .target = "/nowhere" },
+			    add_event_line, &lines) == 0)
 		ck_abort_msg("the spoiled pages were not met");
 	ck_assert_int_eq(store_state(store), STORE_OK);
 	ck_assert_int_eq(store_commit(store), 0);
@@ -330,8 +333,9 @@ START_TEST(rolled_back_rows_can_be_saved_again)
 	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
 	ck_assert_int_eq(store_save_action(store, &world.action), 0);
 	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
-	ck_assert_str_eq(read_mounts(store, ANY, &lines),
-			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc attached -\n");
+	ck_assert_str_eq(
+		read_mounts(store, ANY, &lines),
+		"1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc attached -\n");
 	store_close(store);
 }
 END_TEST
@@ -361,9 +365,10 @@ START_TEST(what_is_over_is_closed_though_it_was_saved_in_vain)
 	ck_assert(second.dirty && world.action.dirty);
 	store_retry(store);
 	ck_assert_int_eq(store_commit(store), 0);
-	ck_assert_str_eq(read_mounts(store, (struct store_filter){ .type = -1, .all = true }, &lines),
-			 "1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc reaped reaperd\n"
-			 "1002 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/sys proc detached pid 5 (umount)\n");
+	ck_assert_str_eq(
+		read_mounts(store, (struct store_filter){ .type = -1, .all = true }, &lines),
+		"1001 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/proc proc reaped reaperd\n"
+		"1002 /worker/build f3fb7c74c3b342a0@1 /worker/build/f3fb7c74c3b342a0/root/sys proc detached pid 5 (umount)\n");
 	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
 	store_close(store);
 }
