@@ -10,6 +10,8 @@
 #include "options.h"
 #include "table.h"
 
+#define FOLLOW_BACK (10 * NSEC_PER_SEC)
+
 static const struct column columns[] = {
 	{ "TIME", show_text, "time", "when, in UTC", 0 },
 	{ "TYPE", show_text, "type", "what happened", 0 },
@@ -77,7 +79,7 @@ static int from_ledger(const struct cli *cli, const struct wanted *wanted, struc
 	struct store_filter filter = {
 		.after_seq = wanted->after > 0 ? wanted->after : 0,
 		.since = wanted->since,
-		.until = wanted->until,
+		.until = ledger_span_end(wanted->until),
 		.root = wanted->root,
 		.action = wanted->action.name,
 		.generation = wanted->action.generation,
@@ -102,9 +104,9 @@ static json_t *parameters_for(const struct cli *cli, const struct wanted *wanted
 
 	if (wanted->after >= 0 && json_object_set_new(parameters, "after", json_integer(wanted->after)) < 0)
 		must(NULL);
-	/* Following alone begins now: the journal's past is asked for by --after or --since. */
+	/* Not with the whole journal; yet what is done right after this was started must be seen. */
 	if (wanted->follow && wanted->after < 0 && !wanted->since)
-		parameter_time(parameters, "since", cli->now.real);
+		parameter_time(parameters, "since", cli->now.real - FOLLOW_BACK);
 	parameter_time(parameters, "since", wanted->since);
 	parameter_time(parameters, "until", wanted->until);
 	parameter_bytes(parameters, "root", wanted->root);
@@ -167,7 +169,8 @@ static int run(struct cli *cli, int argc, char **argv)
 {
 	struct wanted wanted = { .after = -1 };
 	const struct cli_option options[] = {
-		{ "follow", NULL, "go on as events happen; from now, unless --after or --since say otherwise", 'f',
+		{ "follow", NULL,
+		  "go on as events happen; from ten seconds ago, unless --after or --since say otherwise", 'f',
 		  .flag = &wanted.follow },
 		{ "after", "SEQ", "only events with a larger number: a reader goes on where it was",
 		  .number = &wanted.after },

@@ -34,6 +34,11 @@ int ledger_open(const struct cli *cli, struct store **ret)
 	return ledger_open_path(cli->db, ret);
 }
 
+int64_t ledger_span_end(int64_t time)
+{
+	return time > 0 ? time + NSEC_PER_MSEC - 1 - time % NSEC_PER_MSEC : time;
+}
+
 static int unreadable(struct store *store, int r)
 {
 	log_error("could not read the ledger %s: %s", store_path(store), strerror(-r));

@@ -57,7 +57,7 @@ static int from_ledger(const struct cli *cli, const struct wanted *wanted, json_
 		.generation = wanted->action.generation,
 		.type = -1,
 		.all = wanted->all,
-		.at = wanted->at,
+		.at = ledger_span_end(wanted->at),
 	};
 	CLEANUP_STORE struct store *store = NULL;
 	int status = ledger_open(cli, &store);

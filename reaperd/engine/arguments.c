@@ -62,6 +62,15 @@ int argument_time(struct engine *engine, struct control_call *call, const json_t
 	return -EINVAL;
 }
 
+int argument_time_end(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key, int64_t *ret)
+{
+	int r = argument_time(engine, call, parameters, key, ret);
+
+	if (*ret > 0)
+		*ret += NSEC_PER_MSEC - 1 - *ret % NSEC_PER_MSEC;
+	return r;
+}
+
 /* ---- references ---- */
 
 void reference_clear(struct reference *reference)

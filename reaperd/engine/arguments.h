@@ -20,6 +20,9 @@ int argument_root(struct engine *engine, struct control_call *call, const json_t
 /* ns since 1970; 0 where it is absent. */
 int argument_time(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key, int64_t *ret);
 
+/* The same for the end of a span: times are shown in milliseconds, so all of the one that is named belongs to it. */
+int argument_time_end(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key, int64_t *ret);
+
 /* An action that was meant: of now or of the past. */
 struct reference {
 	char *root; /* path */

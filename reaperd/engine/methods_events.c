@@ -181,7 +181,7 @@ static int reader_take(struct reader *reader, struct control_call *call, const j
 		return -EINVAL;
 	}
 	if (argument_time(reader->engine, call, parameters, "since", &reader->since) < 0 ||
-	    argument_time(reader->engine, call, parameters, "until", &reader->until) < 0 ||
+	    argument_time_end(reader->engine, call, parameters, "until", &reader->until) < 0 ||
 	    reader_take_type(reader, call, parameters) < 0 || reader_take_names(reader, call, parameters) < 0)
 		return -EINVAL;
 	if (reader->follow && reader->until) {

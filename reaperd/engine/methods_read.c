@@ -309,7 +309,7 @@ void method_list_mounts(void *context, struct control_call *call, const json_t *
 
 	if (!list)
 		return;
-	if (argument_time(engine, call, parameters, "at", &list->at) < 0)
+	if (argument_time_end(engine, call, parameters, "at", &list->at) < 0)
 		goto out;
 	if (action) {
 		if (argument_action(engine, call, action, root, &wanted) < 0)

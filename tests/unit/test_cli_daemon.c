@@ -319,7 +319,7 @@ START_TEST(following_prints_as_it_comes_and_has_one_heading)
 }
 END_TEST
 
-START_TEST(following_alone_begins_now)
+START_TEST(following_alone_begins_a_little_earlier)
 {
 	daemon_start(events);
 	ask("events -f");
@@ -602,7 +602,7 @@ static void add_lists(TCase *tcase)
 	tcase_add_test(tcase, events_are_one_object_a_line);
 	tcase_add_test(tcase, events_are_a_table);
 	tcase_add_test(tcase, following_prints_as_it_comes_and_has_one_heading);
-	tcase_add_test(tcase, following_alone_begins_now);
+	tcase_add_test(tcase, following_alone_begins_a_little_earlier);
 	tcase_add_test(tcase, filters_of_events_are_the_daemons);
 	tcase_add_test(tcase, explain_says_what_and_who);
 	tcase_add_test(tcase, explain_takes_actions_paths_and_mounts);
