@@ -4,6 +4,7 @@
 #define REAPERD_BROKER_DOING_H
 
 #include "broker/step.h"
+#include "kernel/at.h"
 
 /* Another mount stands at the place; no errno of the kernel's means that here. */
 #define E_OTHER_MOUNT EIDRM
@@ -16,7 +17,8 @@ struct doing {
 	char *target;	  /* absolute path of the mount point */
 	int root, parent; /* fds: of the root directory; of the directory that holds the mount point */
 	const char *name; /* of the mount point in it */
-	struct mount_entry mount; /* what is to go; filled */
+	struct kernel_mount which; /* the request's mount, with its unique id where the kernel has one */
+	struct mount_entry mount;  /* what is to go; filled */
 };
 
 void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...) __attribute__((format(printf, 3, 4)));

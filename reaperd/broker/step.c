@@ -66,30 +66,30 @@ static uint64_t id_of(const struct step_item *item)
 	return item->mount.id ? item->mount.id : item->mount.id32;
 }
 
-/* Facts about the mount, wherever it is now: 0, -ENOENT (it has gone), or -errno. */
-static int read_mount(struct doing *doing)
+static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
 {
-	const struct mount_reference *mount = &doing->item->mount;
-	struct mount_table one = { .unique_ids = true };
-	const struct mount_entry *entry;
-	struct mount_status status;
+	return which->id && table->unique_ids ? kernel_table_find(table, which->id)
+					      : kernel_table_find_number(table, which->id32, which->dev);
+}
+
+/* Whoever recorded the mount without a unique id gave its number, which may be another mount's by now: so this table is never an old one. */
+static int read_by_number(struct doing *doing)
+{
+	struct mount_table *table = &doing->batch->table;
+	struct mount_entry *entry;
 	int r;
 
-	if (mount->id) {
-		r = kernel_statmount(mount->id, &status);
-		if (r < 0)
-			return r;
-		doing->mount = (struct mount_entry){ .id = mount->id, .parent = status.parent, .dev = status.dev, .peer_group = status.peer_group };
-		return kernel_table_fill(&one, &doing->mount);
-	}
-	/* Without unique ids the number may be another mount's by now, so this table is never an old one. */
-	kernel_table_clear(&doing->batch->table);
-	r = kernel_table_read(&doing->batch->table);
+	kernel_table_clear(table);
+	r = kernel_table_read(table);
 	if (r < 0)
 		return r;
-	entry = kernel_table_find(&doing->batch->table, mount->id32);
-	if (!entry || entry->dev != mount->dev)
+	entry = find_which(&doing->which, table);
+	if (!entry)
 		return -ENOENT;
+	r = kernel_table_fill(table, entry);
+	if (r < 0)
+		return r;
+	doing->which.id = table->unique_ids ? entry->id : 0;
 	doing->mount = *entry;
 	doing->mount.root = strdup(entry->root);
 	doing->mount.target = strdup(entry->target);
@@ -97,30 +97,43 @@ static int read_mount(struct doing *doing)
 	return doing->mount.root && doing->mount.target && doing->mount.fstype ? 0 : -ENOMEM;
 }
 
+/* Facts about the mount, wherever it is now: 0, -ENOENT (it has gone), or -errno. */
+static int read_mount(struct doing *doing)
+{
+	const struct mount_reference *mount = &doing->item->mount;
+	struct mount_table one = { .unique_ids = true };
+	struct mount_status status;
+	int r;
+
+	doing->which = (struct kernel_mount){ .id = mount->id, .id32 = mount->id32, .dev = mount->dev };
+	if (!mount->id)
+		return read_by_number(doing);
+	r = kernel_statmount(mount->id, &status);
+	if (r < 0)
+		return r;
+	doing->mount = (struct mount_entry){ .id = mount->id, .parent = status.parent, .dev = status.dev, .peer_group = status.peer_group };
+	return kernel_table_fill(&one, &doing->mount);
+}
+
 static bool has_gone(const struct doing *doing)
 {
-	struct mount_status status;
 	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
-	const struct mount_entry *entry;
+	struct mount_status status;
 
-	if (doing->item->mount.id)
-		return kernel_statmount(doing->item->mount.id, &status) == -ENOENT;
-	if (kernel_table_read(&table) < 0)
-		return false;
-	entry = kernel_table_find(&table, doing->item->mount.id32);
-	return !entry || entry->dev != doing->item->mount.dev;
+	if (doing->which.id)
+		return kernel_statmount(doing->which.id, &status) == -ENOENT;
+	return kernel_table_read(&table) == 0 && !find_which(&doing->which, &table);
 }
 
 /* The mount itself stands at the name: 0, -E_OTHER_MOUNT with the stranger noted, or -errno of the walk. */
 static int check_place(struct doing *doing)
 {
-	const struct kernel_mount mount = { doing->item->mount.id, doing->item->mount.id32, doing->item->mount.dev };
 	struct place_status place;
 	int r = kernel_status_at(doing->parent, doing->name, false, &place);
 
 	if (r < 0)
 		return r;
-	if (place.is_mount_root && kernel_place_is_on(&place, &mount))
+	if (place.is_mount_root && kernel_place_is_on(&place, &doing->which))
 		return 0;
 	doing->ret->stranger = place.is_mount_root ? place.mount_id ? place.mount_id : place.mount_id32 : 0;
 	return -E_OTHER_MOUNT;
@@ -210,7 +223,7 @@ static bool is_still_there(const struct doing *doing)
 static int unmount_exactly(struct doing *doing)
 {
 	/* Noted before the comparison: whatever is stacked upon the mount after it is newer. */
-	bool exactly = doing->item->mount.id && note_newest(doing->batch) == 0;
+	bool exactly = doing->which.id && note_newest(doing->batch) == 0;
 
 	for (int tries = 0; tries < 3; tries++) {
 		uint64_t newer;

@@ -26,7 +26,7 @@ static int cut(struct doing *doing, const struct mount_entry *mount)
 	r = kernel_status_at(fd, "", false, &place);
 	if (r < 0)
 		return r;
-	if (!place.is_mount_root || (place.mount_id ? place.mount_id : place.mount_id32) != parent->id)
+	if (!place.is_mount_root || (doing->batch->table.unique_ids ? place.mount_id : place.mount_id32) != parent->id)
 		return -ESTALE;
 	r = kernel_make_private(fd);
 	if (r == 0) {
@@ -187,7 +187,7 @@ static bool tree_may_go(struct doing *doing)
 {
 	CLEANUP_FREE uint64_t *ids = NULL;
 	size_t count = 0;
-	int r = doing->item->mount.id ? list_below(doing, &ids, &count) : list_below_in_table(doing, &ids, &count);
+	int r = doing->which.id ? list_below(doing, &ids, &count) : list_below_in_table(doing, &ids, &count);
 
 	if (r < 0 && r != -ENOENT)
 		return fail(doing, r);
@@ -207,7 +207,7 @@ static bool is_shared(uint64_t id)
 bool travel_stays_inside(struct doing *doing)
 {
 	/* The common case costs one question instead of the whole table. */
-	if ((!doing->item->mount.id || is_shared(doing->mount.parent)) && !one_stays_inside(doing, doing->mount.id))
+	if ((!doing->which.id || is_shared(doing->mount.parent)) && !one_stays_inside(doing, doing->mount.id))
 		return false;
 	return doing->item->step != STEP_DETACH || tree_may_go(doing);
 }

@@ -115,8 +115,6 @@ int kernel_status_at(int dirfd, const char *name, bool sync, struct place_status
 	};
 	if (stx.stx_mask & STATX_BTIME)
 		ret->birth = (int64_t)stx.stx_btime.tv_sec * 1000000000 + stx.stx_btime.tv_nsec;
-	if (ret->mount_id)
-		return 0;
 	if (statx(dirfd, name, flags | AT_STATX_DONT_SYNC, STATX_MNT_ID, &id32) < 0)
 		return -errno;
 	ret->mount_id32 = (uint32_t)id32.stx_mnt_id;
@@ -127,7 +125,7 @@ bool kernel_place_is_on(const struct place_status *place, const struct kernel_mo
 {
 	if (place->mount_id && mount->id)
 		return place->mount_id == mount->id;
-	if (!place->mount_id32 || place->mount_id32 != mount->id32)
+	if (place->mount_id32 != mount->id32)
 		return false;
 	return place->dev == mount->dev || kernel_mountinfo_device(mount->id32) == mount->dev;
 }

@@ -11,7 +11,7 @@
 
 struct place_status {
 	uint64_t mount_id;   /* unique; 0 where the kernel has none */
-	uint32_t mount_id32; /* as in mountinfo; only asked for where there is no unique one, else 0 */
+	uint32_t mount_id32; /* as in mountinfo */
 	uint64_t dev;	     /* st_dev: on btrfs the subvolume's, not the superblock's */
 	uint64_t ino;
 	int64_t birth; /* ns; 0: the filesystem has none */
@@ -19,7 +19,7 @@ struct place_status {
 	bool is_mount_root;
 };
 
-/* Which mount is meant. Where the kernel has no unique ids, id is 0 and the other two decide. */
+/* Which mount is meant. Where the kernel, or who recorded it, has no unique ids, id is 0 and the other two decide. */
 struct kernel_mount {
 	uint64_t id;
 	uint32_t id32;

@@ -221,12 +221,14 @@ static int find_mount(struct search *search)
 
 	if (r < 0)
 		return r;
-	entry = kernel_table_find(&table, table.unique_ids ? search->mount.id : search->mount.id32);
+	entry = search->mount.id ? kernel_table_find(&table, search->mount.id)
+				 : kernel_table_find_number(&table, search->mount.id32, search->mount.dev);
 	if (!entry)
 		return -ENOENT;
 	r = kernel_table_fill(&table, entry);
 	if (r < 0)
 		return r;
+	search->mount.id = table.unique_ids ? entry->id : 0;
 	search->mount.dev = entry->dev;
 	search->root = take_ptr(entry->root);
 	search->target = take_ptr(entry->target);

@@ -173,10 +173,10 @@ static bool stands_on_ours(const struct kernel_probe *probe, const struct place_
 		for (size_t i = 0; i < probe->mount_count; i++)
 			if (!strcmp(probe->mounts[i].path, path) && kernel_place_is_on(&at, &probe->mounts[i].mount))
 				return true;
-		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) ||
-		    kernel_statmount(at.mount_id, &status) < 0 || status.parent == at.mount_id)
+		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) || kernel_statmount(at.mount_id, &status) < 0 ||
+		    status.parent == at.mount_id || kernel_statmount(status.parent, &status) < 0)
 			return false;
-		at.mount_id = status.parent;
+		at = (struct place_status){ .mount_id = status.id, .mount_id32 = status.id32, .dev = status.dev };
 	}
 }
 

@@ -46,6 +46,7 @@ static int read_numbers(const uint64_t *ids, size_t count, struct mount_table *t
 		if (!entry)
 			return -ENOMEM;
 		entry->id = status.id;
+		entry->id32 = status.id32;
 		entry->parent = status.parent;
 		entry->dev = status.dev;
 		entry->peer_group = status.peer_group;
@@ -128,6 +129,7 @@ static int parse_line(char *line, struct mount_entry *entry)
 	if (!rest || !parse_device(fields[2], &entry->dev))
 		return -EBADMSG;
 	entry->id = strtoull(fields[0], NULL, 10);
+	entry->id32 = (uint32_t)entry->id;
 	entry->parent = strtoull(fields[1], NULL, 10);
 	entry->root = unescaped(fields[3]);
 	entry->target = unescaped(fields[4]);
@@ -195,6 +197,14 @@ struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t 
 {
 	for (size_t i = 0; i < table->count; i++)
 		if (table->entries[i].id == id)
+			return &table->entries[i];
+	return NULL;
+}
+
+struct mount_entry *kernel_table_find_number(const struct mount_table *table, uint32_t id32, uint64_t dev)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].id32 == id32 && table->entries[i].dev == dev)
 			return &table->entries[i];
 	return NULL;
 }

@@ -14,6 +14,7 @@
 struct mount_entry {
 	uint64_t id;	 /* unique; where the table has no unique ids, the number that mountinfo shows */
 	uint64_t parent; /* likewise */
+	uint32_t id32;	 /* the number that mountinfo shows */
 	uint64_t dev;	 /* the superblock's */
 	uint64_t peer_group; /* 0: not shared */
 	uint64_t master;     /* the peer group that it is a slave of; 0: none */
@@ -37,6 +38,10 @@ int kernel_table_read_mountinfo(const char *file, struct mount_table *ret);
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry);
 
 struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t id);
+
+/* By the number that mountinfo shows, with the superblock's device, for numbers come again at once. */
+struct mount_entry *kernel_table_find_number(const struct mount_table *table, uint32_t id32, uint64_t dev);
+
 void kernel_table_clear(struct mount_table *table);
 
 /* The superblock's device of the mount with that number in our namespace's mountinfo; 0: there is none. */

@@ -125,6 +125,24 @@ START_TEST(a_mount_on_the_way_to_an_action_says_nothing)
 }
 END_TEST
 
+START_TEST(number_and_device_serve_where_no_unique_ids_were_recorded)
+{
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+	probe.carrier.id = mounts[0].mount.id = 0;
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert_int_eq(rename(BUILD "/" ACTION "/root", BUILD "/root"), 0);
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/old"), 0);
+	make_directory(BUILD "/" ACTION);
+	ck_assert_int_eq(rename(BUILD "/root", BUILD "/" ACTION "/root"), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_uint_eq(result.reachable, 1);
+	make_mount("tmpfs", "cover", BUILD, 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_COVERED);
+}
+END_TEST
+
 START_TEST(a_root_that_is_absent_is_unknown)
 {
 	record(ACTION);
@@ -348,6 +366,7 @@ int main(void)
 	tcase_add_test(local, a_mount_over_the_action_hides_its_identity_and_keeps_it);
 	tcase_add_test(local, a_covered_root_says_nothing);
 	tcase_add_test(local, a_mount_on_the_way_to_an_action_says_nothing);
+	tcase_add_test(local, number_and_device_serve_where_no_unique_ids_were_recorded);
 	tcase_add_test(local, a_root_that_is_absent_is_unknown);
 	tcase_add_test(local, what_leads_only_to_mounts_is_hollow);
 	tcase_add_checked_fixture(cached, cached_setup, teardown);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/step.h"
+#include "mount_fixture.h"
+
+#define BUILD PLACE "/build"
+
+static struct root_rules rules;
+static struct step_item items[8];
+static uint32_t count;
+static struct step_result results[8];
+
+static void setup(void)
+{
+	fixture_setup();
+	make_tmpfs(BUILD);
+	make_directory(BUILD "/a");
+	ck_assert_int_eq(rules_init(&rules, BUILD), 0);
+	count = 0;
+}
+
+/* Asks for the mount that stands at the path now. */
+static struct kernel_mount want(const char *path, enum step step)
+{
+	char absolute[PATH_MAX];
+	struct kernel_mount mount;
+
+	snprintf(absolute, sizeof(absolute), BUILD "/%s", path);
+	mount = mount_of(absolute);
+	items[count++] = (struct step_item){ .path = (char *)path,
+					     .action_length = (uint32_t)strcspn(path, "/"),
+					     .step = (uint8_t)step,
+					     .mount = { .id = mount.id, .id32 = mount.id32, .dev = mount.dev } };
+	return mount;
+}
+
+static void go(void)
+{
+	struct step_batch batch = { .rules = &rules, .items = items, .count = count };
+
+	memset(results, 0, sizeof(results));
+	for (uint32_t i = 0; i < count; i++)
+		asroot_step(&batch, i, &results[i]);
+	step_batch_clear(&batch);
+}
+
+static void ck_outcome(size_t index, enum outcome outcome)
+{
+	ck_assert_msg(results[index].outcome == outcome, "%s (%s), errno %d, stranger %llu",
+		      outcome_name((enum outcome)results[index].outcome), results[index].detail, results[index].error,
+		      (unsigned long long)results[index].stranger);
+}
+
+START_TEST(a_leftover_goes)
+{
+	struct kernel_mount proc, below;
+
+	make_directory(BUILD "/a/proc");
+	make_mount("proc", "proc", BUILD "/a/proc", 0);
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(BUILD "/a/t/u");
+	below = want("a/t/u", STEP_UMOUNT);
+	want("a/t", STEP_UMOUNT);
+	proc = want("a/proc", STEP_UMOUNT);
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_outcome(1, OUTCOME_GONE);
+	ck_outcome(2, OUTCOME_GONE);
+	ck_assert(!is_mounted(proc) && !is_mounted(below));
+	ck_assert_int_gt(results[0].duration, 0);
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+}
+END_TEST
+
+START_TEST(a_busy_mount_stays_until_it_is_detached)
+{
+	struct kernel_mount mount;
+	int fd;
+
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(BUILD "/a/t/u");
+	mount = want("a/t", STEP_UMOUNT);
+	go();
+	ck_outcome(0, OUTCOME_BUSY);
+	fd = open(BUILD "/a/t/u", O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	items[0].step = STEP_DETACH;
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(!is_mounted(mount));
+}
+END_TEST
+
+START_TEST(a_mount_that_came_on_top_is_not_touched)
+{
+	struct kernel_mount lower, upper;
+
+	make_tmpfs(BUILD "/a/t");
+	lower = want("a/t", STEP_UMOUNT);
+	want("a/t", STEP_DETACH);
+	make_tmpfs(BUILD "/a/t");
+	upper = mount_of(BUILD "/a/t");
+	go();
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert_uint_eq(results[0].stranger, upper.id);
+	ck_outcome(1, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(lower) && is_mounted(upper));
+}
+END_TEST
+
+START_TEST(a_stack_goes_from_its_top)
+{
+	for (int i = 0; i < 4; i++) {
+		make_tmpfs(BUILD "/a/t");
+		want("a/t", STEP_UMOUNT);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct step_item swap = items[i];
+
+		items[i] = items[3 - i];
+		items[3 - i] = swap;
+	}
+	go();
+	for (size_t i = 0; i < 4; i++)
+		ck_outcome(i, OUTCOME_GONE);
+}
+END_TEST
+
+START_TEST(a_symlink_swapped_in_leads_nowhere)
+{
+	struct kernel_mount victim, mount;
+
+	make_tmpfs(PLACE "/host");
+	make_tmpfs(PLACE "/host/t");
+	victim = mount_of(PLACE "/host/t");
+	make_directory(BUILD "/a/d");
+	make_tmpfs(BUILD "/a/d/t");
+	mount = want("a/d/t", STEP_DETACH);
+	ck_assert_int_eq(rename(BUILD "/a/d", BUILD "/a/real"), 0);
+	ck_assert_int_eq(symlink("../../host", BUILD "/a/d"), 0);
+	go();
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(victim) && is_mounted(mount));
+	ck_assert_int_eq(unlink(BUILD "/a/d"), 0);
+	ck_assert_int_eq(symlink("real", BUILD "/a/d"), 0);
+	go();
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(mount));
+}
+END_TEST
+
+START_TEST(the_next_actions_mount_of_the_same_name_is_not_touched)
+{
+	struct kernel_mount old, new;
+
+	make_tmpfs(BUILD "/a/t");
+	old = want("a/t", STEP_DETACH);
+	ck_assert_int_eq(umount2(BUILD "/a/t", 0), 0);
+	make_tmpfs(BUILD "/a/t");
+	new = mount_of(BUILD "/a/t");
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(!is_mounted(old) && is_mounted(new));
+}
+END_TEST
+
+START_TEST(a_renamed_mount_is_left_where_it_went)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_UMOUNT);
+	ck_assert_int_eq(rename(BUILD "/a", BUILD "/b"), 0);
+	go();
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert_ptr_nonnull(strstr(results[0].detail, BUILD "/b/t"));
+	ck_assert(is_mounted(mount));
+}
+END_TEST
+
+START_TEST(a_mount_outside_the_root_is_never_touched_whatever_its_id_says)
+{
+	struct kernel_mount outside;
+
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(PLACE "/build2");
+	want("a/t", STEP_DETACH);
+	outside = mount_of(PLACE "/build2");
+	items[0].mount.id = outside.id;
+	go();
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(outside) && is_mounted(mount_of(BUILD "/a/t")));
+}
+END_TEST
+
+START_TEST(what_is_protected_or_observed_stays)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_DETACH);
+	ck_assert_int_eq(string_list_add(&rules.protect, "a"), 0);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	string_list_clear(&rules.protect);
+	rules.mode = ROOT_MODE_OBSERVE;
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert(is_mounted(mount));
+}
+END_TEST
+
+START_TEST(a_detach_takes_no_protected_mount_along)
+{
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(BUILD "/a/t/keep");
+	want("a/t", STEP_DETACH);
+	ck_assert_int_eq(string_list_add(&rules.protect, "a/t/keep"), 0);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert_uint_eq(results[0].stranger, mount_of(BUILD "/a/t/keep").id);
+}
+END_TEST
+
+/* A shared tree as the host's /dev with its pts, and the action's rbind of it. */
+static struct kernel_mount make_host_tree(void)
+{
+	make_tmpfs(PLACE "/dev");
+	ck_assert_int_eq(mount("", PLACE "/dev", "", MS_SHARED, ""), 0);
+	make_tmpfs(PLACE "/dev/pts");
+	make_directory(BUILD "/a/dev");
+	make_mount("", PLACE "/dev", BUILD "/a/dev", MS_BIND | MS_REC);
+	return mount_of(PLACE "/dev/pts");
+}
+
+START_TEST(an_rbind_of_a_shared_tree_goes_and_the_tree_stays)
+{
+	struct kernel_mount pts = make_host_tree();
+
+	want("a/dev/pts", STEP_UMOUNT);
+	want("a/dev", STEP_UMOUNT);
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(results[0].made_private);
+	ck_outcome(1, OUTCOME_GONE);
+	ck_assert(is_mounted(pts));
+	ck_assert(mount_of(PLACE "/dev/pts").id == pts.id);
+}
+END_TEST
+
+START_TEST(an_rbind_of_a_shared_tree_is_detached_in_one_call_and_the_tree_stays)
+{
+	struct kernel_mount pts = make_host_tree();
+
+	want("a/dev", STEP_DETACH);
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(results[0].made_private);
+	ck_assert(is_mounted(pts));
+}
+END_TEST
+
+/* The build root itself is shared with a slave of it, as a runner's view is. */
+static void make_runner(void)
+{
+	ck_assert_int_eq(mount("", BUILD, "", MS_SHARED, ""), 0);
+	make_directory(PLACE "/runner");
+	make_mount("", BUILD, PLACE "/runner", MS_BIND);
+	ck_assert_int_eq(mount("", PLACE "/runner", "", MS_SLAVE, ""), 0);
+	make_directory(BUILD "/a/t");
+}
+
+START_TEST(a_copy_in_the_runners_view_goes_with_its_original)
+{
+	struct kernel_mount copy;
+
+	make_runner();
+	make_tmpfs(BUILD "/a/t");
+	copy = mount_of(PLACE "/runner/a/t");
+	want("a/t", STEP_UMOUNT);
+	ck_assert_uint_ne(copy.id, items[0].mount.id);
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(!results[0].made_private && !is_mounted(copy));
+}
+END_TEST
+
+START_TEST(what_the_runner_mounted_itself_is_not_taken)
+{
+	struct kernel_mount foreign, mount;
+	char named[64];
+
+	make_runner();
+	make_mount("tmpfs", "theirs", PLACE "/runner/a/t", 0);
+	foreign = mount_of(PLACE "/runner/a/t");
+	ck_assert_int_eq(umount2(PLACE "/runner/a/t", 0), 0);
+	make_tmpfs(BUILD "/a/t");
+	ck_assert_int_eq(umount2(PLACE "/runner/a/t", 0), 0);
+	make_mount("tmpfs", "theirs", PLACE "/runner/a/t", 0);
+	foreign = mount_of(PLACE "/runner/a/t");
+	mount = want("a/t", STEP_UMOUNT);
+	want("a/t", STEP_DETACH);
+	go();
+	for (size_t i = 0; i < 2; i++) {
+		ck_outcome(i, OUTCOME_REFUSED);
+		ck_assert_uint_eq(results[i].stranger, foreign.id);
+	}
+	snprintf(named, sizeof(named), "%s", PLACE "/runner/a/t");
+	ck_assert_ptr_nonnull(strstr(results[0].detail, named));
+	ck_assert(is_mounted(foreign) && is_mounted(mount));
+}
+END_TEST
+
+START_TEST(force_is_only_for_filesystems_that_have_it)
+{
+	make_tmpfs(BUILD "/a/t");
+	want("a/t", STEP_FORCE);
+	want("a/t", STEP_ABORT);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_outcome(1, OUTCOME_REFUSED);
+	ck_assert(is_mounted(mount_of(BUILD "/a/t")));
+}
+END_TEST
+
+START_TEST(a_root_that_is_gone_is_said_so)
+{
+	struct step_batch batch = { .rules = &rules, .items = items, .count = 1 };
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_UMOUNT);
+	free(rules.path);
+	rules.path = strdup(PLACE "/elsewhere");
+	memset(results, 0, sizeof(results));
+	asroot_step(&batch, 0, &results[0]);
+	ck_outcome(0, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(mount));
+	step_batch_clear(&batch);
+}
+END_TEST
+
+START_TEST(without_unique_ids_number_and_device_decide)
+{
+	struct kernel_mount taken, kept;
+
+	make_tmpfs(BUILD "/a/t");
+	taken = want("a/t", STEP_UMOUNT);
+	make_tmpfs(BUILD "/a/u");
+	kept = want("a/u", STEP_DETACH);
+	items[0].mount.id = items[1].mount.id = 0;
+	items[1].mount.dev++;
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_outcome(1, OUTCOME_GONE);
+	ck_assert(!is_mounted(taken) && is_mounted(kept));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite;
+	TCase *mounts = tcase_create("mounts");
+	SRunner *runner;
+	int failed;
+
+	if (!fixture_is_possible())
+		return 77;
+	tcase_add_checked_fixture(mounts, setup, NULL);
+	tcase_add_test(mounts, a_leftover_goes);
+	tcase_add_test(mounts, a_busy_mount_stays_until_it_is_detached);
+	tcase_add_test(mounts, a_mount_that_came_on_top_is_not_touched);
+	tcase_add_test(mounts, a_stack_goes_from_its_top);
+	tcase_add_test(mounts, a_symlink_swapped_in_leads_nowhere);
+	tcase_add_test(mounts, the_next_actions_mount_of_the_same_name_is_not_touched);
+	tcase_add_test(mounts, a_renamed_mount_is_left_where_it_went);
+	tcase_add_test(mounts, a_mount_outside_the_root_is_never_touched_whatever_its_id_says);
+	tcase_add_test(mounts, what_is_protected_or_observed_stays);
+	tcase_add_test(mounts, a_detach_takes_no_protected_mount_along);
+	tcase_add_test(mounts, an_rbind_of_a_shared_tree_goes_and_the_tree_stays);
+	tcase_add_test(mounts, an_rbind_of_a_shared_tree_is_detached_in_one_call_and_the_tree_stays);
+	tcase_add_test(mounts, a_copy_in_the_runners_view_goes_with_its_original);
+	tcase_add_test(mounts, what_the_runner_mounted_itself_is_not_taken);
+	tcase_add_test(mounts, force_is_only_for_filesystems_that_have_it);
+	tcase_add_test(mounts, a_root_that_is_gone_is_said_so);
+	tcase_add_test(mounts, without_unique_ids_number_and_device_decide);
+	suite = suite_create("broker step");
+	suite_add_tcase(suite, mounts);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
