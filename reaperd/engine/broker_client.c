@@ -257,18 +257,26 @@ struct broker *broker_new(struct engine *engine, int fd)
 	return broker;
 }
 
+void broker_cancel(struct broker *broker)
+{
+	const struct message_result cancelled = { .error = ECANCELED };
+
+	while (broker && broker->jobs) {
+		struct job *job = broker->jobs;
+
+		broker->jobs = job->next;
+		broker->job_count--;
+		job->function(job->context, broker->engine, &cancelled);
+		free(job);
+	}
+}
+
 void broker_free(struct broker *broker)
 {
 	if (!broker)
 		return;
 	ev_io_stop(broker->engine->loop, &broker->readable);
 	ev_io_stop(broker->engine->loop, &broker->writable);
-	while (broker->jobs) {
-		struct job *job = broker->jobs;
-
-		broker->jobs = job->next;
-		free(job);
-	}
 	while (broker->queue) {
 		struct outgoing *outgoing = broker->queue;
 

@@ -8,7 +8,10 @@
 
 #include "engine/engine.h"
 
-/* Called once, with the result; `result` is good during the call. */
+/*
+ * Called once, with the result; `result` is good during the call. error ECANCELED: the engine ends, nothing is known, and nothing is to be done but to
+ * release `context`.
+ */
 typedef void broker_result_function(void *context, struct engine *engine, const struct message_result *result);
 
 /* Takes `fd`. NULL when out of memory. */
@@ -20,6 +23,9 @@ void broker_free(struct broker *broker);
  * error `function` is not called.
  */
 int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function, void *context);
+
+/* Before the engine is taken apart: every request that is under way is answered with ECANCELED. */
+void broker_cancel(struct broker *broker);
 
 /* A message without content: READY, RELOAD. */
 int broker_say(struct broker *broker, enum message_type type);

@@ -45,7 +45,7 @@ static void become_ready(struct engine *engine)
 {
 	struct model_counts counts;
 
-	if (engine->ready || model_mount_count(engine->model) == 0)
+	if (engine->ready || !tracker_has_read(engine->tracker))
 		return;
 	engine->ready = true;
 	ledger_reconcile(engine);
@@ -85,7 +85,7 @@ static void take_turn(struct engine *engine)
 		once_turn(engine);
 	}
 	stop_if_done(engine);
-	store_commit(engine->store);
+	ledger_commit(engine);
 }
 
 static void arm_timer(struct engine *engine)
@@ -124,7 +124,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)events;
 }
 
-static struct engine *engine_new(int broker_fd)
+struct engine *engine_new(int broker_fd)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 
@@ -144,8 +144,9 @@ static struct engine *engine_new(int broker_fd)
 	return engine->broker ? engine : NULL;
 }
 
-static void engine_free(struct engine *engine)
+void engine_free(struct engine *engine)
 {
+	broker_cancel(engine->broker);
 	control_free(engine->control);
 	watcher_free(engine->watcher);
 	registry_free(engine->registry);

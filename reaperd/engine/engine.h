@@ -83,6 +83,10 @@ struct engine {
 /* Runs an engine on the broker's socket until it ends: the exit status. */
 int engine_run(int broker_fd);
 
+/* engine_run() in pieces, for simulations: they turn engine->loop themselves, under a clock and with a source of their own. */
+struct engine *engine_new(int broker_fd); /* takes the fd; NULL when out of memory */
+void engine_free(struct engine *engine);
+
 /* The model changed, or evidence did: plan again at the end of this turn. */
 void engine_wake(struct engine *engine);
 

@@ -11,15 +11,19 @@
 	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |                \
 	 EVIDENCE_BIT(EVIDENCE_DEAD) | EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
 
-/* Of all that a probe can tell, exactly `seen` holds from `sent` on. */
+/*
+ * Of all that a probe can tell, exactly `seen` holds: since now, for it may have come about at any moment of the probe, and confirmed as of the
+ * moment when the probe was sent, for the same reason. So the shortest grace, none, still takes a second look.
+ */
 static void hold_exactly(struct engine *engine, struct action *action, uint32_t seen, const char *because, struct now sent)
 {
 	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++) {
 		if (!(PROBED & EVIDENCE_BIT(bit)))
 			continue;
 		if (seen & EVIDENCE_BIT(bit)) {
-			if (policy_evidence_set(action, bit, sent))
+			if (policy_evidence_set(action, bit, engine->now))
 				ledger_journal_evidence(engine, action, bit, true, because);
+			action->evidence_state[bit].checked = sent;
 		} else if (policy_evidence_clear(action, bit)) {
 			ledger_journal_evidence(engine, action, bit, false, because);
 		}
@@ -86,12 +90,6 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 	for (size_t i = 0; i < mount_count && i < PROBE_MOUNTS_MAX; i++)
 		if (mounts[i] && mounts[i]->action == action && result->reachable & (UINT64_C(1) << i))
 			reached[count++] = mounts[i];
-	if (!action->mounts) {
-		take_identity(action, result);
-		action->identity_checked = sent;
-		hold_exactly(engine, action, 0, NULL, sent);
-		return;
-	}
 	if (count > 0) {
 		next = model_next_generation(engine->model, action, reached, count, engine->now);
 		if (!next)
@@ -102,8 +100,7 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 		log_info("%s: another directory stands at %s: generation %u begins", action->root->rules.path, action->path,
 			 next->generation);
 	}
-	if (action->mounts)
-		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
+	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
 }
 
 static void unknown(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)

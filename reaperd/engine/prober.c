@@ -56,6 +56,14 @@ void prober_free(struct prober *prober)
 	free(prober);
 }
 
+/* A root has one batch under way at a time. By action, not by what was asked: its name may have changed meanwhile. */
+static void none_is_probing(struct root *root)
+{
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (struct action *action = instance->actions; action; action = action->next)
+			action->probing = false;
+}
+
 int prober_configure(struct prober *prober)
 {
 	struct root_round *rounds;
@@ -71,9 +79,7 @@ int prober_configure(struct prober *prober)
 	prober->count = count;
 	/* Answers to questions about the former roots are still under way: their actions may be asked about again. */
 	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				action->probing = false;
+		none_is_probing(root);
 	engine_wake(prober->engine);
 	return 0;
 }
@@ -129,22 +135,44 @@ static void set_health(struct engine *engine, struct root *root, enum root_healt
 	engine_wake(engine);
 }
 
+static enum root_health health_of_error(int error)
+{
+	return error == ENOENT || error == ENOTDIR ? ROOT_HEALTH_ABSENT : ROOT_HEALTH_UNKNOWN;
+}
+
+static enum root_health health_of_answer(const struct probe_result *result)
+{
+	switch ((enum probe_state)result->state) {
+	case PROBE_HUNG:
+		return ROOT_HEALTH_HUNG;
+	case PROBE_DEAD:
+		return ROOT_HEALTH_DEAD;
+	case PROBE_COVERED:
+		return ROOT_HEALTH_COVERED;
+	case PROBE_UNKNOWN:
+		return health_of_error(result->error);
+	case PROBE_PRESENT:
+	case PROBE_MISSING:
+	case PROBE_REPLACED:
+		break;
+	}
+	return ROOT_HEALTH_OK;
+}
+
 /* The worst that an answer said of the root; an action that is merely gone says that the root answers. */
 static enum root_health health_of(const struct message_result *result)
 {
 	enum root_health health = ROOT_HEALTH_OK;
 
-	if (result->error == ENOENT || result->error == ENOTDIR)
-		return ROOT_HEALTH_ABSENT;
 	if (result->error)
-		return ROOT_HEALTH_UNKNOWN;
+		return health_of_error(result->error);
 	for (uint32_t i = 0; i < result->count; i++) {
-		if (result->probes[i].state == PROBE_HUNG)
-			return ROOT_HEALTH_HUNG;
-		if (result->probes[i].state == PROBE_DEAD)
-			health = ROOT_HEALTH_DEAD;
-		else if (result->probes[i].state == PROBE_COVERED && health == ROOT_HEALTH_OK)
-			health = ROOT_HEALTH_COVERED;
+		enum root_health one = health_of_answer(&result->probes[i]);
+
+		if (one == ROOT_HEALTH_HUNG)
+			return one;
+		if (health == ROOT_HEALTH_OK)
+			health = one;
 	}
 	return health;
 }
@@ -159,7 +187,6 @@ static void take_answer(struct engine *engine, struct root *root, const struct p
 
 	if (!action)
 		return;
-	action->probing = false;
 	if (result->error == ESTALE) { /* the configuration changed under way: ask again */
 		prober_want(engine->prober, action);
 		return;
@@ -175,8 +202,9 @@ static void on_answer(void *context, struct engine *engine, const struct message
 	struct probe_job *job = context;
 	struct root *root = model_root_by_path(engine->model, job->root_path);
 
-	if (root) {
+	if (root && result->error != ECANCELED) {
 		engine->prober->rounds[root->index].in_flight = false;
+		none_is_probing(root);
 		for (size_t i = 0; i < job->count; i++)
 			take_answer(engine, root, job, i, result);
 		if (result->error != ESTALE)
@@ -251,14 +279,27 @@ static size_t choose(struct root *root, struct action **ret, size_t size)
 	return count;
 }
 
+/* No action to ask about: whether the root answers at all. */
+static bool fill_root_item(const struct engine *engine, const struct root *root, struct probe_item *item)
+{
+	const struct mount *carrier = model_mount_for_path(engine->model, root->rules.path);
+
+	item->path = strdup("");
+	if (carrier)
+		refer_to(carrier, &item->carrier);
+	return item->path && carrier;
+}
+
 /* Sends one batch; where it does not fit into a datagram, half as many. */
 static int send_batch(struct prober *prober, struct root *root, struct action **actions, size_t count)
 {
-	struct message_request request = { .type = MESSAGE_PROBE, .root = (uint32_t)root->index, .count = (uint32_t)count };
+	struct message_request request = {
+		.type = MESSAGE_PROBE, .root = (uint32_t)root->index, .count = count ? (uint32_t)count : 1
+	};
 	struct probe_job *job = calloc(1, sizeof(*job));
 	int r = job ? 0 : -ENOMEM;
 
-	request.probes = calloc(count ? count : 1, sizeof(*request.probes));
+	request.probes = calloc(request.count, sizeof(*request.probes));
 	if (!request.probes)
 		r = -ENOMEM;
 	if (r == 0) {
@@ -271,6 +312,8 @@ static int send_batch(struct prober *prober, struct root *root, struct action **
 		if (!fill_item(actions[i], &request.probes[i], &job->asked[i]))
 			r = -ENOMEM;
 	}
+	if (r == 0 && count == 0 && !fill_root_item(prober->engine, root, &request.probes[0]))
+		r = -ENOMEM;
 	if (r == 0)
 		r = broker_request(prober->engine->broker, &request, on_answer, job);
 	message_request_clear(&request);

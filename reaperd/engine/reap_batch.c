@@ -154,6 +154,10 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 	struct reap_job *job = context;
 	const struct step_result skipped = { .outcome = OUTCOME_SKIPPED, .error = result->error };
 
+	if (result->error == ECANCELED) { /* the intents stay open: the next start asks the kernel */
+		free(job);
+		return;
+	}
 	reaper_batch_ended(engine->reaper);
 	for (size_t i = 0; i < job->count; i++) {
 		struct step_result failed = skipped;

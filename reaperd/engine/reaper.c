@@ -170,6 +170,9 @@ static void examine(struct engine *engine, struct action *action)
 	journal_hoisted(engine, action, policy_hoist(action, engine->now));
 	check_age(engine, action);
 	decision = policy_decide_action(action, &engine->facts, engine->now);
+	/* Begun, over, and nothing to take away: the registration is all that was left of it. */
+	if (decision.verdict == VERDICT_REAP && !action->mounts)
+		action->registered = false;
 	set_state(engine, action, policy_state(action, &decision));
 	if (action->state == ACTION_CLEARED)
 		action->reap_now = false;

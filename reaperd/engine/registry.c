@@ -357,7 +357,7 @@ static int read_pidfile(const char *path, int32_t *ret_pid)
 
 static void watch_pidfile(struct registry *registry, struct root *root, struct root_owner *owner)
 {
-	int32_t pid;
+	int32_t pid = 0;
 	int r = read_pidfile(root->rules.owner_argument, &pid);
 
 	if (r == 0)

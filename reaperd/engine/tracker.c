@@ -21,6 +21,7 @@ struct tracker {
 	struct engine *engine;
 	ev_io io;
 	bool read_wanted, refresh_wanted, complete_wanted;
+	bool has_read; /* once at least: the model is the table, not the ledger's memory of it */
 	int64_t woken;	   /* mono; 0: not */
 	int64_t not_before; /* mono */
 };
@@ -78,6 +79,11 @@ void tracker_want_read(struct tracker *tracker)
 {
 	tracker->read_wanted = true;
 	engine_wake(tracker->engine);
+}
+
+bool tracker_has_read(const struct tracker *tracker)
+{
+	return tracker->has_read;
 }
 
 void tracker_want_refresh(struct tracker *tracker)
@@ -244,6 +250,7 @@ static void finish(struct tracker *tracker, int64_t begun)
 
 	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
 	tracker->read_wanted = tracker->refresh_wanted = tracker->complete_wanted = false;
+	tracker->has_read = true;
 	if (tracker->woken) {
 		engine->lag = end - tracker->woken;
 		metrics_event_latency(engine->metrics, engine->lag);

@@ -20,6 +20,9 @@ void tracker_want_refresh(struct tracker *tracker);
 /* Reads where it is time to: part of each turn. */
 void tracker_turn(struct tracker *tracker);
 
+/* True once the table was read: until then the model holds at most what the ledger remembers. */
+bool tracker_has_read(const struct tracker *tracker);
+
 /* Says who took mounts away whose end was not seen happen: "kernel" where the action's directory had gone before. */
 const char *tracker_detached_by(const struct mount *mount);
 

@@ -178,7 +178,7 @@ static void on_answer(void *context, struct engine *engine, const struct message
 {
 	struct watch_job *job = context;
 	struct watcher *watcher = engine->watcher;
-	struct watch *watch = find(watcher, job->root_path, job->path, strlen(job->path), job->carrier_id);
+	struct watch *watch = watcher ? find(watcher, job->root_path, job->path, strlen(job->path), job->carrier_id) : NULL;
 	int error = result->error ? result->error : result->count == 1 ? result->watches[0].error : EPROTO;
 
 	if (watch && error == 0) {

@@ -67,6 +67,11 @@ uint32_t policy_acting(const struct action *action)
 	return acting & ~NEVER_ACTS;
 }
 
+bool policy_is_asked_of_the_filesystem(enum evidence evidence)
+{
+	return EVIDENCE_BIT(evidence) & NEEDS_CONFIRMING;
+}
+
 static int64_t grace_of(const struct root_rules *rules, enum evidence evidence)
 {
 	if (evidence == EVIDENCE_ENDED)
@@ -89,7 +94,7 @@ static struct decision weigh(const struct root_rules *rules, enum evidence evide
 	decision.due = add_saturating(state->since.mono, grace);
 	if (now.mono < decision.due)
 		decision.verdict = VERDICT_WAIT;
-	else if ((EVIDENCE_BIT(evidence) & NEEDS_CONFIRMING) && state->checked.mono < decision.due)
+	else if (policy_is_asked_of_the_filesystem(evidence) && state->checked.mono < decision.due)
 		decision.verdict = VERDICT_RECHECK;
 	else
 		decision.verdict = VERDICT_REAP;

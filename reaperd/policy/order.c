@@ -67,18 +67,19 @@ static struct candidate *find(const struct candidates *candidates, const struct 
 }
 
 /*
- * A mount that came after its action's evidence may belong to the next action of that name: until a probe has found the
- * recorded directory at the path after it came, the name alone would judge it.
+ * A mount that came after its action's evidence may belong to the next action of that name: the name alone would judge it until a probe that was
+ * sent after it came has found the recorded directory at the path, or has found the evidence again.
  */
 static bool is_confirmed(const struct mount *mount, const struct decision *decision)
 {
 	const struct action *action = mount->action;
+	const struct evidence_state *state = &action->evidence_state[decision->because];
 
 	if (decision->mount || mount->evidence & EVIDENCE_BIT(decision->because))
 		return true;
-	if (mount->first_seen.mono < action->evidence_state[decision->because].since.mono)
+	if (mount->first_seen.mono < state->since.mono || action->identity_checked.mono > mount->first_seen.mono)
 		return true;
-	return action->identity_checked.mono > mount->first_seen.mono;
+	return policy_is_asked_of_the_filesystem(decision->because) && state->checked.mono > mount->first_seen.mono;
 }
 
 static enum hold hold_for(const struct mount *mount, const struct decision *decision, struct now now)

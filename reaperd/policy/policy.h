@@ -77,6 +77,9 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 /* Which evidence acts for this action: its bits that reap-when includes, and a registration's own max-age. */
 uint32_t policy_acting(const struct action *action);
 
+/* True for evidence that a filesystem, or the mount table, is asked for again and again; the rest was said once, and stays said. */
+bool policy_is_asked_of_the_filesystem(enum evidence evidence);
+
 struct reap_item {
 	struct mount *mount;
 	enum step step;

@@ -116,13 +116,15 @@ static int each_evidence(struct store *store, const char *json, struct now now, 
 	bind_text(&binding, json);
 	while ((rc = sqlite3_step(binding.statement)) == SQLITE_ROW) {
 		const char *kind = column_bytes(binding.statement, 0);
-		struct now since = then(sqlite3_column_int64(binding.statement, 1), now);
+		struct now since = { .mono = now.mono, .real = sqlite3_column_int64(binding.statement, 1) };
 		enum evidence evidence;
 
-		/* Last confirmed when it began: what happened while nobody watched is unknown, so it is asked again
-		 * before anything is done. */
+		/*
+		 * Nobody watched meanwhile, and the clock on the wall may have been set: shown as it was recorded, it has to hold for
+		 * the whole grace from now on, and is not confirmed.
+		 */
 		if (kind && evidence_parse(kind, &evidence) == 0)
-			function(context, evidence, (struct evidence_state){ since, since });
+			function(context, evidence, (struct evidence_state){ .since = since });
 	}
 	if (rc != SQLITE_DONE)
 		return store_fail_read(store, binding.statement, rc);

@@ -336,6 +336,28 @@ START_TEST(a_mount_that_came_after_the_evidence_waits_for_its_directorys_identit
 }
 END_TEST
 
+START_TEST(a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_missing_again)
+{
+	struct action *action = attach("/b/a/proc")->action;
+	struct plan plan = { 0 };
+	struct reap_list list = { 0 };
+
+	policy_evidence_set(action, EVIDENCE_MISSING, at(10));
+	attach_type(1, "/b/a/sys", "sysfs", at(15));
+	policy_evidence_set(action, EVIDENCE_MISSING, at(15));
+	policy_plan(model, &facts, at(20), &plan);
+	policy_order(model, &plan, true, at(20), &list);
+	ck_assert_uint_eq(list.count, 2);
+	ck_assert_int_eq(list.items[0].hold, HOLD_UNCONFIRMED);
+	reap_list_clear(&list);
+	policy_evidence_set(action, EVIDENCE_MISSING, at(16));
+	policy_order(model, &plan, true, at(20), &list);
+	ck_assert_int_eq(list.items[0].hold, HOLD_NONE);
+	reap_list_clear(&list);
+	plan_clear(&plan);
+}
+END_TEST
+
 START_TEST(the_ladder_is_climbed_then_the_mount_is_stuck_and_tried_again_later)
 {
 	struct mount *mount = attach("/b/a/proc");
@@ -468,6 +490,7 @@ int main(void)
 	tcase_add_test(tcase, a_ladder_of_detach_alone_takes_a_tree_in_one_call);
 	tcase_add_test(tcase, one_other_ladder_in_the_tree_makes_it_one_call_each);
 	tcase_add_test(tcase, a_mount_that_came_after_the_evidence_waits_for_its_directorys_identity);
+	tcase_add_test(tcase, a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_missing_again);
 	tcase_add_test(tcase, the_ladder_is_climbed_then_the_mount_is_stuck_and_tried_again_later);
 	tcase_add_test(tcase, a_locked_mount_is_never_tried_again);
 	tcase_add_test(tcase, a_mismatch_is_no_step_of_the_ladder);
