@@ -22,8 +22,8 @@ struct progress {
 
 /*
  * The shared memory begins with this. A child takes an item by raising `claim` (its attempt and the next item) with
- * compare-and-exchange; the parent revokes by raising the attempt. So a killed child that still runs for a moment on another
- * processor begins nothing more, and no item is begun twice.
+ * compare-and-exchange; the parent revokes by raising the attempt. So a killed child that still runs for a moment on
+ * another processor begins nothing more, and no item is begun twice.
  */
 struct shared {
 	_Atomic uint64_t claim;
@@ -31,9 +31,10 @@ struct shared {
 };
 
 #define CLAIM(attempt, item) ((uint64_t)(attempt) << 32 | (uint64_t)(item))
-#define CLAIM_ITEM(claim) ((size_t)((claim) & UINT32_MAX))
+#define CLAIM_ITEM(claim)    ((size_t)((claim)&UINT32_MAX))
 
-/* A child to be killed, or killed and not yet waited for. Made before the child, so that giving one up needs no memory. */
+/* A child to be killed, or killed and not yet waited for. Made before the child, so that giving one up needs no memory.
+ */
 struct doomed {
 	pid_t pid;
 	bool counted;
@@ -182,7 +183,7 @@ static void doom_child(struct batch *batch)
 
 	kill(batch->child, SIGKILL);
 	/* With all items settled it is only on its way out. */
-	*one = (struct doomed){.pid = batch->child, .counted = !batch_is_finished(batch), .next = pool->doomed};
+	*one = (struct doomed){ .pid = batch->child, .counted = !batch_is_finished(batch), .next = pool->doomed };
 	pool->doomed = one;
 	pool->hung += one->counted;
 	pool->running--;
@@ -206,7 +207,7 @@ void batch_free(struct batch *batch)
 
 static void default_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	for (int number = 1; number < NSIG; number++)
@@ -272,8 +273,8 @@ static void settle_done(struct batch *batch, int64_t mono_ns)
 }
 
 /*
- * Notices that the child ended. If that was too early, it crashed in the next item; even if it had not begun it, for otherwise
- * a child that cannot start would be made again and again.
+ * Notices that the child ended. If that was too early, it crashed in the next item; even if it had not begun it, for
+ * otherwise a child that cannot start would be made again and again.
  */
 static void reap_child(struct batch *batch, int64_t mono_ns)
 {
@@ -308,7 +309,8 @@ static void check_deadline(struct batch *batch, int64_t mono_ns)
 		return;
 	claim = atomic_exchange(&batch->shared->claim, CLAIM(++batch->attempt, 0));
 	doom_child(batch);
-	/* It may have finished the item in the meantime, and claimed another: what it claimed and did not finish is what hangs. */
+	/* It may have finished the item in the meantime, and claimed another: what it claimed and did not finish is
+	 * what hangs. */
 	settle_done(batch, mono_ns);
 	if (batch->first_open < CLAIM_ITEM(claim) || mono_ns >= batch_deadline(batch))
 		settle(batch, BATCH_ITEM_HUNG, mono_ns);
@@ -390,12 +392,12 @@ static pid_t child_to_wait_for(const struct batch_pool *pool, const struct batch
 static void wait_for_child(pid_t child, int64_t duration_ns)
 {
 	CLEANUP_CLOSE int fd = child ? pidfd_open(child, 0) : -1;
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	struct timespec timeout;
 
 	if (fd < 0 && duration_ns > 10 * NSEC_PER_MSEC)
 		duration_ns = 10 * NSEC_PER_MSEC;
-	timeout = (struct timespec){.tv_sec = duration_ns / NSEC_PER_SEC, .tv_nsec = duration_ns % NSEC_PER_SEC};
+	timeout = (struct timespec){ .tv_sec = duration_ns / NSEC_PER_SEC, .tv_nsec = duration_ns % NSEC_PER_SEC };
 	ppoll(&poll_fd, 1, &timeout, NULL);
 }
 
@@ -410,6 +412,7 @@ void batch_wait(struct batch_pool *pool, struct batch *batch)
 			return;
 		next = batch_pool_next(pool);
 		if (next > now)
-			wait_for_child(child_to_wait_for(pool, batch), next - now < WAIT_SLICE_NS ? next - now : WAIT_SLICE_NS);
+			wait_for_child(child_to_wait_for(pool, batch),
+				       next - now < WAIT_SLICE_NS ? next - now : WAIT_SLICE_NS);
 	}
 }

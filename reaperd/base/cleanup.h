@@ -36,18 +36,18 @@ static inline void cleanup_closedir(DIR **dir)
 		closedir(*dir);
 }
 
-#define CLEANUP_FREE CLEANUP(cleanup_free)
-#define CLEANUP_CLOSE CLEANUP(cleanup_close)
-#define CLEANUP_FCLOSE CLEANUP(cleanup_fclose)
+#define CLEANUP_FREE	 CLEANUP(cleanup_free)
+#define CLEANUP_CLOSE	 CLEANUP(cleanup_close)
+#define CLEANUP_FCLOSE	 CLEANUP(cleanup_fclose)
 #define CLEANUP_CLOSEDIR CLEANUP(cleanup_closedir)
 
 /* The value of `p`, which is NULL afterwards. */
-#define take_ptr(p)                     \
-	({                              \
-		__typeof__(p) *at_ = &(p); \
-		__typeof__(p) was_ = *at_; \
-		*at_ = NULL;            \
-		was_;                   \
+#define take_ptr(p)                                                                                                    \
+	({                                                                                                             \
+		__typeof__(p) *at_ = &(p);                                                                             \
+		__typeof__(p) was_ = *at_;                                                                             \
+		*at_ = NULL;                                                                                           \
+		was_;                                                                                                  \
 	})
 
 /* The value of `fd`, which is -1 afterwards. */

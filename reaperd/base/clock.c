@@ -11,17 +11,17 @@
 
 #include "base/cleanup.h"
 
-#define NSEC_PER_MIN (60 * NSEC_PER_SEC)
+#define NSEC_PER_MIN  (60 * NSEC_PER_SEC)
 #define NSEC_PER_HOUR (60 * NSEC_PER_MIN)
-#define NSEC_PER_DAY (24 * NSEC_PER_HOUR)
-#define DURATION_MAX (36525 * NSEC_PER_DAY)
+#define NSEC_PER_DAY  (24 * NSEC_PER_HOUR)
+#define DURATION_MAX  (36525 * NSEC_PER_DAY)
 
 static const struct duration_unit {
 	const char *name;
 	int64_t ns;
 } duration_units[] = {
-	{"d", NSEC_PER_DAY}, {"h", NSEC_PER_HOUR},    {"m", NSEC_PER_MIN},
-	{"s", NSEC_PER_SEC}, {"ms", NSEC_PER_MSEC}, {"us", NSEC_PER_SEC / 1000000}, {"ns", 1},
+	{ "d", NSEC_PER_DAY },	 { "h", NSEC_PER_HOUR },	   { "m", NSEC_PER_MIN }, { "s", NSEC_PER_SEC },
+	{ "ms", NSEC_PER_MSEC }, { "us", NSEC_PER_SEC / 1000000 }, { "ns", 1 },
 };
 
 /* Decimal digits at *text; false where there is none. What does not fit becomes INT64_MAX. */
@@ -186,8 +186,9 @@ static bool parse_offset(const char **text, bool *ret_local, int64_t *ret_second
 
 static bool parse_date(const char **text, struct tm *tm)
 {
-	return parse_field(text, 4, 9999, &tm->tm_year) && parse_char(text, '-') && parse_field(text, 2, 12, &tm->tm_mon) &&
-	       parse_char(text, '-') && parse_field(text, 2, 31, &tm->tm_mday) && tm->tm_mon >= 1 && tm->tm_mday >= 1 &&
+	return parse_field(text, 4, 9999, &tm->tm_year) && parse_char(text, '-') &&
+	       parse_field(text, 2, 12, &tm->tm_mon) && parse_char(text, '-') &&
+	       parse_field(text, 2, 31, &tm->tm_mday) && tm->tm_mon >= 1 && tm->tm_mday >= 1 &&
 	       (parse_char(text, 'T') || parse_char(text, 't') || parse_char(text, ' '));
 }
 
@@ -212,13 +213,14 @@ static int seconds_to_real(int64_t seconds, int64_t fraction, int64_t *ret_real_
 
 static int parse_rfc3339(const char *text, int64_t *ret_real_ns)
 {
-	struct tm tm = {.tm_isdst = -1};
+	struct tm tm = { .tm_isdst = -1 };
 	int64_t fraction, offset;
 	bool local;
 
 	if (!parse_date(&text, &tm) || !parse_field(&text, 2, 23, &tm.tm_hour) || !parse_char(&text, ':') ||
-	    !parse_field(&text, 2, 59, &tm.tm_min) || !parse_char(&text, ':') || !parse_field(&text, 2, 60, &tm.tm_sec) ||
-	    !parse_fraction(&text, &fraction) || !parse_offset(&text, &local, &offset) || *text != '\0')
+	    !parse_field(&text, 2, 59, &tm.tm_min) || !parse_char(&text, ':') ||
+	    !parse_field(&text, 2, 60, &tm.tm_sec) || !parse_fraction(&text, &fraction) ||
+	    !parse_offset(&text, &local, &offset) || *text != '\0')
 		return -EINVAL;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -244,8 +246,13 @@ static int parse_time_of_day(const char *text, int64_t now_real_ns, int64_t *ret
 	localtime_r(&now, &tm);
 	/* The clock's own day first, else the day before; mktime() takes day 0 as the last of the month before. */
 	for (int back = 0; back < 2; back++) {
-		struct tm day = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday - back, .tm_hour = hour,
-				 .tm_min = minute,	.tm_sec = second,    .tm_isdst = -1};
+		struct tm day = { .tm_year = tm.tm_year,
+				  .tm_mon = tm.tm_mon,
+				  .tm_mday = tm.tm_mday - back,
+				  .tm_hour = hour,
+				  .tm_min = minute,
+				  .tm_sec = second,
+				  .tm_isdst = -1 };
 
 		found = mktime(&day);
 		if (found <= now)

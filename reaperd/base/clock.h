@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NSEC_PER_SEC INT64_C(1000000000)
+#define NSEC_PER_SEC  INT64_C(1000000000)
 #define NSEC_PER_MSEC INT64_C(1000000)
 
 struct now {
@@ -23,7 +23,8 @@ struct now clock_now(void);
 /* "500ms", "5s", "2m", "1h", "30d" or "0"; 0, -EINVAL (not a duration) or -ERANGE (over 100 years). */
 int duration_parse(const char *text, int64_t *ret_ns);
 
-/* The shortest exact form that duration_parse() reads ("90s" stays "90s", 120 s is "2m"); at least 24 bytes. Returns buf. */
+/* The shortest exact form that duration_parse() reads ("90s" stays "90s", 120 s is "2m"); at least 24 bytes. Returns
+ * buf. */
 char *duration_format(int64_t ns, char *buf, size_t size);
 
 /* For people: "3s", "4m 10s", "2h 5m", "3d 4h"; under a second "120ms". Returns buf. */
@@ -33,8 +34,9 @@ char *age_format(int64_t ns, char *buf, size_t size);
 char *time_format_rfc3339(int64_t real_ns, char *buf, size_t size);
 
 /*
- * A time that a person typed: RFC 3339 ("2026-11-22T10:00:00Z", with or without fraction and offset, or with a space for the T),
- * "12:30" or "12:30:15" (local time, the last such moment not after `now`), "-2h" (a duration before `now`), "@SECONDS". 0 or -EINVAL.
+ * A time that a person typed: RFC 3339 ("2026-11-22T10:00:00Z", with or without fraction and offset, or with a space
+ * for the T), "12:30" or "12:30:15" (local time, the last such moment not after `now`), "-2h" (a duration before
+ * `now`), "@SECONDS". 0 or -EINVAL.
  */
 int time_parse(const char *text, int64_t now_real_ns, int64_t *ret_real_ns);
 

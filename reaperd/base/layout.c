@@ -18,13 +18,15 @@ static int check_segment(const char *segment, size_t length, char *why, size_t s
 	if (segment_is(segment, length, "*"))
 		return 0;
 	if (segment[0] == '.') {
-		snprintf(why, size, "the segment \"%.*s\" begins with a dot, and no action's path does", (int)length, segment);
+		snprintf(why, size, "the segment \"%.*s\" begins with a dot, and no action's path does", (int)length,
+			 segment);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < length; i++) {
 		if (!strchr("{}*", segment[i]))
 			continue;
-		snprintf(why, size, "in the segment \"%.*s\": {action} and * stand for a whole segment, nothing beside them",
+		snprintf(why, size,
+			 "in the segment \"%.*s\": {action} and * stand for a whole segment, nothing beside them",
 			 (int)length, segment);
 		return -EINVAL;
 	}

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /*
- * The part of the absolute `path` below the absolute `dir`, without a leading slash: "" where they are equal, NULL where `path` is
- * not `dir` or below it. Both normalized. The result points into `path`.
+ * The part of the absolute `path` below the absolute `dir`, without a leading slash: "" where they are equal, NULL
+ * where `path` is not `dir` or below it. Both normalized. The result points into `path`.
  */
 const char *path_relative(const char *path, const char *dir);
 
@@ -23,12 +23,14 @@ static inline bool path_is_below(const char *path, const char *dir)
 }
 
 /*
- * Collapses repeated slashes and removes a trailing one; refuses (-EINVAL) a relative or empty path and any "." or ".." segment,
- * for those cannot be resolved without asking a filesystem; -ENAMETOOLONG from PATH_MAX bytes on. The caller frees *ret_path.
+ * Collapses repeated slashes and removes a trailing one; refuses (-EINVAL) a relative or empty path and any "." or ".."
+ * segment, for those cannot be resolved without asking a filesystem; -ENAMETOOLONG from PATH_MAX bytes on. The caller
+ * frees *ret_path.
  */
 int path_normalize(const char *path, char **ret_path);
 
-/* A relative path of ordinary segments: not empty, no leading or doubled slash, no trailing one, no "." or ".." segment. */
+/* A relative path of ordinary segments: not empty, no leading or doubled slash, no trailing one, no "." or ".."
+ * segment. */
 bool path_is_plain_relative(const char *path);
 
 /* "dir/name", or "/name" for dir "/"; name "" gives dir. NULL when out of memory; the caller frees it. */
@@ -38,8 +40,8 @@ char *path_join(const char *dir, const char *name);
 size_t path_segments(const char *relative);
 
 /*
- * The next segment at *cursor (into a relative or absolute path): its start, with its length in *ret_length, and *cursor moved
- * behind it; NULL at the end.
+ * The next segment at *cursor (into a relative or absolute path): its start, with its length in *ret_length, and
+ * *cursor moved behind it; NULL at the end.
  */
 const char *path_next_segment(const char **cursor, size_t *ret_length);
 

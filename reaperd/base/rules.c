@@ -11,16 +11,16 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-#define DEFAULT_REAP_WHEN                                                                                       \
-	(EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) |      \
-	 EVIDENCE_BIT(EVIDENCE_MOVED) | EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED) |                                 \
-	 EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) | EVIDENCE_BIT(EVIDENCE_DEAD))
+#define DEFAULT_REAP_WHEN                                                                                              \
+	(EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) |             \
+	 EVIDENCE_BIT(EVIDENCE_MOVED) | EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) |  \
+	 EVIDENCE_BIT(EVIDENCE_HOLLOW) | EVIDENCE_BIT(EVIDENCE_DEAD))
 
-static const struct ladder ladder_plain = {2, {STEP_UMOUNT, STEP_DETACH}};
-static const struct ladder ladder_forcing = {3, {STEP_UMOUNT, STEP_FORCE, STEP_DETACH}};
+static const struct ladder ladder_plain = { 2, { STEP_UMOUNT, STEP_DETACH } };
+static const struct ladder ladder_forcing = { 3, { STEP_UMOUNT, STEP_FORCE, STEP_DETACH } };
 
 /* Those which have a forced unmount, and need it where their server is gone. */
-static const char *const forcing_types[] = {"fuse", "fuseblk", "nfs", "cifs", "smb", "9p", "ceph"};
+static const char *const forcing_types[] = { "fuse", "fuseblk", "nfs", "cifs", "smb", "9p", "ceph" };
 
 int string_list_add(struct string_list *list, const char *item)
 {
@@ -44,12 +44,12 @@ void string_list_clear(struct string_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		free(list->items[i]);
 	free(list->items);
-	*list = (struct string_list){0};
+	*list = (struct string_list){ 0 };
 }
 
 int string_list_copy(const struct string_list *list, struct string_list *ret)
 {
-	*ret = (struct string_list){0};
+	*ret = (struct string_list){ 0 };
 	for (size_t i = 0; i < list->count; i++) {
 		if (string_list_add(ret, list->items[i]) < 0) {
 			string_list_clear(ret);
@@ -75,7 +75,7 @@ int string_list_split(const char *text, struct string_list *ret)
 {
 	static const char space[] = " \t\n\r\v\f";
 
-	*ret = (struct string_list){0};
+	*ret = (struct string_list){ 0 };
 	for (text += strspn(text, space); *text; text += strspn(text, space)) {
 		size_t length = strcspn(text, space);
 		int r = add_escaped(ret, text, length);
@@ -104,7 +104,7 @@ static int set_default_ladders(struct root_rules *rules)
 	if (!rules->ladders)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(forcing_types); i++) {
-		rules->ladders[i] = (struct ladder_for_type){strdup(forcing_types[i]), ladder_forcing};
+		rules->ladders[i] = (struct ladder_for_type){ strdup(forcing_types[i]), ladder_forcing };
 		rules->ladder_count++;
 		if (!rules->ladders[i].type)
 			return -ENOMEM;
@@ -125,7 +125,8 @@ int rules_init(struct root_rules *rules, const char *path)
 		.step_timeout = 5 * NSEC_PER_SEC,
 		.probe_interval = 2 * NSEC_PER_SEC,
 	};
-	if (!rules->path || !rules->layout || set_default_ladders(rules) < 0 || string_list_add(&rules->match, "*") < 0 ||
+	if (!rules->path || !rules->layout || set_default_ladders(rules) < 0 ||
+	    string_list_add(&rules->match, "*") < 0 ||
 	    string_list_split(".trash* trash-* _moved_trash_dir", &rules->trash) < 0) {
 		rules_clear(rules);
 		return -ENOMEM;
@@ -141,7 +142,7 @@ static int copy_ladders(const struct root_rules *rules, struct root_rules *ret)
 	if (!ret->ladders)
 		return -ENOMEM;
 	for (size_t i = 0; i < rules->ladder_count; i++) {
-		ret->ladders[i] = (struct ladder_for_type){strdup(rules->ladders[i].type), rules->ladders[i].ladder};
+		ret->ladders[i] = (struct ladder_for_type){ strdup(rules->ladders[i].type), rules->ladders[i].ladder };
 		ret->ladder_count++;
 		if (!ret->ladders[i].type)
 			return -ENOMEM;
@@ -159,7 +160,7 @@ int rules_copy(const struct root_rules *rules, struct root_rules *ret)
 {
 	*ret = *rules;
 	ret->path = ret->layout = ret->owner_argument = NULL;
-	ret->match = ret->trash = ret->protect = ret->register_users = (struct string_list){0};
+	ret->match = ret->trash = ret->protect = ret->register_users = (struct string_list){ 0 };
 	ret->ladders = NULL;
 	ret->ladder_count = 0;
 	if (copy_string(rules->path, &ret->path) < 0 || copy_string(rules->layout, &ret->layout) < 0 ||
@@ -185,7 +186,7 @@ void rules_clear(struct root_rules *rules)
 	for (size_t i = 0; i < rules->ladder_count; i++)
 		free(rules->ladders[i].type);
 	free(rules->ladders);
-	*rules = (struct root_rules){0};
+	*rules = (struct root_rules){ 0 };
 }
 
 /* "fuse" covers "fuse" and "fuse.bindfs"; "nfs" covers "nfs" and "nfs4"; "fuseblk" is a type of its own. */
@@ -196,7 +197,8 @@ static bool type_covers(const char *type, const char *fstype)
 
 	if (strncmp(type, fstype, length) != 0)
 		return false;
-	return *rest == '\0' || *rest == '.' || (isdigit((unsigned char)*rest) && rest[strspn(rest, "0123456789")] == '\0');
+	return *rest == '\0' || *rest == '.' ||
+	       (isdigit((unsigned char)*rest) && rest[strspn(rest, "0123456789")] == '\0');
 }
 
 const struct ladder *rules_ladder(const struct root_rules *rules, const char *fstype)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the operator wants of one build root: plain data, made by config/, read by model/ (layout, match, trash), policy/ (the rest) and
- * broker/ (path, step-timeout, protect). Whoever holds a struct root_rules owns its strings; rules_free() releases one made on the heap.
+ * What the operator wants of one build root: plain data, made by config/, read by model/ (layout, match, trash),
+ * policy/ (the rest) and broker/ (path, step-timeout, protect). Whoever holds a struct root_rules owns its strings;
+ * rules_free() releases one made on the heap.
  */
 #ifndef REAPERD_BASE_RULES_H
 #define REAPERD_BASE_RULES_H

@@ -9,12 +9,12 @@
 #include "base/cleanup.h"
 
 /*
- * The length of the valid UTF-8 sequence at `s` with its code point, or 0: overlong forms, surrogates and what lies beyond
- * U+10FFFF are refused, for JSON readers refuse them.
+ * The length of the valid UTF-8 sequence at `s` with its code point, or 0: overlong forms, surrogates and what lies
+ * beyond U+10FFFF are refused, for JSON readers refuse them.
  */
 static size_t utf8_sequence(const unsigned char *s, size_t left, uint32_t *ret_point)
 {
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
 	uint32_t point = length < 2 ? s[0] : s[0] & (0x7fu >> length);
 
@@ -212,7 +212,8 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Letters inserted, removed, changed or swapped with their neighbour count one each. Both words are at most NEAREST_MAX long. */
+/* Letters inserted, removed, changed or swapped with their neighbour count one each. Both words are at most NEAREST_MAX
+ * long. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t rows[3][NEAREST_MAX + 1];

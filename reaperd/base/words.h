@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The words that configuration, wire, ledger, policy and commands share, each with the one name under which users see it.
- * Values are stored in ledgers as names, never as numbers. x_name() never returns NULL; x_parse() gives 0 or -EINVAL and leaves *ret
- * untouched; x_names[] end with NULL (for text_nearest()).
+ * The words that configuration, wire, ledger, policy and commands share, each with the one name under which users see
+ * it. Values are stored in ledgers as names, never as numbers. x_name() never returns NULL; x_parse() gives 0 or
+ * -EINVAL and leaves *ret untouched; x_names[] end with NULL (for text_nearest()).
  */
 #ifndef REAPERD_BASE_WORDS_H
 #define REAPERD_BASE_WORDS_H
@@ -30,7 +30,8 @@ extern const char *const evidence_names[];
 const char *evidence_name(enum evidence evidence);
 int evidence_parse(const char *name, enum evidence *ret);
 
-/* One step of a ladder. PRIVATE is no step of a ladder: it is what the broker does to a parent before a step where invariant 5 asks for it. */
+/* One step of a ladder. PRIVATE is no step of a ladder: it is what the broker does to a parent before a step where
+ * invariant 5 asks for it. */
 enum step {
 	STEP_UMOUNT, /* "umount" */
 	STEP_ABORT,  /* "abort" */

@@ -18,7 +18,7 @@
 #include "config/mistakes.h"
 #include "config/sections.h"
 
-#define FILE_SIZE_MAX (16 << 20)
+#define FILE_SIZE_MAX	(16 << 20)
 #define SECONDS_PER_DAY INT64_C(86400)
 
 /* A configuration in the making. */
@@ -44,7 +44,8 @@ struct config *config_new(void)
 		.retain_size = INT64_C(512) << 20,
 		.max_reaps_per_minute = 6000,
 	};
-	if (!config->user || !config->state_dir || !config->runtime_dir || string_list_add(&config->namespaces, "self") < 0) {
+	if (!config->user || !config->state_dir || !config->runtime_dir ||
+	    string_list_add(&config->namespaces, "self") < 0) {
 		config_free(config);
 		return NULL;
 	}
@@ -98,7 +99,7 @@ static int append_root(struct config *config, struct root_rules *rules)
 		return -ENOMEM;
 	config->roots = roots;
 	roots[config->root_count++] = *rules;
-	*rules = (struct root_rules){0};
+	*rules = (struct root_rules){ 0 };
 	return 0;
 }
 
@@ -123,10 +124,12 @@ int config_add_root(struct config *config, const char *path, char *why, size_t s
 		snprintf(why, size, "this root is named twice");
 		return -EINVAL;
 	case OVERLAP_INSIDE:
-		snprintf(why, size, "it lies inside the root %.200s: each root is tracked by itself", config->roots[other].path);
+		snprintf(why, size, "it lies inside the root %.200s: each root is tracked by itself",
+			 config->roots[other].path);
 		return -EINVAL;
 	case OVERLAP_AROUND:
-		snprintf(why, size, "the root %.200s lies inside it: each root is tracked by itself", config->roots[other].path);
+		snprintf(why, size, "the root %.200s lies inside it: each root is tracked by itself",
+			 config->roots[other].path);
 		return -EINVAL;
 	}
 	r = rules_init(&rules, normal);
@@ -156,7 +159,8 @@ static void note_value(struct loading *loading, struct place_in_file place, cons
 	note(loading, place, value->line, r, with_key);
 }
 
-static void take_daemon(struct loading *loading, struct place_in_file place, const struct section *section, unsigned *seen)
+static void take_daemon(struct loading *loading, struct place_in_file place, const struct section *section,
+			unsigned *seen)
 {
 	char why[SENTENCE_SIZE];
 
@@ -205,7 +209,8 @@ static int keep_root(struct loading *loading, struct place_in_file place, unsign
 }
 
 /* The keys of a root that cannot be one are looked at all the same: a person wants all mistakes at once. */
-static void take_root(struct loading *loading, struct place_in_file place, const struct section *section, const char *text)
+static void take_root(struct loading *loading, struct place_in_file place, const struct section *section,
+		      const char *text)
 {
 	CLEANUP_FREE char *path = NULL;
 	char why[SENTENCE_SIZE];
@@ -229,7 +234,7 @@ static void take_root(struct loading *loading, struct place_in_file place, const
 
 static void refuse_section(struct loading *loading, struct place_in_file place, const struct section *section)
 {
-	static const char *const words[] = {"daemon", "root", NULL};
+	static const char *const words[] = { "daemon", "root", NULL };
 	CLEANUP_FREE char *shown = text_escape(section->name);
 	CLEANUP_FREE char *first = strndup(section->name, strcspn(section->name, " \t"));
 	char why[SENTENCE_SIZE], hint[64];
@@ -243,7 +248,8 @@ static void refuse_section(struct loading *loading, struct place_in_file place, 
 	note(loading, place, section->line, -EINVAL, why);
 }
 
-static void take_section(struct loading *loading, struct place_in_file place, const struct section *section, unsigned *daemon)
+static void take_section(struct loading *loading, struct place_in_file place, const struct section *section,
+			 unsigned *daemon)
 {
 	size_t word = strcspn(section->name, " \t");
 
@@ -403,7 +409,7 @@ static int finish_loading(struct loading *loading, int r, struct config **ret, c
 
 int config_load(const char *file, struct config **ret, char **ret_errors)
 {
-	struct loading loading = {.config = config_new()};
+	struct loading loading = { .config = config_new() };
 	int r = -ENOMEM;
 
 	if (loading.config) {
@@ -418,7 +424,7 @@ int config_load(const char *file, struct config **ret, char **ret_errors)
 
 int config_parse(const char *name, const char *text, size_t length, struct config **ret, char **ret_errors)
 {
-	struct loading loading = {.config = config_new()};
+	struct loading loading = { .config = config_new() };
 	struct place_in_file place;
 	int r = loading.config ? begin_file(&loading, name, &place) : -ENOMEM;
 

@@ -35,7 +35,7 @@ static int set_source(struct config *config, const char *value, char *why)
 
 static int check_namespace(const char *selector, char *why)
 {
-	static const char *const words[] = {"self", "all", "pid:", "pidfile:", "comm:", NULL};
+	static const char *const words[] = { "self", "all", "pid:", "pidfile:", "comm:", NULL };
 	char hint[64];
 
 	if (strcmp(selector, "self") == 0)
@@ -45,12 +45,13 @@ static int check_namespace(const char *selector, char *why)
 			return value_refuse(why, "other mount namespaces than \"self\" are not built yet");
 	if (*selector == '/')
 		return value_refuse(why, "other mount namespaces than \"self\" are not built yet");
-	return value_refuse(why, "this selects no mount namespace%s", nearest_hint(selector, words, hint, sizeof(hint)));
+	return value_refuse(why, "this selects no mount namespace%s",
+			    nearest_hint(selector, words, hint, sizeof(hint)));
 }
 
 static int set_namespaces(struct config *config, const char *value, char *why)
 {
-	struct string_list list = {0};
+	struct string_list list = { 0 };
 	int r = value_list(*value ? value : "self", &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++)
@@ -129,12 +130,13 @@ static int set_match(struct root_rules *rules, const char *value, char *why)
 
 static int set_trash(struct root_rules *rules, const char *value, char *why)
 {
-	struct string_list list = {0};
+	struct string_list list = { 0 };
 	int r = value_list(value, &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++)
 		if (strchr(list.items[i], '/'))
-			r = value_refuse(why, "a trash pattern is for the first segment below the root: no slash in it");
+			r = value_refuse(why,
+					 "a trash pattern is for the first segment below the root: no slash in it");
 	if (r < 0) {
 		string_list_clear(&list);
 		return r;
@@ -156,7 +158,7 @@ static int set_mode(struct root_rules *rules, const char *value, char *why)
 
 static int set_reap_when(struct root_rules *rules, const char *value, char *why)
 {
-	static const enum evidence never[] = {EVIDENCE_STALE_COPY, EVIDENCE_HUNG, EVIDENCE_UNKNOWN};
+	static const enum evidence never[] = { EVIDENCE_STALE_COPY, EVIDENCE_HUNG, EVIDENCE_UNKNOWN };
 	uint32_t bits;
 	int r = value_word_set(value, evidence_names, &bits, why);
 
@@ -164,7 +166,8 @@ static int set_reap_when(struct root_rules *rules, const char *value, char *why)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		if (bits & EVIDENCE_BIT(never[i]))
-			return value_refuse(why, "\"%s\" is reported, it is never enough to reap", evidence_name(never[i]));
+			return value_refuse(why, "\"%s\" is reported, it is never enough to reap",
+					    evidence_name(never[i]));
 	rules->reap_when = bits;
 	return 0;
 }
@@ -204,7 +207,7 @@ static int set_owner_unit(struct root_rules *rules, const char *unit, char *why)
 
 static int set_owner(struct root_rules *rules, const char *value, char *why)
 {
-	static const char *const words[] = {"none", "cgroup", "pidfile:", "unit:", NULL};
+	static const char *const words[] = { "none", "cgroup", "pidfile:", "unit:", NULL };
 	char *argument = NULL;
 	char hint[64];
 	int r;
@@ -240,12 +243,13 @@ static int set_probe_interval(struct root_rules *rules, const char *value, char 
 
 static int set_protect(struct root_rules *rules, const char *value, char *why)
 {
-	struct string_list list = {0};
+	struct string_list list = { 0 };
 	int r = value_list(value, &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++)
 		if (!path_is_plain_relative(list.items[i]))
-			r = value_refuse(why, "patterns are relative to the root: no slash at either end, no . or .. segment");
+			r = value_refuse(
+				why, "patterns are relative to the root: no slash at either end, no . or .. segment");
 	if (r < 0) {
 		string_list_clear(&list);
 		return r;
@@ -257,7 +261,7 @@ static int set_protect(struct root_rules *rules, const char *value, char *why)
 
 static int refuse_yes(const char *value, const char *feature, char *why)
 {
-	static const char *const words[] = {"no", "yes", NULL};
+	static const char *const words[] = { "no", "yes", NULL };
 	unsigned word = 0;
 	int r = *value ? value_word(value, words, &word, why) : 0;
 
@@ -278,7 +282,7 @@ static int set_prune(struct root_rules *rules, const char *value, char *why)
 
 static int set_register(struct root_rules *rules, const char *value, char *why)
 {
-	struct string_list list = {0};
+	struct string_list list = { 0 };
 	int r = value_list(value, &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++) {
@@ -301,50 +305,51 @@ static const struct daemon_key {
 	const char *name;
 	int (*set)(struct config *config, const char *value, char *why);
 } daemon_keys[] = {
-	{"user", set_user},
-	{"source", set_source},
-	{"namespaces", set_namespaces},
-	{"metrics-listen", set_metrics_listen},
-	{"runner-socket", set_runner_socket},
-	{"state-dir", set_state_dir},
-	{"runtime-dir", set_runtime_dir},
-	{"retain", set_retain},
-	{"retain-size", set_retain_size},
-	{"max-reaps-per-minute", set_max_reaps},
+	{ "user", set_user },
+	{ "source", set_source },
+	{ "namespaces", set_namespaces },
+	{ "metrics-listen", set_metrics_listen },
+	{ "runner-socket", set_runner_socket },
+	{ "state-dir", set_state_dir },
+	{ "runtime-dir", set_runtime_dir },
+	{ "retain", set_retain },
+	{ "retain-size", set_retain_size },
+	{ "max-reaps-per-minute", set_max_reaps },
 };
 
 static const struct root_key {
 	const char *name;
 	int (*set)(struct root_rules *rules, const char *value, char *why);
 } root_keys[] = {
-	{"layout", set_layout},
-	{"match", set_match},
-	{"trash", set_trash},
-	{"mode", set_mode},
-	{"reap-when", set_reap_when},
-	{"grace", set_grace},
-	{"grace.hollow", set_grace_hollow},
-	{"max-age", set_max_age},
-	{"owner", set_owner},
-	{"ladder", set_ladder},
-	{"step-timeout", set_step_timeout},
-	{"probe-interval", set_probe_interval},
-	{"protect", set_protect},
-	{"reap-root", set_reap_root},
-	{"prune", set_prune},
-	{"register", set_register},
+	{ "layout", set_layout },
+	{ "match", set_match },
+	{ "trash", set_trash },
+	{ "mode", set_mode },
+	{ "reap-when", set_reap_when },
+	{ "grace", set_grace },
+	{ "grace.hollow", set_grace_hollow },
+	{ "max-age", set_max_age },
+	{ "owner", set_owner },
+	{ "ladder", set_ladder },
+	{ "step-timeout", set_step_timeout },
+	{ "probe-interval", set_probe_interval },
+	{ "protect", set_protect },
+	{ "reap-root", set_reap_root },
+	{ "prune", set_prune },
+	{ "register", set_register },
 };
 
 static int refuse_key(const char *key, const char *const *words, const char *section, char *why)
 {
 	char hint[128];
 
-	return value_refuse(why, "[%s] has no key \"%.100s\"%s", section, key, nearest_hint(key, words, hint, sizeof(hint)));
+	return value_refuse(why, "[%s] has no key \"%.100s\"%s", section, key,
+			    nearest_hint(key, words, hint, sizeof(hint)));
 }
 
 int daemon_key_set(struct config *config, const char *key, const char *value, char *why)
 {
-	const char *words[ARRAY_SIZE(daemon_keys) + 1] = {0};
+	const char *words[ARRAY_SIZE(daemon_keys) + 1] = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(daemon_keys); i++) {
 		if (strcmp(daemon_keys[i].name, key) == 0)
@@ -372,7 +377,7 @@ static int add_ladder(struct root_rules *rules, const char *type, const struct l
 	copy = strdup(type);
 	if (!copy)
 		return -ENOMEM;
-	ladders[rules->ladder_count++] = (struct ladder_for_type){copy, *ladder};
+	ladders[rules->ladder_count++] = (struct ladder_for_type){ copy, *ladder };
 	return 0;
 }
 
@@ -389,7 +394,7 @@ static int set_ladder_for_type(struct root_rules *rules, const char *type, const
 
 int root_key_set(struct root_rules *rules, const char *key, const char *value, char *why)
 {
-	const char *words[ARRAY_SIZE(root_keys) + 2] = {0};
+	const char *words[ARRAY_SIZE(root_keys) + 2] = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(root_keys); i++) {
 		if (strcmp(root_keys[i].name, key) == 0)

@@ -34,7 +34,7 @@ void mistakes_add(struct mistakes *mistakes, struct place_in_file place, const c
 		mistakes->no_memory = true;
 		return;
 	}
-	items[mistakes->count] = (struct mistake){.place = place, .order = mistakes->count, .text = take_ptr(text)};
+	items[mistakes->count] = (struct mistake){ .place = place, .order = mistakes->count, .text = take_ptr(text) };
 	mistakes->count++;
 }
 
@@ -81,5 +81,5 @@ void mistakes_clear(struct mistakes *mistakes)
 	for (size_t i = 0; i < mistakes->count; i++)
 		free(mistakes->items[i].text);
 	free(mistakes->items);
-	*mistakes = (struct mistakes){0};
+	*mistakes = (struct mistakes){ 0 };
 }

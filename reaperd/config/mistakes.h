@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every mistake that was found in the files of a configuration, to be told in the order in which a person reads them. Whoever made a struct
- * mistakes clears it. Running out of memory is kept here, too, so that finders need not look at each report.
+ * Every mistake that was found in the files of a configuration, to be told in the order in which a person reads them.
+ * Whoever made a struct mistakes clears it. Running out of memory is kept here, too, so that finders need not look at
+ * each report.
  */
 #ifndef REAPERD_CONFIG_MISTAKES_H
 #define REAPERD_CONFIG_MISTAKES_H

@@ -16,7 +16,7 @@
 #define UTF8_BOM "\xef\xbb\xbf"
 
 /* Lines with keys and values of their own, nothing is wrapped, no C comments, one value for each key. */
-#define PARSE_FLAGS (INI_PARSE_NOWRAP | INI_PARSE_NO_C_COMMENTS)
+#define PARSE_FLAGS	(INI_PARSE_NOWRAP | INI_PARSE_NO_C_COMMENTS)
 #define COLLISION_FLAGS (INI_MV1S_ERROR | INI_MV2S_ERROR | INI_MS_ERROR)
 
 struct line {
@@ -49,7 +49,7 @@ static struct line trim_line(const char *text, size_t length)
 		text++;
 		length--;
 	}
-	return (struct line){.text = text, .length = length};
+	return (struct line){ .text = text, .length = length };
 }
 
 static int split_lines(struct reader *reader, const char *text, size_t length)
@@ -164,7 +164,8 @@ static size_t line_of_same_key(const struct reader *reader, size_t line)
 	for (size_t i = line - 1; i > 0 && !reader->lines[i - 1].header; i--) {
 		const struct line *first = &reader->lines[i - 1];
 
-		if (!first->left_out && key_length(first) == length && strncasecmp(first->text, second->text, length) == 0)
+		if (!first->left_out && key_length(first) == length &&
+		    strncasecmp(first->text, second->text, length) == 0)
 			return i;
 	}
 	return 0;
@@ -173,7 +174,8 @@ static size_t line_of_same_key(const struct reader *reader, size_t line)
 static void add_parse_error(struct reader *reader, int code, size_t line, const char *text)
 {
 	if (code == ERR_DUPKEY)
-		mistakes_add(reader->mistakes, place_at(reader, line), "the key \"%.*s\" stands in this section already, on line %zu",
+		mistakes_add(reader->mistakes, place_at(reader, line),
+			     "the key \"%.*s\" stands in this section already, on line %zu",
 			     (int)key_length(&reader->lines[line - 1]), reader->lines[line - 1].text,
 			     line_of_same_key(reader, line));
 	else if (code == ERR_LONGKEY)
@@ -183,8 +185,8 @@ static void add_parse_error(struct reader *reader, int code, size_t line, const 
 }
 
 /*
- * Notes libini_config's errors and leaves their lines out. It gives no values where a line was wrong, so the caller parses again without
- * those. False where that would change nothing.
+ * Notes libini_config's errors and leaves their lines out. It gives no values where a line was wrong, so the caller
+ * parses again without those. False where that would change nothing.
  */
 static bool take_parse_errors(struct reader *reader, struct ini_cfgobj *object)
 {
@@ -249,18 +251,18 @@ static int parse_prepared(struct reader *reader, struct ini_cfgobj **ret)
 	}
 }
 
-static int copy_value(const struct reader *reader, struct ini_cfgobj *object, const char *section_number, const char *key,
-		      struct section *section)
+static int copy_value(const struct reader *reader, struct ini_cfgobj *object, const char *section_number,
+		      const char *key, struct section *section)
 {
 	struct value_obj *object_value = NULL;
 	struct key_value *values;
-	struct key_value value = {0};
+	struct key_value value = { 0 };
 	const char *text = NULL;
 	uint32_t line = 0;
 
-	if (ini_get_config_valueobj(section_number, key, object, INI_GET_FIRST_VALUE, &object_value) != 0 || !object_value ||
-	    value_get_line(object_value, &line) != 0 || value_get_concatenated(object_value, &text) != 0 || line == 0 ||
-	    line > reader->line_count)
+	if (ini_get_config_valueobj(section_number, key, object, INI_GET_FIRST_VALUE, &object_value) != 0 ||
+	    !object_value || value_get_line(object_value, &line) != 0 ||
+	    value_get_concatenated(object_value, &text) != 0 || line == 0 || line > reader->line_count)
 		return -ENOMEM;
 	values = reallocarray(section->values, section->value_count + 1, sizeof(*values));
 	if (!values)
@@ -298,7 +300,7 @@ static int add_section(const struct reader *reader, size_t line, struct sections
 	if (!items)
 		return -ENOMEM;
 	sections->items = items;
-	items[sections->count] = (struct section){.name = strndup(name.text, name.length), .line = (unsigned)line};
+	items[sections->count] = (struct section){ .name = strndup(name.text, name.length), .line = (unsigned)line };
 	return items[sections->count++].name ? 0 : -ENOMEM;
 }
 
@@ -316,13 +318,14 @@ static int collect_sections(const struct reader *reader, struct ini_cfgobj *obje
 	return r;
 }
 
-int sections_read(struct place_in_file place, const char *text, size_t length, struct mistakes *mistakes, struct sections *ret)
+int sections_read(struct place_in_file place, const char *text, size_t length, struct mistakes *mistakes,
+		  struct sections *ret)
 {
-	struct reader reader = {.place = place, .mistakes = mistakes};
+	struct reader reader = { .place = place, .mistakes = mistakes };
 	struct ini_cfgobj *object = NULL;
 	int r;
 
-	*ret = (struct sections){0};
+	*ret = (struct sections){ 0 };
 	r = split_lines(&reader, text, length);
 	if (r == 0) {
 		check_lines(&reader);
@@ -349,5 +352,5 @@ void sections_clear(struct sections *sections)
 		free(section->name);
 	}
 	free(sections->items);
-	*sections = (struct sections){0};
+	*sections = (struct sections){ 0 };
 }

@@ -95,7 +95,8 @@ int value_size(const char *text, int64_t *ret, char *why)
 	if (*rest) {
 		unit = strchr(units, *rest);
 		if (!unit)
-			return value_refuse(why, "\"%s\" has an unknown unit; K, M, G and T are known", show(text).text);
+			return value_refuse(why, "\"%s\" has an unknown unit; K, M, G and T are known",
+					    show(text).text);
 		if (__builtin_mul_overflow(number, INT64_C(1024) << 10 * (unit - units), &number))
 			return value_refuse(why, "\"%s\" is too large", show(text).text);
 	}
@@ -178,12 +179,13 @@ int value_word(const char *text, const char *const *words, unsigned *ret, char *
 			return 0;
 		}
 	}
-	return value_refuse(why, "\"%s\" is unknown here%s", show(text).text, nearest_hint(text, words, hint, sizeof(hint)));
+	return value_refuse(why, "\"%s\" is unknown here%s", show(text).text,
+			    nearest_hint(text, words, hint, sizeof(hint)));
 }
 
 int value_word_set(const char *text, const char *const *words, uint32_t *ret, char *why)
 {
-	struct string_list list = {0};
+	struct string_list list = { 0 };
 	uint32_t bits = 0;
 	int r = value_list(text, &list, why);
 
@@ -219,8 +221,8 @@ static int add_step(struct ladder *ladder, const char *text, char *why)
 
 int value_ladder(const char *text, struct ladder *ret, char *why)
 {
-	struct string_list list = {0};
-	struct ladder ladder = {0};
+	struct string_list list = { 0 };
+	struct ladder ladder = { 0 };
 	int r = value_list(text, &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Forms of values that several keys share. Each function: 0 and *ret set, -EINVAL with a sentence in `why` (of SENTENCE_SIZE), or -ENOMEM; *ret is
- * untouched on failure. What *ret held before is released on success.
+ * Forms of values that several keys share. Each function: 0 and *ret set, -EINVAL with a sentence in `why` (of
+ * SENTENCE_SIZE), or -ENOMEM; *ret is untouched on failure. What *ret held before is released on success.
  */
 #ifndef REAPERD_CONFIG_VALUES_H
 #define REAPERD_CONFIG_VALUES_H
@@ -22,7 +22,7 @@ int value_duration(const char *text, int64_t least_ns, int64_t *ret, char *why);
 int value_size(const char *text, int64_t *ret, char *why);   /* bytes; K, M, G, T are powers of 1024 */
 int value_count(const char *text, uint32_t *ret, char *why); /* a decimal number */
 int value_list(const char *text, struct string_list *ret, char *why);
-int value_path(const char *text, char **ret, char *why); /* absolute, with escapes */
+int value_path(const char *text, char **ret, char *why);   /* absolute, with escapes */
 int value_replace_string(char **string, const char *text); /* 0 or -ENOMEM */
 
 /* "yes", for what is not built yet, is an error that names `feature`. */

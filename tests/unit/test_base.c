@@ -40,7 +40,7 @@ END_TEST
 START_TEST(each_byte_alone_goes_round)
 {
 	for (int byte = 1; byte < 256; byte++) {
-		char bytes[2] = {(char)byte};
+		char bytes[2] = { (char)byte };
 		CLEANUP_FREE char *text = text_escape(bytes);
 		CLEANUP_FREE char *back = NULL;
 
@@ -73,8 +73,10 @@ END_TEST
 
 START_TEST(bytes_that_json_readers_refuse_are_no_utf8)
 {
-	static const char *const bad[] = {"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
-					  "\x80",     "\xc3",	      "a\xe2\x82",    "\xf0\x9d\x84"};
+	static const char *const bad[] = {
+		"\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
+		"\x80",	    "\xc3",	    "a\xe2\x82",    "\xf0\x9d\x84"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_assert_msg(!text_is_utf8(bad[i], strlen(bad[i])), "case %zu", i);
@@ -85,7 +87,8 @@ END_TEST
 
 START_TEST(a_broken_escape_is_refused)
 {
-	static const char *const bad[] = {"\\", "a\\", "\\x", "\\x4", "\\x0g", "\\xg0", "\\x00", "\\n", "\\101", "\\X41"};
+	static const char *const bad[] = { "\\",    "a\\",   "\\x", "\\x4",  "\\x0g",
+					   "\\xg0", "\\x00", "\\n", "\\101", "\\X41" };
 	char *bytes = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -101,7 +104,8 @@ START_TEST(base64_is_padded)
 {
 	static const struct {
 		const char *bytes, *text;
-	} cases[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+	} cases[] = { { "", "" },	 { "f", "Zg==" },	   { "fo", "Zm8=" },
+		      { "foo", "Zm9v" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfd", "//79" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		CLEANUP_FREE char *text = text_base64(cases[i].bytes, strlen(cases[i].bytes));
@@ -113,7 +117,7 @@ END_TEST
 
 START_TEST(the_nearest_word_is_near)
 {
-	static const char *const words[] = {"status", "actions", "mounts", "events", "no", "yes", NULL};
+	static const char *const words[] = { "status", "actions", "mounts", "events", "no", "yes", NULL };
 
 	ck_assert_str_eq(text_nearest("mount", words), "mounts");
 	ck_assert_str_eq(text_nearest("sttaus", words), "status");
@@ -152,7 +156,7 @@ static void normalizes_to(const char *path, const char *expected)
 
 START_TEST(paths_are_normalized_without_a_filesystem)
 {
-	static const char *const bad[] = {"", "a", "./a", "/.", "/..", "/a/./b", "/a/../b", "/a/.."};
+	static const char *const bad[] = { "", "a", "./a", "/.", "/..", "/a/./b", "/a/../b", "/a/.." };
 	char *normal = NULL;
 	char longest[PATH_MAX + 1] = "/";
 
@@ -205,7 +209,7 @@ START_TEST(paths_are_joined_with_one_slash)
 {
 	static const struct {
 		const char *dir, *name, *joined;
-	} cases[] = {{"/a", "b/c", "/a/b/c"}, {"/", "b", "/b"}, {"/a", "", "/a"}, {"/", "", "/"}};
+	} cases[] = { { "/a", "b/c", "/a/b/c" }, { "/", "b", "/b" }, { "/a", "", "/a" }, { "/", "", "/" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		CLEANUP_FREE char *joined = path_join(cases[i].dir, cases[i].name);
@@ -221,14 +225,14 @@ START_TEST(durations_are_read_and_written)
 		const char *text;
 		int64_t ns;
 	} cases[] = {
-		{"0", 0},
-		{"500ms", 500 * NSEC_PER_MSEC},
-		{"90s", 90 * NSEC_PER_SEC},
-		{"2m", 120 * NSEC_PER_SEC},
-		{"1h", 3600 * NSEC_PER_SEC},
-		{"30d", 30 * 86400 * NSEC_PER_SEC},
-		{"1ns", 1},
-		{"36525d", INT64_C(36525) * 86400 * NSEC_PER_SEC},
+		{ "0", 0 },
+		{ "500ms", 500 * NSEC_PER_MSEC },
+		{ "90s", 90 * NSEC_PER_SEC },
+		{ "2m", 120 * NSEC_PER_SEC },
+		{ "1h", 3600 * NSEC_PER_SEC },
+		{ "30d", 30 * 86400 * NSEC_PER_SEC },
+		{ "1ns", 1 },
+		{ "36525d", INT64_C(36525) * 86400 * NSEC_PER_SEC },
 	};
 	char text[24];
 	int64_t ns;
@@ -245,8 +249,10 @@ END_TEST
 
 START_TEST(what_is_no_duration_is_refused)
 {
-	static const char *const bad[] = {"", "s", "5", "5x", "-1s", "1.5s", " 5s", "5s ", "5 s", "5sm", "0x5s", "+5s"};
-	static const char *const large[] = {"36526d", "99999999999d", "99999999999999999999999ns", "3155760001s"};
+	static const char *const bad[] = {
+		"", "s", "5", "5x", "-1s", "1.5s", " 5s", "5s ", "5 s", "5sm", "0x5s", "+5s"
+	};
+	static const char *const large[] = { "36526d", "99999999999d", "99999999999999999999999ns", "3155760001s" };
 	int64_t ns = 7;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -335,11 +341,29 @@ END_TEST
 START_TEST(what_is_no_moment_is_refused)
 {
 	static const char *const bad[] = {
-		"",	       "now",		   "2026-11-22",	     "2026-11-22T10:00Z",	  "2026-13-01T00:00:00Z",
-		"2026-02-29T00:00:00Z", "2026-00-10T00:00:00Z",  "2026-11-22T24:00:00Z", "2026-11-22T10:00:00.Z", "2026-11-22T10:00:00+1",
-		"24:00",       "12:60",		   "12:3",		     "12:30:",		  "12:30x",
-		"-",	       "-2",		   "-2x",		     "@",			  "@x",
-		"@99999999999999", "9999-12-31T00:00:00Z", "2026-11-22T10:00:00Zx",
+		"",
+		"now",
+		"2026-11-22",
+		"2026-11-22T10:00Z",
+		"2026-13-01T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2026-00-10T00:00:00Z",
+		"2026-11-22T24:00:00Z",
+		"2026-11-22T10:00:00.Z",
+		"2026-11-22T10:00:00+1",
+		"24:00",
+		"12:60",
+		"12:3",
+		"12:30:",
+		"12:30x",
+		"-",
+		"-2",
+		"-2x",
+		"@",
+		"@x",
+		"@99999999999999",
+		"9999-12-31T00:00:00Z",
+		"2026-11-22T10:00:00Zx",
 	};
 	int64_t ns = 7;
 
@@ -397,11 +421,11 @@ END_TEST
 START_TEST(the_longest_matching_type_names_the_ladder)
 {
 	struct ladder_for_type ladders[] = {
-		{(char *)"fuse", {1, {STEP_ABORT}}},
-		{(char *)"fuse.bindfs", {1, {STEP_FORCE}}},
-		{(char *)"nfs", {1, {STEP_DETACH}}},
+		{ (char *)"fuse", { 1, { STEP_ABORT } } },
+		{ (char *)"fuse.bindfs", { 1, { STEP_FORCE } } },
+		{ (char *)"nfs", { 1, { STEP_DETACH } } },
 	};
-	const struct root_rules rules = {.ladder = {2, {STEP_UMOUNT}}, .ladders = ladders, .ladder_count = 3};
+	const struct root_rules rules = { .ladder = { 2, { STEP_UMOUNT } }, .ladders = ladders, .ladder_count = 3 };
 
 	ck_assert_int_eq(rules_ladder(&rules, "fuse")->steps[0], STEP_ABORT);
 	ck_assert_int_eq(rules_ladder(&rules, "fuse.other")->steps[0], STEP_ABORT);
@@ -449,10 +473,22 @@ END_TEST
 
 START_TEST(a_layout_names_the_action_once)
 {
-	static const char *const good[] = {"{action}", "*/{action}", "{action}/root", "a-b/*/{action}"};
-	static const char *const bad[] = {"",	      "*",	     "a/b",	      "{action}/{action}", "/{action}", "{action}/",
-					  "a//{action}", "./{action}", "../{action}", ".a/{action}",	   "x{action}", "{action}x",
-					  "{act}/{action}", "a*/{action}", "**/{action}"};
+	static const char *const good[] = { "{action}", "*/{action}", "{action}/root", "a-b/*/{action}" };
+	static const char *const bad[] = { "",
+					   "*",
+					   "a/b",
+					   "{action}/{action}",
+					   "/{action}",
+					   "{action}/",
+					   "a//{action}",
+					   "./{action}",
+					   "../{action}",
+					   ".a/{action}",
+					   "x{action}",
+					   "{action}x",
+					   "{act}/{action}",
+					   "a*/{action}",
+					   "**/{action}" };
 	char why[256];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -495,9 +531,11 @@ START_TEST(a_message_is_one_line_whatever_is_in_it)
 	char text[512];
 
 	logged(false, text, sizeof(text));
-	ck_assert_str_eq(text, "tester: /mnt/a\\x0areaperd: forged\\x1b[0m \\x41 \\xe2\\x80\\xae: No such file or directory\n");
+	ck_assert_str_eq(
+		text, "tester: /mnt/a\\x0areaperd: forged\\x1b[0m \\x41 \\xe2\\x80\\xae: No such file or directory\n");
 	logged(true, text, sizeof(text));
-	ck_assert_str_eq(text, "<4>/mnt/a\\x0areaperd: forged\\x1b[0m \\x41 \\xe2\\x80\\xae: No such file or directory\n");
+	ck_assert_str_eq(text,
+			 "<4>/mnt/a\\x0areaperd: forged\\x1b[0m \\x41 \\xe2\\x80\\xae: No such file or directory\n");
 }
 END_TEST
 

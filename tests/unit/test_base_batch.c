@@ -26,7 +26,8 @@ static void free_pool(void)
 	batch_pool_free(pool);
 }
 
-static struct batch *new_batch(size_t items, size_t result_size, batch_function *function, void *context, int64_t deadline_ns)
+static struct batch *new_batch(size_t items, size_t result_size, batch_function *function, void *context,
+			       int64_t deadline_ns)
 {
 	struct batch *batch = NULL;
 
@@ -123,12 +124,13 @@ static void obey(size_t index, void *result, void *context)
 static void check_obeyed(const struct batch *batch, const char *letters)
 {
 	for (size_t i = 0; letters[i]; i++) {
-		enum batch_item_state expected = letters[i] == 'h' ? BATCH_ITEM_HUNG
-					       : letters[i] == '.' ? BATCH_ITEM_DONE
-								   : BATCH_ITEM_CRASHED;
+		enum batch_item_state expected = letters[i] == 'h' ? BATCH_ITEM_HUNG :
+						 letters[i] == '.' ? BATCH_ITEM_DONE :
+								     BATCH_ITEM_CRASHED;
 
 		ck_assert_msg(batch_item_state(batch, i) == expected, "item %zu of %s", i, letters);
-		ck_assert_msg(*(unsigned *)batch_item_result(batch, i) == 1, "item %zu ran more than once, or never", i);
+		ck_assert_msg(*(unsigned *)batch_item_result(batch, i) == 1, "item %zu ran more than once, or never",
+			      i);
 	}
 }
 

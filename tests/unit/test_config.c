@@ -245,7 +245,8 @@ END_TEST
 
 START_TEST(white_space_before_keys_comments_and_sections_is_no_mistake)
 {
-	struct config *config = good("  [ root /r ]  \n\tgrace\t=\t1s\t\n  # a comment\n\t; another\n   \nmode=observe");
+	struct config *config =
+		good("  [ root /r ]  \n\tgrace\t=\t1s\t\n  # a comment\n\t; another\n   \nmode=observe");
 
 	ck_assert_str_eq(config->roots[0].path, "/r");
 	ck_assert_int_eq(config->roots[0].grace, SECONDS(1));
@@ -319,7 +320,8 @@ START_TEST(all_mistakes_are_told_in_the_order_of_lines)
 	CLEANUP_FREE char *errors = bad_bytes(text, strlen(text));
 	const char *at = errors;
 
-	for (const char *const *line = (const char *const[]){"f:2: ", "f:3: ", "f:5: ", "f:6: ", "f:7: ", NULL}; *line; line++) {
+	for (const char *const *line = (const char *const[]){ "f:2: ", "f:3: ", "f:5: ", "f:6: ", "f:7: ", NULL };
+	     *line; line++) {
 		ck_assert_msg(strncmp(at, *line, 5) == 0, "expected %s at: %s", *line, at);
 		at = strchr(at, '\n') + 1;
 	}
@@ -330,13 +332,17 @@ END_TEST
 START_TEST(an_unknown_word_comes_with_the_nearest)
 {
 	daemon_value_refused("sorce = auto", "f:2: sorce: [daemon] has no key \"sorce\", did you mean \"source\"?");
-	daemon_value_refused("source = mountinof", "f:2: source: \"mountinof\" is unknown here, did you mean \"mountinfo\"?");
-	root_value_refused("grace.holow = 1s", "f:2: grace.holow: [root] has no key \"grace.holow\", did you mean \"grace.hollow\"?");
+	daemon_value_refused("source = mountinof",
+			     "f:2: source: \"mountinof\" is unknown here, did you mean \"mountinfo\"?");
+	root_value_refused("grace.holow = 1s",
+			   "f:2: grace.holow: [root] has no key \"grace.holow\", did you mean \"grace.hollow\"?");
 	root_value_refused("Grace = 1s", "f:2: Grace: [root] has no key \"Grace\", did you mean \"grace\"?");
 	root_value_refused("mode = enforced", "f:2: mode: \"enforced\" is unknown here, did you mean \"enforce\"?");
-	root_value_refused("reap-when = mising", "f:2: reap-when: \"mising\" is unknown here, did you mean \"missing\"?");
+	root_value_refused("reap-when = mising",
+			   "f:2: reap-when: \"mising\" is unknown here, did you mean \"missing\"?");
 	root_value_refused("ladder = umuont", "f:2: ladder: \"umuont\" is unknown here, did you mean \"umount\"?");
-	refused("[Daemon]\n", 1, "f:1: unknown section \"Daemon\": there are [daemon] and [root /path], did you mean \"daemon\"?");
+	refused("[Daemon]\n", 1,
+		"f:1: unknown section \"Daemon\": there are [daemon] and [root /path], did you mean \"daemon\"?");
 	refused("[rooot /x]\n", 1, "did you mean \"root\"?");
 	refused("[zzz]\n", 1, "f:1: unknown section \"zzz\": there are [daemon] and [root /path]\n");
 	root_value_refused("zzzzzz = 1", "f:2: zzzzzz: [root] has no key \"zzzzzz\"\n");
@@ -345,15 +351,19 @@ END_TEST
 
 START_TEST(what_is_not_built_yet_says_so_by_name)
 {
-	daemon_value_refused("metrics-listen = 127.0.0.1:9835", "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
+	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
+			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
 	daemon_value_refused("runner-socket = /run/x", "f:2: runner-socket: a second socket for runners");
 	daemon_value_refused("source = fanotify", "f:2: source: the source \"fanotify\" is not built yet");
-	daemon_value_refused("namespaces = self all", "f:2: namespaces: other mount namespaces than \"self\" are not built yet");
+	daemon_value_refused("namespaces = self all",
+			     "f:2: namespaces: other mount namespaces than \"self\" are not built yet");
 	daemon_value_refused("namespaces = comm:bb_runner", "f:2: namespaces: other mount namespaces");
 	daemon_value_refused("namespaces = /run/netns/x", "f:2: namespaces: other mount namespaces");
-	daemon_value_refused("namespaces = slef", "f:2: namespaces: this selects no mount namespace, did you mean \"self\"?");
+	daemon_value_refused("namespaces = slef",
+			     "f:2: namespaces: this selects no mount namespace, did you mean \"self\"?");
 	root_value_refused("owner = cgroup", "f:2: owner: owner = cgroup is not built yet");
-	root_value_refused("path.comm:bb_runner = /build", "f:2: path.comm:bb_runner: the root's path in other mount namespaces");
+	root_value_refused("path.comm:bb_runner = /build",
+			   "f:2: path.comm:bb_runner: the root's path in other mount namespaces");
 	root_value_refused("reap-root = yes", "f:2: reap-root: reap-root = yes is not built yet");
 	root_value_refused("prune = yes", "f:2: prune: prune = yes is not built yet");
 	root_value_refused("prune = ya", "f:2: prune: \"ya\" is unknown here");
@@ -372,7 +382,8 @@ START_TEST(a_value_of_another_form_is_refused)
 	daemon_value_refused("retain-size = 9999999999T", "f:2: retain-size: \"9999999999T\" is too large");
 	daemon_value_refused("retain-size = 1", "f:2: retain-size: the journal needs at least 1M");
 	daemon_value_refused("max-reaps-per-minute = -1", "f:2: max-reaps-per-minute: \"-1\" is no number from 0 to");
-	daemon_value_refused("max-reaps-per-minute = 4294967296", "f:2: max-reaps-per-minute: \"4294967296\" is no number");
+	daemon_value_refused("max-reaps-per-minute = 4294967296",
+			     "f:2: max-reaps-per-minute: \"4294967296\" is no number");
 	root_value_refused("layout = build", "f:2: layout: a layout has exactly one segment {action}, this one has 0");
 	root_value_refused("layout = /{action}", "f:2: layout: a layout is segments with one slash between them");
 	root_value_refused("layout = {action}/\\x2e\\x2e", "f:2: layout: a layout is segments");
@@ -387,7 +398,8 @@ START_TEST(a_value_of_another_form_is_refused)
 	root_value_refused("probe-interval = 1ms", "f:2: probe-interval: \"1ms\" is too short");
 	root_value_refused("owner = pidfile:run", "f:2: owner: \"run\" is no absolute path");
 	root_value_refused("owner = unit:", "f:2: owner: unit: is followed by a unit's name");
-	root_value_refused("owner = non", "f:2: owner: this is none of none, pidfile:PATH, unit:NAME, did you mean \"none\"?");
+	root_value_refused("owner = non",
+			   "f:2: owner: this is none of none, pidfile:PATH, unit:NAME, did you mean \"none\"?");
 	root_value_refused("ladder =", "f:2: ladder: a ladder has at least one step");
 	root_value_refused("ladder = detach umount", "f:2: ladder: nothing is left to do after \"detach\"");
 	root_value_refused("ladder = umount umount", "f:2: ladder: the step \"umount\" stands twice");
@@ -440,9 +452,11 @@ END_TEST
 
 START_TEST(what_stands_twice_is_refused_with_both_lines)
 {
-	refused("[daemon]\nuser = a\n\nuser = b\n", 1, "f:4: the key \"user\" stands in this section already, on line 2");
+	refused("[daemon]\nuser = a\n\nuser = b\n", 1,
+		"f:4: the key \"user\" stands in this section already, on line 2");
 	refused("[daemon]\nuser = a\nUser = b\n", 1, "f:3: the key \"User\" stands in this section already, on line 2");
-	refused("[daemon]\n[root /r]\n[daemon]\nuser = a\n", 1, "f:3: the section [daemon] stands twice in this file, first on line 1");
+	refused("[daemon]\n[root /r]\n[daemon]\nuser = a\n", 1,
+		"f:3: the section [daemon] stands twice in this file, first on line 1");
 	refused("[root /r]\n[root /r/]\n", 1, "f:2: this root stands already, in f:1");
 }
 END_TEST
@@ -517,8 +531,8 @@ static void enter_directory(void)
 
 static void leave_directory(void)
 {
-	for (const char *const *name =
-		     (const char *const[]){"c", "c.d/1.conf", "c.d/2.conf", "c.d/10.conf", "c.d/.x.conf", "c.d/readme", NULL};
+	for (const char *const *name = (const char *const[]){ "c", "c.d/1.conf", "c.d/2.conf", "c.d/10.conf",
+							      "c.d/.x.conf", "c.d/readme", NULL };
 	     *name; name++)
 		unlink(*name);
 	rmdir("c.d");
