@@ -304,7 +304,7 @@ class Misfuse:
         self.path = os.path.join(cell.directory, name + ".sock")
         self.process = cell.spawn(misfuse_program(cell), "--control", self.path, "--entry-timeout", str(entry_timeout),
                                   "-o", "allow_other", target, log=name)
-        wait_for(lambda: any(m.target == target for m in mountinfo()), "misfuse mounts")
+        wait_for(lambda: "ready" in open(os.path.join(cell.directory, name + ".log")).read(), "misfuse mounts")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(self.path)
         self.stream = self.socket.makefile("rw")
@@ -349,6 +349,7 @@ class Daemon:
         self.arguments = arguments
         self.process = None
         self.killed = False
+        self.kernel_ids = {}
         os.makedirs(self.state, exist_ok=True)
         os.makedirs(self.run, exist_ok=True)
         self.configure(config)
@@ -479,9 +480,31 @@ class Daemon:
         found = [a for a in self.actions(**filters) if a["name"] == name]
         return max(found, key=lambda a: a["generation"], default=None)
 
+    # A source without unique ids gives numbers of its own; here every id is the kernel's unique one, as soon as knows() has met the mount.
+
+    def has_own_ids(self):
+        return self.status()["source"] == "mountinfo" and has_listmount()
+
+    def as_kernel(self, number):
+        return self.kernel_ids.get(number, number)
+
+    def as_daemon(self, number):
+        return next((own for own, unique in self.kernel_ids.items() if unique == number), number)
+
+    def learn_ids(self, numbers):
+        """True once the ledger has a row for each of these mounts; they must be attached."""
+        for number in set(numbers) - set(self.kernel_ids.values()):
+            found = statmount(number)
+            rows = found and self.query("SELECT mount_id FROM mounts WHERE id32 = ? AND detached IS NULL", found.id32)
+            if not rows:
+                return False
+            self.kernel_ids[rows[-1][0]] = number
+        return True
+
     def mounts(self, **filters):
         with Varlink(self.socket) as client:
-            return [m for reply in client.stream("io.reaperd.ListMounts", **filters) for m in reply["mounts"]]
+            found = [m for reply in client.stream("io.reaperd.ListMounts", **filters) for m in reply["mounts"]]
+        return [dict(m, id=self.as_kernel(m["id"])) for m in found]
 
     def mount(self, number):
         """What the daemon knows of a mount, past or present."""
@@ -489,7 +512,8 @@ class Daemon:
 
     def events(self, **filters):
         with Varlink(self.socket) as client:
-            return [e for reply in client.stream("io.reaperd.Events", **filters) for e in reply["events"]]
+            found = [e for reply in client.stream("io.reaperd.Events", **filters) for e in reply["events"]]
+        return [dict(e, id=self.as_kernel(e["id"])) for e in found]
 
     def query(self, sql, *parameters):
         with sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True) as database:
@@ -501,6 +525,8 @@ class Daemon:
     def knows(self, *numbers):
         """Waits until these mounts are in the daemon's table."""
         wanted = set(numbers)
+        if self.has_own_ids():
+            wait_for(lambda: self.learn_ids(wanted), "the ledger has the mounts")
         wait_for(lambda: wanted <= {m["id"] for m in self.mounts()}, "the daemon knows the mounts")
 
     def evidence(self, name, **filters):

@@ -248,16 +248,21 @@ def test_a_ledger_that_cannot_be_written_does_not_stop_reaping(farm):
     assert "degraded" in checked.stdout
 
 
+def fill(path):
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(fd, b"x" * 4096):
+            pass
+    except OSError:
+        pass
+    os.close(fd)
+
+
 @pytest.mark.limit(120)
 def test_a_ledger_that_fills_up_does_not_stop_reaping(farm):
     harness.mount("tmpfs", farm.daemon.state, "tmpfs", 0, "size=400k")
     daemon = farm.start().daemon
-    with open(os.path.join(daemon.state, "ballast"), "wb") as ballast:
-        try:
-            while ballast.write(b"x" * 4096):
-                ballast.flush()
-        except OSError:
-            pass
+    fill(os.path.join(daemon.state, "ballast"))
     reaps_nevertheless(farm)
     for number in range(200):
         farm.tmpfs("churn")

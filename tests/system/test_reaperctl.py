@@ -109,7 +109,7 @@ def test_actions(quiet):
     assert live["root"] == quiet.root and live["state"] == "active" and live["mounts"] == 2 and live["ended"] is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", live["first_seen"])
     over = daemon.json("actions", "--state", "over")["actions"]
-    assert len(over) == 1 and [e["kind"] for e in over[0]["evidence"]] == ["moved"]
+    assert len(over) == 1 and "moved" in [e["kind"] for e in over[0]["evidence"]]
     lines = daemon.ctl("--noheadings", "actions", "-o", "NAME,STATE,MOUNTS").stdout.splitlines()
     assert ["live", "active", "2"] in [line.split() for line in lines]
     daemon.ctl("reap", "--leftovers", "--wait")
@@ -140,7 +140,7 @@ def test_mounts(quiet):
     wait_for(lambda: {m["id"] for m in daemon.json("mounts")["mounts"]} & set(quiet.over) == set(), "what went is not shown")
     past = {m["id"]: m for m in daemon.json("mounts", "--all")["mounts"]}
     assert {past[number]["state"] for number in quiet.over} == {"reaped"}
-    when = past[quiet.over[0]]["attached"]
+    when = next(e["time"] for e in daemon.events() if e["type"] == "move")
     at = {m["id"] for m in daemon.json("mounts", "--at", when)["mounts"]}
     assert quiet.over[0] in at
     now = daemon.events()[-1]["time"]
@@ -269,7 +269,7 @@ def test_metrics(quiet):
         assert any(name.startswith("reaperd_" + family) for name in metrics), family
     assert metrics["reaperd_stuck_mounts"] == 0 and metrics["reaperd_paused"] == 0
     assert metrics[f'reaperd_actions{{root="{quiet.root}",state="active"}}'] == 1
-    assert "live" not in text, "a label is never an action's name"
+    assert '"live"' not in text, "a label is never an action's name"
     families = set(re.findall(r"^# TYPE (\S+)", text, re.M))
     assert {re.sub(r"_(bucket|sum|count)$", "", re.match(r"[a-z_]+", name)[0]) for name in metrics} <= \
         families | {re.sub(r"_(bucket|sum|count)$", "", family) for family in families}
