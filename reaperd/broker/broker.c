@@ -25,6 +25,7 @@
 #define GOOD_LIFE (60 * NSEC_PER_SEC)
 #define LAST_WORDS (5 * NSEC_PER_SEC)
 #define STOP_MARGIN (2 * NSEC_PER_SEC)
+#define IMPATIENCE NSEC_PER_SEC
 /* Requests taken in one turn of the loop, so that one that never stops asking cannot keep it. */
 #define TURN_REQUESTS 32
 
@@ -50,6 +51,7 @@ struct broker {
 	int64_t kill_at;  /* when to lose patience with this one */
 	bool blocked;	  /* the engine does not read its results */
 	bool stopping;
+	int64_t stop_began;
 	bool finished;
 	int status;
 	uint8_t frame[WIRE_FRAME_MAX];
@@ -225,12 +227,17 @@ static int64_t longest_step(const struct config *config)
 
 static void stop(struct broker *broker)
 {
-	if (broker->stopping) {
+	int64_t now = clock_now().mono;
+
+	/* timeout(1) and terminals send the same signal twice, at once; a person sends it again after a while. */
+	if (broker->stopping && now - broker->stop_began >= IMPATIENCE) {
 		log_notice("asked to stop again: not waiting any longer");
 		end_engine(broker, 0);
-		return;
 	}
+	if (broker->stopping)
+		return;
 	broker->stopping = true;
+	broker->stop_began = now;
 	broker->start_at = INT64_MAX;
 	if (!broker->engine)
 		broker->finished = true;

@@ -144,12 +144,29 @@ char *ledger_detail_string(const char *key, const char *value)
 	return text;
 }
 
-void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
-			     const char *because)
+static void journal_evidence(struct engine *engine, const struct action *action, const struct mount *mount, enum evidence evidence,
+			     bool holds, const char *because)
 {
 	char detail[160];
 
 	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence), holds ? "true" : "false",
 		 because ? ",\"because\":\"" : "", because ? because : "", because ? "\"" : "");
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_EVIDENCE, .action = action, .detail = detail });
+	engine_journal(engine, &(struct journal_event){
+				       .type = EVENT_EVIDENCE, .action = action, .mount = mount, .detail = detail });
+}
+
+void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
+			     const char *because)
+{
+	journal_evidence(engine, action, NULL, evidence, holds, because);
+}
+
+void ledger_journal_mount_evidence(struct engine *engine, struct mount *mount)
+{
+	uint32_t changed = mount->evidence ^ mount->told_evidence;
+
+	mount->told_evidence = mount->evidence;
+	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
+		if (changed & EVIDENCE_BIT(bit))
+			journal_evidence(engine, mount->action, mount, bit, mount->evidence & EVIDENCE_BIT(bit), NULL);
 }

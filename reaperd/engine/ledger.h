@@ -30,6 +30,9 @@ void ledger_reconcile(struct engine *engine);
 /* {"key":"value"} with the value escaped for JSON (bytes that are not UTF-8 as \xNN text). NULL when out of memory or value is NULL. Caller frees. */
 char *ledger_detail_string(const char *key, const char *value);
 
+/* The same for what came or went of a mount's own evidence since the last call. */
+void ledger_journal_mount_evidence(struct engine *engine, struct mount *mount);
+
 /* Journals that evidence came or went. */
 void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
 			     const char *because);

@@ -30,6 +30,16 @@ static void hold_exactly(struct engine *engine, struct action *action, uint32_t 
 	}
 }
 
+void prober_noticed_attach(struct engine *engine, struct action *action)
+{
+	const uint32_t absence =
+		EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW);
+
+	if (action->evidence & absence)
+		hold_exactly(engine, action, action->evidence & PROBED & ~absence, "a mount was attached", engine->now);
+	prober_want(engine->prober, action);
+}
+
 static void take_identity(struct action *action, const struct probe_result *result)
 {
 	struct dir_identity identity = {

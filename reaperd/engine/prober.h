@@ -18,6 +18,12 @@ int prober_configure(struct prober *prober);
 void prober_want(struct prober *prober, struct action *action);
 void prober_want_all(struct prober *prober, struct root *root);
 
+/*
+ * A mount was attached below the action's path, so a directory stands there: what a probe had said of its absence does not hold in an unbroken row any
+ * longer. Which directory, the next probe tells.
+ */
+void prober_noticed_attach(struct engine *engine, struct action *action);
+
 /* Sends what is wanted, and begins a root's round where it is due: part of each turn. */
 void prober_turn(struct prober *prober);
 

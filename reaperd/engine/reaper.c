@@ -167,6 +167,8 @@ static void examine(struct engine *engine, struct action *action)
 {
 	struct decision decision;
 
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		ledger_journal_mount_evidence(engine, mount);
 	journal_hoisted(engine, action, policy_hoist(action, engine->now));
 	check_age(engine, action);
 	decision = policy_decide_action(action, &engine->facts, engine->now);

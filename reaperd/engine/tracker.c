@@ -143,7 +143,7 @@ static void attached(struct engine *engine, struct mount *mount)
 	ledger_save_mount(engine, mount, NULL);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
 	if (mount->action)
-		prober_want(engine->prober, mount->action);
+		prober_noticed_attach(engine, mount->action);
 }
 
 static void detached(struct engine *engine, struct mount *mount)

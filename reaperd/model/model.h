@@ -145,6 +145,7 @@ struct mount {
 	int64_t retry_mono; /* not before */
 	enum outcome last_outcome; /* meaningful where attempts > 0 */
 	bool in_flight;	    /* the broker has it */
+	uint32_t told_evidence; /* what of its own evidence is in the journal */
 	bool asked;	    /* we asked for its removal: when it goes, it is reaped */
 	int64_t row;
 	bool dirty;

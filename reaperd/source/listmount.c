@@ -221,8 +221,8 @@ static bool facts_equal(const struct mount_facts *a, const struct mount_facts *b
 	       strcmp(a->source, b->source) == 0;
 }
 
-/* Adds the mount to the scan where it is not as `known` has it. 0, ABSENT or -errno. */
-static int read_mount(struct reading *reading, uint64_t id, const struct mount_facts *known)
+/* Adds the mount to the scan where it is not as `known` has it, or `anyway`. 0, ABSENT or -errno. */
+static int read_mount(struct reading *reading, uint64_t id, const struct mount_facts *known, bool anyway)
 {
 	struct mount_facts facts, *added;
 	int r;
@@ -230,7 +230,7 @@ static int read_mount(struct reading *reading, uint64_t id, const struct mount_f
 	r = read_facts(reading, id, known, &facts);
 	if (r != 0)
 		return r;
-	if (known && facts_equal(&facts, known)) {
+	if (known && !anyway && facts_equal(&facts, known)) {
 		mount_facts_clear(&facts);
 		return 0;
 	}
@@ -267,11 +267,17 @@ static bool is_in_place(struct listmount *listmount, const struct mount_facts *k
 	       strcmp(kernel_mount_options(status.attributes, options, sizeof(options)), known->options) == 0;
 }
 
+/* What speaks against a mount has to be confirmed by reading it again, though it is as it was. */
+static int read_below_root(struct reading *reading, const struct mount *mount)
+{
+	return read_mount(reading, mount->facts.id, &mount->facts, mount->evidence != 0);
+}
+
 static int read_known(struct reading *reading, const struct mount *mount)
 {
 	if (!mount->instance && !mount->action && is_in_place(reading->listmount, &mount->facts))
 		return 0;
-	return read_mount(reading, mount->facts.id, &mount->facts);
+	return read_below_root(reading, mount);
 }
 
 struct list {
@@ -305,7 +311,7 @@ static int read_changes(struct reading *reading, struct list *list)
 		const struct mount *mount = model_mount_const(reading->model, list->ids[i]);
 
 		known += mount != NULL;
-		r = mount ? read_known(reading, mount) : read_mount(reading, list->ids[i], NULL);
+		r = mount ? read_known(reading, mount) : read_mount(reading, list->ids[i], NULL, true);
 		if (r < 0)
 			return r;
 	}
@@ -318,7 +324,7 @@ static int read_changes(struct reading *reading, struct list *list)
 static int read_all(struct reading *reading, const struct list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		int r = read_mount(reading, list->ids[i], NULL);
+		int r = read_mount(reading, list->ids[i], NULL, true);
 
 		if (r < 0)
 			return r;
@@ -347,7 +353,7 @@ static int listmount_source_read(struct source *source, const struct model *mode
 static int refresh_mount(void *context, struct mount *mount)
 {
 	struct reading *reading = context;
-	int r = read_mount(reading, mount->facts.id, &mount->facts);
+	int r = read_below_root(reading, mount);
 
 	return r == ABSENT ? scan_add_gone(reading->scan, mount->facts.id) : r;
 }

@@ -147,6 +147,7 @@ static void give_mount_evidence(void *context, enum evidence kind, struct eviden
 	if (kind != EVIDENCE_MOVED && kind != EVIDENCE_SOURCE_DELETED)
 		return;
 	mount->evidence |= EVIDENCE_BIT(kind);
+	mount->told_evidence |= EVIDENCE_BIT(kind);
 	*(kind == EVIDENCE_MOVED ? &mount->moved : &mount->source_deleted) = state;
 }
 
