@@ -110,6 +110,9 @@ struct journal_event {
 /* Writes to the ledger, counts, and tells the followers. */
 void engine_journal(struct engine *engine, const struct journal_event *event);
 
+/* The same where what it is about is no longer in the model: the caller fills in what it knows. Time and seq are set here. */
+void engine_journal_row(struct engine *engine, struct store_event *row);
+
 /* Followers: called for each event as it is journalled, until removed. */
 typedef void engine_event_function(void *context, const struct store_event *event);
 struct engine_follower;

@@ -22,13 +22,21 @@ static void tell_followers(struct journal *journal, const struct store_event *ev
 	}
 }
 
+void engine_journal_row(struct engine *engine, struct store_event *row)
+{
+	row->time = engine->now.real;
+	store_add_event(engine->store, row);
+	engine->events++;
+	metrics_count_event(engine->metrics, row->type);
+	tell_followers(engine->journal, row);
+}
+
 void engine_journal(struct engine *engine, const struct journal_event *event)
 {
 	const struct mount *mount = event->mount;
 	const struct action *action = event->action ? event->action : mount ? mount->action : NULL;
 	const struct root *root = event->root ? event->root : action ? action->root : NULL;
 	struct store_event row = {
-		.time = engine->now.real,
 		.type = event->type,
 		.pid = event->pid,
 		.comm = event->comm,
@@ -49,10 +57,7 @@ void engine_journal(struct engine *engine, const struct journal_event *event)
 	}
 	if (root)
 		row.root = root->rules.path;
-	store_add_event(engine->store, &row);
-	engine->events++;
-	metrics_count_event(engine->metrics, event->type);
-	tell_followers(engine->journal, &row);
+	engine_journal_row(engine, &row);
 }
 
 struct engine_follower *engine_follow(struct engine *engine, engine_event_function *function, void *context)

@@ -17,11 +17,15 @@
 
 #define BATCHES_MAX 8
 
+/* What a step was about, kept by value: by the time of the answer the mount has usually gone from the model. */
 struct asked {
 	uint64_t mount_id;
 	enum step step;
 	enum evidence because;
 	int64_t attempt; /* the ledger's */
+	int64_t mount_row, action_row;
+	char *root, *action, *target;
+	uint32_t generation;
 };
 
 struct reap_job {
@@ -102,13 +106,22 @@ static bool fill_item(const struct reap_item *item, struct step_item *ret)
 	return ret->path != NULL;
 }
 
-static void journal_attempt(struct engine *engine, const struct mount *mount, const struct asked *asked,
-			    const struct step_result *result)
+static void job_free(struct reap_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		free(job->asked[i].root);
+		free(job->asked[i].action);
+		free(job->asked[i].target);
+	}
+	free(job);
+}
+
+static char *attempt_detail(const struct asked *asked, const struct step_result *result)
 {
 	json_t *detail = json_pack("{s:s, s:s, s:s}", "step", step_name(asked->step), "outcome", outcome_name(result->outcome),
 				   "because", evidence_name(asked->because));
 	CLEANUP_FREE char *shown = text_escape(result->detail);
-	CLEANUP_FREE char *text = NULL;
+	char *text;
 
 	if (detail && result->error)
 		json_object_set_new(detail, "error", json_string(strerrorname_np(result->error)));
@@ -120,33 +133,47 @@ static void journal_attempt(struct engine *engine, const struct mount *mount, co
 		json_object_set_new(detail, "why", json_string(shown));
 	text = json_dumps(detail, JSON_COMPACT);
 	json_decref(detail);
-	engine_journal(engine, &(struct journal_event){
-				       .type = result->outcome == OUTCOME_REFUSED ? EVENT_REFUSED : EVENT_ATTEMPT,
-				       .mount = mount,
-				       .detail = text,
-			       });
+	return text;
+}
+
+static void journal_asked(struct engine *engine, enum event_type type, const struct asked *asked, const char *detail)
+{
+	engine_journal_row(engine, &(struct store_event){
+					   .type = type,
+					   .mount_id = asked->mount_id,
+					   .action_row = asked->action_row,
+					   .mount_row = asked->mount_row,
+					   .root = asked->root,
+					   .action = asked->action,
+					   .generation = asked->generation,
+					   .target = asked->target,
+					   .detail = detail,
+				   });
+}
+
+static void climb(struct engine *engine, struct mount *mount, const struct asked *asked, enum outcome outcome)
+{
+	mount->in_flight = false;
+	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
+	if (outcome != OUTCOME_GONE && outcome != OUTCOME_HUNG)
+		mount->asked = false;
+	if (!policy_take_outcome(mount, asked->step, outcome, engine->now))
+		return;
+	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target, outcome_name(outcome),
+		    (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
+	journal_asked(engine, EVENT_STUCK, asked, NULL);
 }
 
 static void take_outcome(struct engine *engine, const struct asked *asked, const struct step_result *result)
 {
 	struct mount *mount = model_mount(engine->model, asked->mount_id);
+	CLEANUP_FREE char *detail = attempt_detail(asked, result);
 
 	store_add_outcome(engine->store, asked->attempt, result->outcome, result->error, result->detail, engine->now);
-	if (!mount)
-		return; /* gone from the table already, and said so */
-	mount->in_flight = false;
-	journal_attempt(engine, mount, asked, result);
-	if (mount->action)
-		metrics_reap(engine->metrics, mount->action->root->rules.path, asked->because, asked->step, result->outcome,
-			     result->duration);
-	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
-	if (result->outcome != OUTCOME_GONE && result->outcome != OUTCOME_HUNG)
-		mount->asked = false;
-	if (policy_take_outcome(mount, asked->step, result->outcome, engine->now)) {
-		log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target,
-			    outcome_name(result->outcome), (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
-		engine_journal(engine, &(struct journal_event){ .type = EVENT_STUCK, .mount = mount });
-	}
+	journal_asked(engine, result->outcome == OUTCOME_REFUSED ? EVENT_REFUSED : EVENT_ATTEMPT, asked, detail);
+	metrics_reap(engine->metrics, asked->root, asked->because, asked->step, result->outcome, result->duration);
+	if (mount)
+		climb(engine, mount, asked, result->outcome);
 }
 
 static void on_outcome(void *context, struct engine *engine, const struct message_result *result)
@@ -155,7 +182,7 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 	const struct step_result skipped = { .outcome = OUTCOME_SKIPPED, .error = result->error };
 
 	if (result->error == ECANCELED) { /* the intents stay open: the next start asks the kernel */
-		free(job);
+		job_free(job);
 		return;
 	}
 	reaper_batch_ended(engine->reaper);
@@ -168,7 +195,7 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 		}
 		take_outcome(engine, &job->asked[i], i < result->count ? &result->steps[i] : &failed);
 	}
-	free(job);
+	job_free(job);
 	tracker_want_read(engine->tracker);
 }
 
@@ -178,8 +205,9 @@ static void undo(struct engine *engine, struct reap_job *job, int error)
 	for (size_t i = 0; i < job->count; i++) {
 		struct mount *mount = model_mount(engine->model, job->asked[i].mount_id);
 
-		store_add_outcome(engine->store, job->asked[i].attempt, OUTCOME_SKIPPED, -error, "the broker could not be asked",
-				  engine->now);
+		if (job->asked[i].attempt)
+			store_add_outcome(engine->store, job->asked[i].attempt, OUTCOME_SKIPPED, -error,
+					  "the broker could not be asked", engine->now);
 		if (mount) {
 			mount->in_flight = false;
 			mount->asked = false;
@@ -188,7 +216,7 @@ static void undo(struct engine *engine, struct reap_job *job, int error)
 	}
 	engine_plan_at(engine, engine->now.mono + NSEC_PER_SEC);
 	log_warning("the broker could not be asked: %s", strerror(-error));
-	free(job);
+	job_free(job);
 }
 
 static uint32_t count_that_fits(const struct message_request *request)
@@ -206,23 +234,43 @@ static uint32_t count_that_fits(const struct message_request *request)
 	return count;
 }
 
-static void intend(struct engine *engine, const struct reap_item *item, struct asked *ret)
+/* False where memory is out: then nothing was intended. */
+static bool intend(struct engine *engine, const struct reap_item *item, struct asked *ret)
 {
+	struct mount *mount = item->mount;
+	struct action *action = mount->action;
+
 	*ret = (struct asked){
-		.mount_id = item->mount->facts.id,
+		.mount_id = mount->facts.id,
 		.step = item->step,
 		.because = item->evidence,
-		.attempt = store_add_intent(engine->store, item->mount, item->step, item->evidence, engine->now),
+		.mount_row = mount->row,
+		.action_row = action->row,
+		.root = strdup(action->root->rules.path),
+		.action = strdup(action->name),
+		.target = strdup(mount->facts.target),
+		.generation = action->generation,
 	};
-	item->mount->in_flight = true;
-	mark_asked(item->mount, item->step);
+	if (!ret->root || !ret->action || !ret->target)
+		return false;
+	ret->attempt = store_add_intent(engine->store, mount, item->step, item->evidence, engine->now);
+	mount->in_flight = true;
+	mark_asked(mount, item->step);
+	return true;
+}
+
+/* Cuts the batch to what fits into a datagram and could be written down. */
+static void shorten(struct message_request *request, uint32_t count)
+{
+	for (uint32_t i = count; i < request->count; i++)
+		free(request->steps[i].path);
+	request->count = count;
 }
 
 static void send_draft(struct engine *engine, const struct draft *draft)
 {
 	struct message_request request = { .type = MESSAGE_STEP, .root = (uint32_t)draft->root->index };
 	struct reap_job *job = calloc(1, sizeof(*job));
-	uint32_t fits;
 	int r;
 
 	request.steps = calloc(draft->count, sizeof(*request.steps));
@@ -233,15 +281,16 @@ static void send_draft(struct engine *engine, const struct draft *draft)
 	}
 	for (size_t i = 0; i < draft->count && fill_item(draft->items[i], &request.steps[i]); i++)
 		request.count++;
-	fits = count_that_fits(&request);
-	for (uint32_t i = fits; i < request.count; i++)
-		free(request.steps[i].path);
-	request.count = fits;
-	for (size_t i = 0; i < request.count; i++)
-		intend(engine, draft->items[i], &job->asked[job->count++]);
+	shorten(&request, count_that_fits(&request));
+	for (; job->count < request.count; job->count++)
+		if (!intend(engine, draft->items[job->count], &job->asked[job->count])) {
+			shorten(&request, (uint32_t)job->count);
+			job->count++; /* to be released with the rest */
+			break;
+		}
 	/* The intent is durable before the step is asked for: after a crash the kernel is asked what became of it. */
-	store_commit(engine->store);
-	r = request.count ? broker_request(engine->broker, &request, on_outcome, job) : -EINVAL;
+	ledger_commit(engine);
+	r = request.count ? broker_request(engine->broker, &request, on_outcome, job) : -ENOMEM;
 	if (r < 0)
 		undo(engine, job, r);
 	else
