@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
@@ -97,10 +98,45 @@ static bool is_dot(const char *name)
 }
 
 /*
- * Whether `fd` (which stands at `path` of the action's directory) holds nothing but ways to mounts: 1, 0, or -errno. Never looks into
- * a mount. A mount that is not among ours counts as something else.
+ * Something that a build puts into a directory, and nobody makes to mount on it: a directory, or an empty file, may be a mount point that is being
+ * made, or on the way to a mount that we do not know yet. Local filesystems only, where asking is harmless.
  */
-static int holds_only_ways(const struct kernel_probe *probe, int fd, const char *path)
+static bool is_contents(int fd, const char *name)
+{
+	struct stat status;
+
+	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		return false;
+	return !S_ISDIR(status.st_mode) && !(S_ISREG(status.st_mode) && status.st_size == 0);
+}
+
+static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret);
+
+static int look_at(const struct kernel_probe *probe, int fd, const char *name, const char *path, struct kernel_probe_result *ret)
+{
+	CLEANUP_FREE char *below = *path ? path_join(path, name) : strdup(name);
+	CLEANUP_CLOSE int next = -1;
+	bool is_mount_point;
+
+	if (!below)
+		return -ENOMEM;
+	if (!leads_to_mount(probe, below, &is_mount_point)) {
+		ret->hollow = false;
+		ret->full = is_contents(fd, name);
+		return 0;
+	}
+	if (is_mount_point)
+		return 0;
+	next = kernel_open_beneath(fd, name, RESOLVE_NO_XDEV);
+	if (next >= 0)
+		return look_below(probe, next, below, ret);
+	/* A mount that is not among ours, or gone meanwhile. */
+	ret->hollow = false;
+	return next == -EXDEV || is_gone(next) ? 0 : next;
+}
+
+/* `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno. */
+static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret)
 {
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
@@ -113,37 +149,20 @@ static int holds_only_ways(const struct kernel_probe *probe, int fd, const char 
 		close(copy);
 		return -ENOMEM;
 	}
-	while ((errno = 0, entry = readdir(dir))) {
-		CLEANUP_FREE char *below = NULL;
-		CLEANUP_CLOSE int next = -1;
-		bool is_mount_point;
-		int r;
+	while (!ret->full && (errno = 0, entry = readdir(dir))) {
+		int r = is_dot(entry->d_name) ? 0 : look_at(probe, fd, entry->d_name, path, ret);
 
-		if (is_dot(entry->d_name))
-			continue;
-		below = *path ? path_join(path, entry->d_name) : strdup(entry->d_name);
-		if (!below)
-			return -ENOMEM;
-		if (!leads_to_mount(probe, below, &is_mount_point))
-			return 0;
-		if (is_mount_point)
-			continue;
-		next = kernel_open_beneath(fd, entry->d_name, RESOLVE_NO_XDEV);
-		if (next < 0)
-			return next == -EXDEV || is_gone(next) ? 0 : next;
-		r = holds_only_ways(probe, next, below);
-		if (r <= 0)
+		if (r < 0)
 			return r;
 	}
-	return errno ? -errno : 1;
+	return ret->full ? 0 : -errno;
 }
 
 static void look_inside(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
 {
-	int r = holds_only_ways(probe, fd, "");
-
-	ret->hollow = r == 1;
-	ret->full = r == 0;
+	ret->hollow = true;
+	if (look_below(probe, fd, "", ret) < 0)
+		ret->hollow = ret->full = false;
 }
 
 /* The mounts[] index of the topmost of ours on the way to mounts[n], or n itself. */

@@ -54,7 +54,7 @@ struct kernel_probe_result {
 	struct kernel_identity identity; /* of what stands there now */
 	bool local;
 	bool hollow; /* nothing but the path to the mounts; only where asked, on local filesystems */
-	bool full;   /* something else was seen in it */
+	bool full;   /* contents were seen in it: more than directories and empty files, which may be mount points in the making */
 	uint64_t reachable; /* bit n: mounts[n] */
 };
 
