@@ -55,30 +55,35 @@ static void seen_clear(struct seen *seen)
 	free(seen->inodes);
 }
 
-/* One process's namespace, unless it was looked at already. A process that has gone says nothing. */
+/*
+ * Whether the process's mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may hide which one it is, from root too;
+ * then its mounts are read all the same.
+ */
+static int namespace_of(long pid, struct seen *seen)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%ld/ns/mnt", pid);
+	return stat(path, &st) < 0 ? 1 : seen_add(seen, st.st_ino);
+}
+
+/* One process's mounts. A process that has gone says nothing. */
 static bool process_is_fine(long pid, uint64_t dev, const char *action, struct seen *seen, char *why, size_t size)
 {
 	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
 	const struct mount_entry *stranger;
+	size_t known = seen->count;
 	char path[64];
-	struct stat st;
-	int r;
+	int r = namespace_of(pid, seen);
 
-	snprintf(path, sizeof(path), "/proc/%ld/ns/mnt", pid);
-	if (stat(path, &st) < 0) {
-		if (errno == ENOENT || errno == ESRCH)
-			return true;
-		snprintf(why, size, "the mount namespace of process %ld cannot be told: %s", pid, strerror(errno));
-		return false;
-	}
-	r = seen_add(seen, st.st_ino);
 	if (r == 0)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%ld/mountinfo", pid);
 	if (r > 0)
 		r = kernel_table_read_mountinfo(path, &table);
 	if (r == -ENOENT || r == -ESRCH || r == -EINVAL) {
-		seen->count--; /* it ended in between: another process may show this namespace */
+		seen->count = known; /* it ended in between: another process may show this namespace */
 		return true;
 	}
 	if (r < 0) {

@@ -7,11 +7,9 @@
 #include <pwd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/words.h"
-#include "mount_fixture.h"
+#include "misfuse_fixture.h"
 #include "wire/messages.h"
 
 #define BUILD PLACE "/build"
@@ -576,6 +574,50 @@ START_TEST(the_engine_is_another_user)
 }
 END_TEST
 
+START_TEST(a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else)
+{
+	static const char *const arguments[] = { "reaperd", "--config", PLACE "/conf", "--state-dir", PLACE "/state",
+						 "--runtime-dir", PLACE "/run2", NULL };
+	struct step_item step = { .path = "a/t", .action_length = 1, .step = STEP_UMOUNT };
+	struct probe_item probe = { .path = "a" };
+	struct message_request request = { .type = MESSAGE_STEP, .job = 1, .count = 1, .steps = &step };
+	struct message_request other = { .type = MESSAGE_PROBE, .job = 2, .count = 1, .probes = &probe };
+	struct message_result result;
+	FILE *file = fopen(PLACE "/conf", "we");
+	pid_t second;
+
+	fprintf(file, "[root " PLACE "/fuse]\nstep-timeout = 200ms\n");
+	fclose(file);
+	make_directory(PLACE "/fuse");
+	misfuse_start("0", PLACE "/fuse");
+	make_directory(PLACE "/fuse/a");
+	make_tmpfs(PLACE "/fuse/a/t");
+	probe.carrier = reference_of(PLACE "/fuse");
+	step.mount = reference_of(PLACE "/fuse/a/t");
+	second = start(arguments);
+	take_engine();
+	tell("stop");
+	ask(&request);
+	result = answer();
+	ck_assert_uint_eq(result.steps[0].outcome, OUTCOME_HUNG);
+	message_result_clear(&result);
+	ask(&other);
+	result = answer();
+	ck_assert_uint_eq(result.probes[0].state, PROBE_HUNG);
+	message_result_clear(&result);
+	tell("go");
+	ask(&request);
+	result = answer();
+	ck_assert_uint_eq(result.steps[0].outcome, OUTCOME_GONE);
+	ck_assert_uint_eq(result.hung, 0);
+	message_result_clear(&result);
+	kill(second, SIGKILL);
+	status_of(second);
+	umount2(PLACE "/fuse", MNT_DETACH);
+	misfuse_stop();
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite;
@@ -611,6 +653,8 @@ int main(int argc, char **argv)
 	tcase_add_test(daemon, help_and_version_are_fine);
 	tcase_add_test(daemon, a_root_behind_a_symlink_is_resolved);
 	tcase_add_test(daemon, the_engine_is_another_user);
+	if (misfuse_is_possible())
+		tcase_add_test(daemon, a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else);
 	suite_add_tcase(suite, daemon);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

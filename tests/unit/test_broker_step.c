@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <seccomp.h>
+
 #include "broker/step.h"
-#include "mount_fixture.h"
+#include "misfuse_fixture.h"
 
 #define BUILD PLACE "/build"
 
@@ -357,11 +359,183 @@ START_TEST(without_unique_ids_number_and_device_decide)
 }
 END_TEST
 
+static void fuse_setup(void)
+{
+	setup();
+	make_directory(BUILD "/a/f");
+	misfuse_start("3600", BUILD "/a/f");
+	make_directory(BUILD "/a/f/d");
+}
+
+static bool is_alive(void)
+{
+	struct stat st;
+
+	return stat(BUILD "/a/f/d", &st) == 0 && mkdir(BUILD "/a/f/new", 0755) == 0 && rmdir(BUILD "/a/f/new") == 0;
+}
+
+static void fuse_teardown(void)
+{
+	umount2(BUILD "/a/f", MNT_DETACH);
+	misfuse_stop();
+}
+
+/* Only where all processes can be seen is it known who shares a filesystem. */
+static bool sees_every_process(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat("/proc/self/ns/pid", &st), 0);
+	return st.st_ino == 0xEFFFFFFCu;
+}
+
+START_TEST(a_fuse_that_is_all_the_actions_is_forced)
+{
+	int fd;
+
+	want("a/f", STEP_FORCE);
+	fd = open(BUILD "/a/f/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	go();
+	ck_outcome(0, sees_every_process() ? OUTCOME_BUSY : OUTCOME_REFUSED);
+	ck_assert_int_ne(is_alive(), sees_every_process());
+	close(fd);
+	go();
+	ck_outcome(0, sees_every_process() ? OUTCOME_GONE : OUTCOME_REFUSED);
+}
+END_TEST
+
+START_TEST(a_fuse_that_is_all_the_actions_is_aborted)
+{
+	want("a/f", STEP_ABORT);
+	go();
+	if (sees_every_process() && !access("/sys/fs/fuse/connections/.", X_OK) && results[0].error != ENOENT) {
+		ck_outcome(0, OUTCOME_FAILED);
+		ck_assert(!is_alive());
+	}
+}
+END_TEST
+
+START_TEST(a_fuse_that_another_action_uses_is_neither_forced_nor_aborted)
+{
+	struct kernel_mount other;
+
+	make_directory(BUILD "/ab");
+	make_mount("", BUILD "/a/f/d", BUILD "/ab", MS_BIND);
+	other = mount_of(BUILD "/ab");
+	want("a/f", STEP_FORCE);
+	want("a/f", STEP_ABORT);
+	go();
+	for (size_t i = 0; i < 2; i++) {
+		ck_outcome(i, OUTCOME_REFUSED);
+		ck_assert_uint_eq(results[i].stranger, other.id);
+	}
+	ck_assert(is_alive());
+}
+END_TEST
+
+START_TEST(a_fuse_in_another_namespace_is_not_forced)
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	make_directory(PLACE "/x");
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNS) == 0 && mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) == 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	want("a/f", STEP_FORCE);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert(is_alive());
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+END_TEST
+
+/* What kernels before 6.8 answer. */
+static void lose_statmount(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	ck_assert_int_eq(seccomp_rule_add_exact(filter, SCMP_ACT_ERRNO(ENOSYS), 457, 0), 0);
+	ck_assert_int_eq(seccomp_rule_add_exact(filter, SCMP_ACT_ERRNO(ENOSYS), 458, 0), 0);
+	ck_assert_int_eq(seccomp_load(filter), 0);
+	seccomp_release(filter);
+	for (uint32_t i = 0; i < count; i++)
+		items[i].mount.id = 0;
+}
+
+static bool is_mounted_by_text(struct kernel_mount mount)
+{
+	struct mount_table table;
+	bool found;
+
+	ck_assert_int_eq(kernel_table_read(&table), 0);
+	ck_assert(!table.unique_ids);
+	found = kernel_table_find_number(&table, mount.id32, mount.dev);
+	kernel_table_clear(&table);
+	return found;
+}
+
+START_TEST(without_statmount_the_same_holds)
+{
+	struct kernel_mount pts = make_host_tree(), below, busy, upper;
+
+	want("a/dev/pts", STEP_UMOUNT);
+	want("a/dev", STEP_UMOUNT);
+	make_tmpfs(BUILD "/a/t");
+	busy = want("a/t", STEP_UMOUNT);
+	make_tmpfs(BUILD "/a/t/u");
+	below = mount_of(BUILD "/a/t/u");
+	make_tmpfs(BUILD "/a/s");
+	want("a/s", STEP_DETACH);
+	make_tmpfs(BUILD "/a/s");
+	upper = mount_of(BUILD "/a/s");
+	lose_statmount();
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(results[0].made_private);
+	ck_outcome(1, OUTCOME_GONE);
+	ck_outcome(2, OUTCOME_BUSY);
+	ck_outcome(3, OUTCOME_MISMATCH);
+	ck_assert(is_mounted_by_text(pts) && is_mounted_by_text(busy) && is_mounted_by_text(upper));
+	items[2].step = STEP_DETACH;
+	ck_assert_int_eq(string_list_add(&rules.protect, "a/t/u"), 0);
+	go();
+	ck_outcome(2, OUTCOME_REFUSED);
+	string_list_clear(&rules.protect);
+	go();
+	ck_outcome(2, OUTCOME_GONE);
+	ck_assert(!is_mounted_by_text(busy) && !is_mounted_by_text(below));
+}
+END_TEST
+
+START_TEST(without_statmount_a_detach_cuts_what_it_takes)
+{
+	struct kernel_mount pts = make_host_tree();
+
+	want("a/dev", STEP_DETACH);
+	lose_statmount();
+	go();
+	ck_outcome(0, OUTCOME_GONE);
+	ck_assert(results[0].made_private && is_mounted_by_text(pts));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite;
-	TCase *mounts = tcase_create("mounts");
+	TCase *mounts = tcase_create("mounts"), *fuse = tcase_create("fuse");
 	SRunner *runner;
+	bool has_fuse = misfuse_is_possible();
 	int failed;
 
 	if (!fixture_is_possible())
@@ -384,11 +558,20 @@ int main(void)
 	tcase_add_test(mounts, force_is_only_for_filesystems_that_have_it);
 	tcase_add_test(mounts, a_root_that_is_gone_is_said_so);
 	tcase_add_test(mounts, without_unique_ids_number_and_device_decide);
+	tcase_add_test(mounts, without_statmount_the_same_holds);
+	tcase_add_test(mounts, without_statmount_a_detach_cuts_what_it_takes);
 	suite = suite_create("broker step");
 	suite_add_tcase(suite, mounts);
+	tcase_add_checked_fixture(fuse, fuse_setup, fuse_teardown);
+	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_forced);
+	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_aborted);
+	tcase_add_test(fuse, a_fuse_that_another_action_uses_is_neither_forced_nor_aborted);
+	tcase_add_test(fuse, a_fuse_in_another_namespace_is_not_forced);
+	if (has_fuse)
+		suite_add_tcase(suite, fuse);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : 77;
 }

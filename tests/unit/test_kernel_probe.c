@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "kernel/probe.h"
-#include "mount_fixture.h"
+#include "misfuse_fixture.h"
 
 #define BUILD PLACE "/build"
 #define ACTION "f3fb7c74c3b342a0"
@@ -162,14 +158,17 @@ START_TEST(what_leads_only_to_mounts_is_hollow)
 	ck_assert(result.hollow && !result.full);
 	make_directory(BUILD "/" ACTION "/root/tmp");
 	ask();
-	ck_assert(!result.hollow && result.full);
+	ck_assert(!result.hollow && !result.full);
 	make_mount("tmpfs", "unrecorded", BUILD "/" ACTION "/root/tmp", 0);
 	ask();
-	ck_assert(!result.hollow && result.full);
+	ck_assert(!result.hollow && !result.full);
 	record_mount("root/tmp", BUILD "/" ACTION "/root/tmp");
 	ask();
 	ck_assert(result.hollow && !result.full);
 	ck_assert_int_eq(mkdir(BUILD "/" ACTION "/rootfs", 0755), 0);
+	ask();
+	ck_assert(!result.hollow && !result.full);
+	ck_assert_int_eq(symlink("target", BUILD "/" ACTION "/root/link"), 0);
 	ask();
 	ck_assert(!result.hollow && result.full);
 	probe.want_hollow = false;
@@ -178,49 +177,31 @@ START_TEST(what_leads_only_to_mounts_is_hollow)
 }
 END_TEST
 
-static int control = -1;
-static pid_t server;
-
-static char *tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *tell(const char *format, ...)
+START_TEST(a_mount_point_in_the_making_is_no_contents)
 {
-	static char line[256];
-	va_list arguments;
-	ssize_t length;
+	int fd;
 
-	va_start(arguments, format);
-	length = vsnprintf(line, sizeof(line) - 1, format, arguments);
-	va_end(arguments);
-	line[length++] = '\n';
-	ck_assert_int_eq(send(control, line, (size_t)length, MSG_NOSIGNAL), length);
-	length = recv(control, line, sizeof(line) - 1, 0);
-	ck_assert_int_gt(length, 0);
-	line[length] = '\0';
-	ck_assert_msg(!strncmp(line, "ok", 2), "%s", line);
-	return line + 2;
+	record(ACTION);
+	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
+	probe.want_hollow = true;
+	make_directory(BUILD "/" ACTION "/root/sys");
+	fd = open(BUILD "/" ACTION "/root/resolv.conf", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	ck_assert_int_ge(fd, 0);
+	ask();
+	ck_assert(!result.hollow && !result.full);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	close(fd);
+	ask();
+	ck_assert(!result.hollow && result.full);
 }
+END_TEST
 
-/* A FUSE at BUILD that answers as it is told, until this process ends. */
+/* A FUSE at BUILD with an action in it. */
 static void serve(const char *entry_timeout)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = PLACE "/control" };
-	char program[PATH_MAX], ready[16];
-	int out[2];
-
 	make_directory(BUILD);
-	ck_assert(beside_us("../lib/misfuse", program));
-	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-	server = fork();
-	ck_assert_int_ge(server, 0);
-	if (server == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(out[1], 1);
-		execl(program, program, "--control", PLACE "/control", "--entry-timeout", entry_timeout, BUILD, (char *)NULL);
-		_exit(127);
-	}
-	ck_assert_int_gt(read(out[0], ready, sizeof(ready)), 0);
-	control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(connect(control, (struct sockaddr *)&address, sizeof(address)), 0);
+	misfuse_start(entry_timeout, BUILD);
 	make_action();
 	record(ACTION);
 	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
@@ -243,19 +224,10 @@ static void cached_setup(void)
 	ck_assert(probe.known && probe.identity.handle_length && !result.local);
 }
 
-static void stop_server(void)
-{
-	if (server > 0) {
-		kill(server, SIGKILL);
-		waitpid(server, NULL, 0);
-	}
-	server = 0;
-}
-
 static void teardown(void)
 {
 	umount2(BUILD, MNT_DETACH);
-	stop_server();
+	misfuse_stop();
 }
 
 START_TEST(a_removal_behind_fuse_is_seen_and_its_mounts_stay)
@@ -297,7 +269,7 @@ START_TEST(a_fuse_without_its_server_is_dead)
 {
 	struct kernel_mount proc = mounts[0].mount;
 
-	stop_server();
+	misfuse_stop();
 	ck_assert_int_eq(ask(), KERNEL_PROBE_DEAD);
 	ck_assert_int_eq(result.error, ENOTCONN);
 	ck_assert(is_mounted(proc));
@@ -351,14 +323,11 @@ int main(void)
 	Suite *suite = suite_create("kernel probe");
 	TCase *local = tcase_create("local"), *cached = tcase_create("fuse"), *remote = tcase_create("fuse, no cache");
 	SRunner *runner;
-	char program[PATH_MAX];
-	bool has_fuse = access("/dev/fuse", R_OK | W_OK) == 0 && beside_us("../lib/misfuse", program);
+	bool has_fuse = misfuse_is_possible();
 	int failed;
 
 	if (!fixture_is_possible())
 		return 77;
-	if (!has_fuse)
-		printf("skipped: FUSE (/dev/fuse and tests/lib/misfuse are needed)\n");
 	tcase_add_checked_fixture(local, local_setup, NULL);
 	tcase_add_test(local, a_directory_that_stays_is_present_and_one_that_goes_is_missing);
 	tcase_add_test(local, another_directory_of_the_same_name_is_no_longer_the_action);
@@ -369,6 +338,7 @@ int main(void)
 	tcase_add_test(local, number_and_device_serve_where_no_unique_ids_were_recorded);
 	tcase_add_test(local, a_root_that_is_absent_is_unknown);
 	tcase_add_test(local, what_leads_only_to_mounts_is_hollow);
+	tcase_add_test(local, a_mount_point_in_the_making_is_no_contents);
 	tcase_add_checked_fixture(cached, cached_setup, teardown);
 	tcase_add_test(cached, a_removal_behind_fuse_is_seen_and_its_mounts_stay);
 	tcase_add_test(cached, another_directory_behind_fuse_leaves_the_old_one_missing_and_mounted);
