@@ -97,17 +97,49 @@ static bool is_dot(const char *name)
 	return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
+#define CONTENTS_DEPTH 16    /* directories that are gone into to find contents */
+#define CONTENTS_ENTRIES 2000 /* entries that are looked at for it */
+
+static bool has_contents(int fd, unsigned depth, unsigned *budget);
+
 /*
  * Something that a build puts into a directory, and nobody makes to mount on it: a directory, or an empty file, may be a mount point that is being
- * made, or on the way to a mount that we do not know yet. Local filesystems only, where asking is harmless.
+ * made, or on the way to a mount that we do not know yet; so a directory counts by what is in it. Local filesystems only, where asking is harmless.
  */
-static bool is_contents(int fd, const char *name)
+static bool is_contents(int fd, const char *name, unsigned depth, unsigned *budget)
 {
+	CLEANUP_CLOSE int next = -1;
 	struct stat status;
 
-	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+	if (*budget == 0 || fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		return false;
-	return !S_ISDIR(status.st_mode) && !(S_ISREG(status.st_mode) && status.st_size == 0);
+	--*budget;
+	if (S_ISREG(status.st_mode))
+		return status.st_size > 0;
+	if (!S_ISDIR(status.st_mode))
+		return true;
+	if (depth == 0)
+		return false;
+	next = kernel_open_beneath(fd, name, RESOLVE_NO_XDEV);
+	return next >= 0 && has_contents(next, depth - 1, budget);
+}
+
+static bool has_contents(int fd, unsigned depth, unsigned *budget)
+{
+	CLEANUP_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+	int copy = kernel_reopen_directory(fd);
+
+	dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		if (copy >= 0)
+			close(copy);
+		return false;
+	}
+	while (*budget > 0 && (entry = readdir(dir)))
+		if (!is_dot(entry->d_name) && is_contents(fd, entry->d_name, depth, budget))
+			return true;
+	return false;
 }
 
 static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret);
@@ -116,13 +148,14 @@ static int look_at(const struct kernel_probe *probe, int fd, const char *name, c
 {
 	CLEANUP_FREE char *below = *path ? path_join(path, name) : strdup(name);
 	CLEANUP_CLOSE int next = -1;
+	unsigned budget = CONTENTS_ENTRIES;
 	bool is_mount_point;
 
 	if (!below)
 		return -ENOMEM;
 	if (!leads_to_mount(probe, below, &is_mount_point)) {
 		ret->hollow = false;
-		ret->full = is_contents(fd, name);
+		ret->full = is_contents(fd, name, CONTENTS_DEPTH, &budget);
 		return 0;
 	}
 	if (is_mount_point)
