@@ -19,13 +19,13 @@
 #include "broker/privileges.h"
 #include "broker/requests.h"
 
-#define CHILDREN_MAX 16
+#define CHILDREN_MAX  16
 #define BACKOFF_FIRST (100 * NSEC_PER_MSEC)
-#define BACKOFF_MOST (30 * NSEC_PER_SEC)
-#define GOOD_LIFE (60 * NSEC_PER_SEC)
-#define LAST_WORDS (5 * NSEC_PER_SEC)
-#define STOP_MARGIN (2 * NSEC_PER_SEC)
-#define IMPATIENCE NSEC_PER_SEC
+#define BACKOFF_MOST  (30 * NSEC_PER_SEC)
+#define GOOD_LIFE     (60 * NSEC_PER_SEC)
+#define LAST_WORDS    (5 * NSEC_PER_SEC)
+#define STOP_MARGIN   (2 * NSEC_PER_SEC)
+#define IMPATIENCE    NSEC_PER_SEC
 /* Requests taken in one turn of the loop, so that one that never stops asking cannot keep it. */
 #define TURN_REQUESTS 32
 
@@ -67,7 +67,8 @@ static int send_configuration(struct broker *broker, bool first)
 	if (!message)
 		return -ENOMEM;
 	message->serial = broker->settings->serial;
-	message->flags = (broker->options.once ? CONFIGURATION_ONCE : 0) | (broker->options.observe ? CONFIGURATION_OBSERVE : 0);
+	message->flags =
+		(broker->options.once ? CONFIGURATION_ONCE : 0) | (broker->options.observe ? CONFIGURATION_OBSERVE : 0);
 	message->source = config->source;
 	snprintf(message->state_dir, sizeof(message->state_dir), "%s", config->state_dir);
 	length = message_encode_configuration(message, MESSAGE_CONFIGURATION, broker->frame);
@@ -103,9 +104,9 @@ static void start_engine(struct broker *broker, int64_t now)
 	broker->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (broker->inotify < 0)
 		log_error("no inotify instance: %s", strerror(errno));
-	pid = broker->inotify < 0 ? -errno
-				  : asroot_launch_engine(broker->engine_program, broker->options.log_level, &broker->user,
-							 &broker->fds[PRIVATE_ENGINE]);
+	pid = broker->inotify < 0 ? -errno :
+				    asroot_launch_engine(broker->engine_program, broker->options.log_level,
+							 &broker->user, &broker->fds[PRIVATE_ENGINE]);
 	if (pid < 0) {
 		broker->start_at = now + BACKOFF_MOST;
 		return;
@@ -264,7 +265,8 @@ static void take_request(struct broker *broker, const void *bytes, size_t length
 	int r = requests_take(&broker->requests, &environment, bytes, length);
 
 	if (r == -EBADMSG) {
-		log_error("bug of ours: malformed request of type %d, %zu bytes: ending the engine", (int)message_type(bytes, length), length);
+		log_error("bug of ours: malformed request of type %d, %zu bytes: ending the engine",
+			  (int)message_type(bytes, length), length);
 		end_engine(broker, 0);
 	} else if (r < 0) {
 		log_error("a request cannot be served: %s: ending the engine", strerror(-r));
@@ -277,7 +279,7 @@ static const struct {
 	enum message_type type;
 	void (*take)(struct broker *broker, const void *bytes, size_t length);
 } accepted[] = {
-	{ MESSAGE_READY, take_plain },	 { MESSAGE_RELOAD, take_plain },  { MESSAGE_WATCH, take_request },
+	{ MESSAGE_READY, take_plain },	 { MESSAGE_RELOAD, take_plain }, { MESSAGE_WATCH, take_request },
 	{ MESSAGE_PROBE, take_request }, { MESSAGE_STEP, take_request }, { MESSAGE_HOLDERS, take_request },
 };
 
@@ -290,7 +292,8 @@ static void take_message(struct broker *broker, const void *bytes, size_t length
 			accepted[i].take(broker, bytes, length);
 			return;
 		}
-	log_error("bug of ours: malformed request of type %d, %zu bytes, %zu descriptors: ending the engine", (int)type, length, fd_count);
+	log_error("bug of ours: malformed request of type %d, %zu bytes, %zu descriptors: ending the engine", (int)type,
+		  length, fd_count);
 	end_engine(broker, 0);
 }
 
@@ -304,10 +307,13 @@ static void engine_hung_up(struct broker *broker)
 
 static void read_engine(struct broker *broker)
 {
-	for (int turn = 0; turn < TURN_REQUESTS && broker->requests.count < REQUESTS_MAX && broker->fds[PRIVATE_ENGINE] >= 0; turn++) {
+	for (int turn = 0;
+	     turn < TURN_REQUESTS && broker->requests.count < REQUESTS_MAX && broker->fds[PRIVATE_ENGINE] >= 0;
+	     turn++) {
 		int fds[WIRE_FDS_MAX];
 		size_t fd_count;
-		ssize_t length = wire_receive(broker->fds[PRIVATE_ENGINE], broker->frame, sizeof(broker->frame), fds, &fd_count);
+		ssize_t length =
+			wire_receive(broker->fds[PRIVATE_ENGINE], broker->frame, sizeof(broker->frame), fds, &fd_count);
 
 		for (size_t i = 0; i < fd_count; i++)
 			close(fds[i]);
@@ -384,9 +390,11 @@ static void wait_and_read(struct broker *broker)
 	bool may_ask = broker->requests.count < REQUESTS_MAX;
 	struct pollfd polled[] = {
 		{ .fd = broker->fds[PRIVATE_SIGNALS], .events = POLLIN },
-		{ .fd = broker->fds[PRIVATE_ENGINE], .events = (short)((may_ask ? POLLIN : 0) | (broker->blocked ? POLLOUT : 0)) },
+		{ .fd = broker->fds[PRIVATE_ENGINE],
+		  .events = (short)((may_ask ? POLLIN : 0) | (broker->blocked ? POLLOUT : 0)) },
 	};
-	int64_t next = earliest(batch_pool_next(broker->pool), earliest(broker->engine ? broker->kill_at : INT64_MAX, broker->start_at));
+	int64_t next = earliest(batch_pool_next(broker->pool),
+				earliest(broker->engine ? broker->kill_at : INT64_MAX, broker->start_at));
 	int64_t rest = next == INT64_MAX ? 0 : next - clock_now().mono;
 	struct timespec timeout = { 0 };
 
@@ -424,7 +432,9 @@ static int set_up(struct broker *broker)
 	broker->pool = batch_pool_new(CHILDREN_MAX);
 	if (!broker->pool)
 		return 1;
-	broker->requests = (struct requests){ .pool = broker->pool, .private_fds = broker->fds, .private_fd_count = PRIVATE_COUNT };
+	broker->requests = (struct requests){ .pool = broker->pool,
+					      .private_fds = broker->fds,
+					      .private_fd_count = PRIVATE_COUNT };
 	r = settings_load(&broker->options, 1, broker->pool, &broker->settings, &errors);
 	if (r < 0) {
 		log_lines(errors ? errors : strerror(-r));
@@ -435,7 +445,8 @@ static int set_up(struct broker *broker)
 	    engine_user_find(broker->settings->config->user, &broker->user) < 0 ||
 	    asroot_make_directory(broker->settings->config->state_dir, 0750, &broker->user) < 0 ||
 	    asroot_make_directory(broker->settings->config->runtime_dir, 0755, &broker->user) < 0 ||
-	    asroot_listen(broker->settings->config->runtime_dir, &broker->user, &broker->socket_path, &broker->fds[PRIVATE_LISTEN]) < 0)
+	    asroot_listen(broker->settings->config->runtime_dir, &broker->user, &broker->socket_path,
+			  &broker->fds[PRIVATE_LISTEN]) < 0)
 		return 1;
 	asroot_keep_needed();
 	return 0;

@@ -22,8 +22,9 @@ static struct kernel_mount kernel_mount_of(const struct mount_reference *referen
 }
 
 static const uint32_t probe_states[] = {
-	[KERNEL_PROBE_PRESENT] = PROBE_PRESENT, [KERNEL_PROBE_MISSING] = PROBE_MISSING, [KERNEL_PROBE_REPLACED] = PROBE_REPLACED,
-	[KERNEL_PROBE_DEAD] = PROBE_DEAD,	[KERNEL_PROBE_COVERED] = PROBE_COVERED, [KERNEL_PROBE_UNKNOWN] = PROBE_UNKNOWN,
+	[KERNEL_PROBE_PRESENT] = PROBE_PRESENT,	  [KERNEL_PROBE_MISSING] = PROBE_MISSING,
+	[KERNEL_PROBE_REPLACED] = PROBE_REPLACED, [KERNEL_PROBE_DEAD] = PROBE_DEAD,
+	[KERNEL_PROBE_COVERED] = PROBE_COVERED,	  [KERNEL_PROBE_UNKNOWN] = PROBE_UNKNOWN,
 };
 
 static void take_probe_result(const struct kernel_probe_result *from, struct probe_result *to)
@@ -51,7 +52,10 @@ static void serve_probe(size_t index, struct handler_result *result, struct hand
 		.path = item->path,
 		.carrier = kernel_mount_of(&item->carrier),
 		.known = item->known,
-		.identity = { .dev = item->dev, .ino = item->ino, .birth = item->birth, .handle_type = item->handle_type,
+		.identity = { .dev = item->dev,
+			      .ino = item->ino,
+			      .birth = item->birth,
+			      .handle_type = item->handle_type,
 			      .handle_length = item->handle_length },
 		.want_hollow = item->want_hollow,
 		.mounts = mounts,
@@ -61,7 +65,8 @@ static void serve_probe(size_t index, struct handler_result *result, struct hand
 
 	memcpy(probe.identity.handle, item->handle, sizeof(probe.identity.handle));
 	for (size_t i = 0; i < item->mount_count; i++)
-		mounts[i] = (struct kernel_probe_mount){ item->mounts[i].path, kernel_mount_of(&item->mounts[i].mount) };
+		mounts[i] =
+			(struct kernel_probe_mount){ item->mounts[i].path, kernel_mount_of(&item->mounts[i].mount) };
 	result->root_error = kernel_probe_action(context->rules->path, &probe, &answer);
 	take_probe_result(&answer, &result->probe);
 }
@@ -118,8 +123,8 @@ static void serve_watch(size_t index, struct handler_result *result, struct hand
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	result->watch.descriptor = inotify_add_watch(context->inotify, path,
-						     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
-							     IN_MOVE_SELF | IN_ONLYDIR);
+						     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+							     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 	if (result->watch.descriptor < 0)
 		result->watch.error = errno;
 }
@@ -129,7 +134,8 @@ static void give_up_watch(size_t index, struct handler_result *result, const str
 {
 	(void)index;
 	(void)context;
-	result->watch = (struct watch_result){ .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD, .descriptor = -1 };
+	result->watch =
+		(struct watch_result){ .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD, .descriptor = -1 };
 }
 
 static void serve_step(size_t index, struct handler_result *result, struct handler_context *context)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What children do for each item of a request, and what its outcome looks like when a child could not finish it. All of it may hang.
+ * What children do for each item of a request, and what its outcome looks like when a child could not finish it. All of
+ * it may hang.
  */
 #ifndef REAPERD_BROKER_HANDLERS_H
 #define REAPERD_BROKER_HANDLERS_H
@@ -33,7 +34,8 @@ struct handler {
 	/* In a child. */
 	void (*serve)(size_t index, struct handler_result *result, struct handler_context *context);
 	/* In the broker: the child hung or crashed in this item. */
-	void (*give_up)(size_t index, struct handler_result *result, const struct handler_context *context, enum batch_item_state state);
+	void (*give_up)(size_t index, struct handler_result *result, const struct handler_context *context,
+			enum batch_item_state state);
 };
 
 /* NULL: no such request. */

@@ -10,8 +10,18 @@
 #include "base/text.h"
 #include "config/config.h"
 
-enum { OPTION_CONFIG = 256, OPTION_ROOT, OPTION_STATE_DIR, OPTION_RUNTIME_DIR, OPTION_SOURCE, OPTION_OBSERVE, OPTION_ONCE,
-       OPTION_LOG_LEVEL, OPTION_VERSION, OPTION_HELP };
+enum {
+	OPTION_CONFIG = 256,
+	OPTION_ROOT,
+	OPTION_STATE_DIR,
+	OPTION_RUNTIME_DIR,
+	OPTION_SOURCE,
+	OPTION_OBSERVE,
+	OPTION_ONCE,
+	OPTION_LOG_LEVEL,
+	OPTION_VERSION,
+	OPTION_HELP
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPTION_CONFIG },
@@ -28,7 +38,8 @@ static const struct option long_options[] = {
 };
 
 static const char *const option_names[] = {
-	"--config", "--root", "--state-dir", "--runtime-dir", "--source", "--observe", "--once", "--log-level", "--version", "--help", NULL,
+	"--config", "--root",	   "--state-dir", "--runtime-dir", "--source", "--observe",
+	"--once",   "--log-level", "--version",	  "--help",	   NULL,
 };
 
 static const char *const level_names[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -74,7 +85,8 @@ static int complain_about_option(int code, char **argv, int index)
 	word[strcspn(word, "=")] = '\0';
 	if (code == ':')
 		return complain("an argument is missing", word, NULL);
-	return complain(optopt >= OPTION_CONFIG ? "an argument is too much" : "unknown option", word, optopt >= OPTION_CONFIG ? NULL : option_names);
+	return complain(optopt >= OPTION_CONFIG ? "an argument is too much" : "unknown option", word,
+			optopt >= OPTION_CONFIG ? NULL : option_names);
 }
 
 static int add_root(struct options *options, const char *root)
@@ -104,7 +116,9 @@ static int take(struct options *options, int code, const char *argument)
 		return -1;
 	case OPTION_SOURCE:
 		options->has_source = true;
-		return source_parse(argument, &options->source) < 0 ? complain("unknown source", argument, source_names) : -1;
+		return source_parse(argument, &options->source) < 0 ?
+			       complain("unknown source", argument, source_names) :
+			       -1;
 	case OPTION_OBSERVE:
 		options->observe = true;
 		return -1;
@@ -112,7 +126,9 @@ static int take(struct options *options, int code, const char *argument)
 		options->once = true;
 		return -1;
 	case OPTION_LOG_LEVEL:
-		return log_level_parse(argument, &options->log_level) < 0 ? complain("unknown level", argument, level_names) : -1;
+		return log_level_parse(argument, &options->log_level) < 0 ?
+			       complain("unknown level", argument, level_names) :
+			       -1;
 	case OPTION_VERSION:
 		printf("reaperd %s\n", PACKAGE_VERSION);
 		return 0;

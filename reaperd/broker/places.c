@@ -19,10 +19,10 @@
 #include "base/log.h"
 #include "base/path.h"
 
-#define SOCKET_NAME "io.reaperd"
+#define SOCKET_NAME  "io.reaperd"
 #define SOCKET_GROUP "reaperd"
-#define LEDGER_NAME "ledger.db"
-#define BACKLOG 64
+#define LEDGER_NAME  "ledger.db"
+#define BACKLOG	     64
 
 int engine_user_find(const char *name, struct engine_user *ret)
 {
@@ -160,8 +160,8 @@ int asroot_listen(const char *directory, const struct engine_user *user, char **
 	if (fd < 0 || !path)
 		return fd < 0 ? -errno : -ENOMEM;
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		log_error("%s is too long for a socket's name (%zu bytes at most): choose a shorter --runtime-dir", path,
-			  sizeof(address.sun_path) - 1);
+		log_error("%s is too long for a socket's name (%zu bytes at most): choose a shorter --runtime-dir",
+			  path, sizeof(address.sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);

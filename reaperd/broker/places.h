@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The directories that the daemon keeps things in, and its control socket: made by the broker, used by the engine. Failures are logged. */
+/* The directories that the daemon keeps things in, and its control socket: made by the broker, used by the engine.
+ * Failures are logged. */
 #ifndef REAPERD_BROKER_PLACES_H
 #define REAPERD_BROKER_PLACES_H
 
@@ -14,19 +15,20 @@ struct engine_user {
 	gid_t gid;
 };
 
-/* Of the configuration's `user`; where it does not exist, or we are not root, nobody is changed to, and a warning says so. 0 or -ENOMEM. */
+/* Of the configuration's `user`; where it does not exist, or we are not root, nobody is changed to, and a warning says
+ * so. 0 or -ENOMEM. */
 int engine_user_find(const char *name, struct engine_user *ret);
 void engine_user_clear(struct engine_user *user);
 
 /*
- * Makes the directory, and those above it, where it is missing. It becomes the engine's own if it was made here, is empty, or holds a ledger; a
- * directory with anything else in it is nobody's to take. 0 or -errno.
+ * Makes the directory, and those above it, where it is missing. It becomes the engine's own if it was made here, is
+ * empty, or holds a ledger; a directory with anything else in it is nobody's to take. 0 or -errno.
  */
 int asroot_make_directory(const char *path, mode_t mode, const struct engine_user *user);
 
 /*
- * A listening socket at DIRECTORY/io.reaperd, 0660, of the group reaperd where there is one. What a dead daemon left there is replaced; -EADDRINUSE where
- * one answers.
+ * A listening socket at DIRECTORY/io.reaperd, 0660, of the group reaperd where there is one. What a dead daemon left
+ * there is replaced; -EADDRINUSE where one answers.
  */
 int asroot_listen(const char *directory, const struct engine_user *user, char **ret_path, int *ret_fd);
 

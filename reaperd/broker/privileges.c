@@ -44,18 +44,21 @@ int asroot_become_engine(const struct engine_user *user)
 	r = capng_change_id((int)user->uid, (int)user->gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
 	if (r == 0)
 		return 0;
-	/* A user namespace that does not map the user cannot change to it; anywhere else that is a reason not to run. */
+	/* A user namespace that does not map the user cannot change to it; anywhere else that is a reason not to run.
+	 */
 	if (is_initial_user_namespace()) {
 		log_error("the engine cannot become user %s (libcap-ng: %d)", user->name, r);
 		return -EPERM;
 	}
-	log_warning("user %s is not known to this user namespace: the engine keeps our uid, without any capability", user->name);
+	log_warning("user %s is not known to this user namespace: the engine keeps our uid, without any capability",
+		    user->name);
 	return drop_all();
 }
 
 /*
- * SYS_ADMIN to unmount and to ask about mounts; SYS_CHROOT with it for another namespace; DAC_READ_SEARCH to open by handle and below closed
- * directories; SYS_PTRACE to read who holds a mount; DAC_OVERRIDE to abort another user's FUSE; the others to start an engine and to end it.
+ * SYS_ADMIN to unmount and to ask about mounts; SYS_CHROOT with it for another namespace; DAC_READ_SEARCH to open by
+ * handle and below closed directories; SYS_PTRACE to read who holds a mount; DAC_OVERRIDE to abort another user's FUSE;
+ * the others to start an engine and to end it.
  */
 static const unsigned needed[] = {
 	CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE,

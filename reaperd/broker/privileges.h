@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What each process may do. Where we are not root, or in a user namespace, the same code runs and gives up what there is. Failures are logged.
+ * What each process may do. Where we are not root, or in a user namespace, the same code runs and gives up what there
+ * is. Failures are logged.
  */
 #ifndef REAPERD_BROKER_PRIVILEGES_H
 #define REAPERD_BROKER_PRIVILEGES_H
 
 #include "broker/places.h"
 
-/* In the child that becomes the engine: another user, no capability in any set, no way back. -errno: it must not run. */
+/* In the child that becomes the engine: another user, no capability in any set, no way back. -errno: it must not run.
+ */
 int asroot_become_engine(const struct engine_user *user);
 
 /* In the broker, once everything is made: keeps only what requests and starting an engine need. */

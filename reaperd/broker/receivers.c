@@ -80,8 +80,8 @@ static int receivers_of(const struct mount_table *table, const struct mount_entr
 }
 
 /*
- * Where `mount` sits, as a path within its parent's filesystem: 0 with NULL where the two paths do not fit each other, which is
- * then taken for the place that is asked about.
+ * Where `mount` sits, as a path within its parent's filesystem: 0 with NULL where the two paths do not fit each other,
+ * which is then taken for the place that is asked about.
  */
 static int place_in_filesystem(const struct mount_table *table, struct mount_entry *mount, struct mount_entry *parent,
 			       char **ret)
@@ -137,13 +137,15 @@ static int find_stranger(const struct receivers_question *question, struct mount
 		r = place_in_filesystem(table, entry, kernel_table_find(table, entry->parent), &other);
 		if (r == -ENOENT)
 			r = 0; /* it or its parent has gone meanwhile */
-		else if (r == 0 && (!place || !other || !strcmp(place, other)) && !may_go(question, entry, copies_may_go))
+		else if (r == 0 && (!place || !other || !strcmp(place, other)) &&
+			 !may_go(question, entry, copies_may_go))
 			*ret = entry;
 	}
 	return r;
 }
 
-int receivers_judge(const struct receivers_question *question, enum receivers *ret, const struct mount_entry **ret_stranger)
+int receivers_judge(const struct receivers_question *question, enum receivers *ret,
+		    const struct mount_entry **ret_stranger)
 {
 	struct mount_entry *parent = kernel_table_find(question->table, question->mount->parent);
 	bool is_own;

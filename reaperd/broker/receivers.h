@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where an unmount would travel to. Unmounting M, which sits at a place of its parent mount, also takes whatever is mounted at that place in
- * every peer and slave of the *parent*. Pure: a table in, a judgement out. It knows one namespace, the table's.
+ * Where an unmount would travel to. Unmounting M, which sits at a place of its parent mount, also takes whatever is
+ * mounted at that place in every peer and slave of the *parent*. Pure: a table in, a judgement out. It knows one
+ * namespace, the table's.
  */
 #ifndef REAPERD_BROKER_RECEIVERS_H
 #define REAPERD_BROKER_RECEIVERS_H
@@ -9,8 +10,10 @@
 #include "kernel/table.h"
 
 enum receivers {
-	RECEIVERS_NONE,	   /* nothing else is taken, or only what may go: copies of the mount, leftovers of the same batch or action */
-	RECEIVERS_CUT,	   /* the parent belongs to the action, and the unmount would leave the action: make the parent private first */
+	RECEIVERS_NONE, /* nothing else is taken, or only what may go: copies of the mount, leftovers of the same batch
+			   or action */
+	RECEIVERS_CUT,	/* the parent belongs to the action, and the unmount would leave the action: make the parent
+			   private first */
 	RECEIVERS_REFUSED, /* it would take *ret_stranger; NULL: the parent is not in the table, so nobody can tell */
 };
 
@@ -23,6 +26,7 @@ struct receivers_question {
 };
 
 /* 0, or -errno of reading a mount that still exists. */
-int receivers_judge(const struct receivers_question *question, enum receivers *ret, const struct mount_entry **ret_stranger);
+int receivers_judge(const struct receivers_question *question, enum receivers *ret,
+		    const struct mount_entry **ret_stranger);
 
 #endif

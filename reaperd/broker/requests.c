@@ -84,9 +84,13 @@ static int begin(struct requests *requests, const struct request_environment *en
 		.request = &job->request,
 		.rules = rules,
 		.inotify = environment->inotify,
-		.steps = { .rules = rules, .items = job->request.steps, .count = job->request.count, .observe = environment->observe },
+		.steps = { .rules = rules,
+			   .items = job->request.steps,
+			   .count = job->request.count,
+			   .observe = environment->observe },
 	};
-	r = batch_new(requests->pool, job->request.count, job->handler->result_size, serve_item, job, rules->step_timeout, &job->batch);
+	r = batch_new(requests->pool, job->request.count, job->handler->result_size, serve_item, job,
+		      rules->step_timeout, &job->batch);
 	if (r < 0)
 		return r;
 	job->next = requests->jobs;
@@ -95,7 +99,8 @@ static int begin(struct requests *requests, const struct request_environment *en
 	return 0;
 }
 
-int requests_take(struct requests *requests, const struct request_environment *environment, const void *bytes, size_t length)
+int requests_take(struct requests *requests, const struct request_environment *environment, const void *bytes,
+		  size_t length)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	struct message_result refusal;
@@ -159,7 +164,9 @@ union any_result {
 /* The whole request failed where no item found its root; else each item speaks for itself. */
 static int answer(struct requests *requests, struct job *job, int engine)
 {
-	struct message_result result = { .request = job->request.type, .job = job->request.job, .count = job->request.count };
+	struct message_result result = { .request = job->request.type,
+					 .job = job->request.job,
+					 .count = job->request.count };
 	size_t room = job->request.type == MESSAGE_HOLDERS ? HOLDERS_MAX : job->request.count;
 	int r;
 

@@ -82,7 +82,8 @@ static int replace_path(struct root_rules *rules, const char *path)
 	return 0;
 }
 
-static int take_answer(struct root_rules *rules, enum batch_item_state state, const struct answer *answer, char **ret_errors)
+static int take_answer(struct root_rules *rules, enum batch_item_state state, const struct answer *answer,
+		       char **ret_errors)
 {
 	int r = 0;
 
@@ -108,7 +109,8 @@ static int check_apart(const struct config *config, char **ret_errors)
 	for (size_t i = 0; i < config->root_count; i++)
 		for (size_t j = 0; j < config->root_count; j++)
 			if (i != j && path_relative(config->roots[i].path, config->roots[j].path))
-				return refuse(ret_errors, config->roots[i].path, "the same as, or inside, another root");
+				return refuse(ret_errors, config->roots[i].path,
+					      "the same as, or inside, another root");
 	return 0;
 }
 

@@ -98,7 +98,8 @@ static int replace_roots(const struct options *options, struct config *config, c
 }
 
 /* 0, -ENOMEM or -EINVAL. What a service manager made for us ranks above the default, below what a person wrote. */
-static int choose_directory(char **directory, const char *option, const char *variable, const char *by_default, char **ret_errors)
+static int choose_directory(char **directory, const char *option, const char *variable, const char *by_default,
+			    char **ret_errors)
 {
 	const char *environment = getenv(variable);
 	CLEANUP_FREE char *chosen = NULL;
@@ -113,7 +114,8 @@ static int choose_directory(char **directory, const char *option, const char *va
 	if (!chosen)
 		return -ENOMEM;
 	if (path_normalize(chosen, &normal) < 0)
-		return refuse(ret_errors, "%s: the directory must be an absolute path without \".\" and \"..\"", chosen);
+		return refuse(ret_errors, "%s: the directory must be an absolute path without \".\" and \"..\"",
+			      chosen);
 	free(*directory);
 	*directory = normal;
 	return 0;
@@ -127,10 +129,11 @@ static int apply_options(const struct options *options, struct config *config, c
 		r = refuse(ret_errors, "there is no build root: give --root DIR, or a section [root DIR] in %s",
 			   options->config ? options->config : CONFIG_DEFAULT_FILE);
 	if (r == 0)
-		r = choose_directory(&config->state_dir, options->state_dir, "STATE_DIRECTORY", CONFIG_DEFAULT_STATE_DIR, ret_errors);
+		r = choose_directory(&config->state_dir, options->state_dir, "STATE_DIRECTORY",
+				     CONFIG_DEFAULT_STATE_DIR, ret_errors);
 	if (r == 0)
-		r = choose_directory(&config->runtime_dir, options->runtime_dir, "RUNTIME_DIRECTORY", CONFIG_DEFAULT_RUNTIME_DIR,
-				     ret_errors);
+		r = choose_directory(&config->runtime_dir, options->runtime_dir, "RUNTIME_DIRECTORY",
+				     CONFIG_DEFAULT_RUNTIME_DIR, ret_errors);
 	if (options->has_source)
 		config->source = options->source;
 	return r;
@@ -156,12 +159,14 @@ static int make_text(const struct config *config)
 			return -errno;
 		done += n > 0 ? (size_t)n : 0;
 	}
-	if (lseek(fd, 0, SEEK_SET) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return -errno;
 	return take_fd(&fd);
 }
 
-int settings_load(const struct options *options, uint32_t serial, struct batch_pool *pool, struct settings **ret, char **ret_errors)
+int settings_load(const struct options *options, uint32_t serial, struct batch_pool *pool, struct settings **ret,
+		  char **ret_errors)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
 	int r;

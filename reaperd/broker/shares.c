@@ -10,7 +10,8 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-/* The inode of the pid namespace that the kernel makes first, fixed by its ABI. Only from there can all processes be seen. */
+/* The inode of the pid namespace that the kernel makes first, fixed by its ABI. Only from there can all processes be
+ * seen. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
 
 static struct mount_entry *find_stranger(const struct mount_table *table, uint64_t dev, const char *action)
@@ -56,8 +57,8 @@ static void seen_clear(struct seen *seen)
 }
 
 /*
- * Whether the process's mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may hide which one it is, from root too;
- * then its mounts are read all the same.
+ * Whether the process's mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may hide which
+ * one it is, from root too; then its mounts are read all the same.
  */
 static int namespace_of(long pid, struct seen *seen)
 {
@@ -121,13 +122,15 @@ static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t 
 	return true;
 }
 
-bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger, char *why, size_t size)
+bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger,
+		    char *why, size_t size)
 {
 	const struct mount_entry *stranger = find_stranger(table, dev, action);
 
 	*ret_stranger = stranger ? stranger->id : 0;
 	if (stranger) {
-		snprintf(why, size, "%s shares its filesystem", stranger->target ? stranger->target : "a mount that cannot be read");
+		snprintf(why, size, "%s shares its filesystem",
+			 stranger->target ? stranger->target : "a mount that cannot be read");
 		return false;
 	}
 	return others_are_fine(dev, action, why, size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who else uses a superblock. `abort` and `force` hit every mount of it, in every namespace, even when they fail; so they are only for a
- * superblock whose every mount belongs to the action. Where not every namespace can be looked at, the answer is no.
+ * Who else uses a superblock. `abort` and `force` hit every mount of it, in every namespace, even when they fail; so
+ * they are only for a superblock whose every mount belongs to the action. Where not every namespace can be looked at,
+ * the answer is no.
  */
 #ifndef REAPERD_BROKER_SHARES_H
 #define REAPERD_BROKER_SHARES_H
@@ -9,9 +10,11 @@
 #include "kernel/table.h"
 
 /*
- * Whether all mounts of `dev` lie at or below the directory `action` (absolute), in our table and in those of all processes: true, or false with a
- * sentence in `why` and in *ret_stranger the mount of our own table that does not (0: none).
+ * Whether all mounts of `dev` lie at or below the directory `action` (absolute), in our table and in those of all
+ * processes: true, or false with a sentence in `why` and in *ret_stranger the mount of our own table that does not (0:
+ * none).
  */
-bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger, char *why, size_t size);
+bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger,
+		    char *why, size_t size);
 
 #endif

@@ -68,11 +68,12 @@ static uint64_t id_of(const struct step_item *item)
 
 static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
 {
-	return which->id && table->unique_ids ? kernel_table_find(table, which->id)
-					      : kernel_table_find_number(table, which->id32, which->dev);
+	return which->id && table->unique_ids ? kernel_table_find(table, which->id) :
+						kernel_table_find_number(table, which->id32, which->dev);
 }
 
-/* Whoever recorded the mount without a unique id gave its number, which may be another mount's by now: so this table is never an old one. */
+/* Whoever recorded the mount without a unique id gave its number, which may be another mount's by now: so this table is
+ * never an old one. */
 static int read_by_number(struct doing *doing)
 {
 	struct mount_table *table = &doing->batch->table;
@@ -111,7 +112,9 @@ static int read_mount(struct doing *doing)
 	r = kernel_statmount(mount->id, &status);
 	if (r < 0)
 		return r;
-	doing->mount = (struct mount_entry){ .id = mount->id, .parent = status.parent, .dev = status.dev, .peer_group = status.peer_group };
+	doing->mount = (struct mount_entry){
+		.id = mount->id, .parent = status.parent, .dev = status.dev, .peer_group = status.peer_group
+	};
 	return kernel_table_fill(&one, &doing->mount);
 }
 
@@ -164,7 +167,8 @@ static void conclude_failure(struct doing *doing, int r)
 	case E_OTHER_MOUNT:
 		doing->ret->error = 0;
 		doing_conclude(doing, OUTCOME_MISMATCH, "%s",
-			 doing->ret->stranger ? "another mount stands at the place" : "the mount is no longer at the place");
+			       doing->ret->stranger ? "another mount stands at the place" :
+						      "the mount is no longer at the place");
 		break;
 	case ELOOP:
 	case ENOENT:
@@ -173,7 +177,8 @@ static void conclude_failure(struct doing *doing, int r)
 		doing_conclude(doing, OUTCOME_MISMATCH, "the way to the mount point is another now: %s", strerror(-r));
 		break;
 	case EINVAL:
-		/* The name was the mount's root a moment ago, so either it is locked, or something took the place since. */
+		/* The name was the mount's root a moment ago, so either it is locked, or something took the place
+		 * since. */
 		if (check_place(doing) == 0)
 			doing_conclude(doing, OUTCOME_LOCKED, "inherited from another user namespace");
 		else
@@ -216,9 +221,10 @@ static bool is_still_there(const struct doing *doing)
 }
 
 /*
- * A plain unmount of exactly this mount: MNT_EXPIRE marks whatever is on top at the name, and a second call takes only what is marked.
- * In between the name must not be looked at, which would clear the mark; but by its id the mount is seen to be where it was with nothing
- * new upon it, so that it is the one that was marked. Where others keep looking at the name, a plain unmount right after the comparison.
+ * A plain unmount of exactly this mount: MNT_EXPIRE marks whatever is on top at the name, and a second call takes only
+ * what is marked. In between the name must not be looked at, which would clear the mark; but by its id the mount is
+ * seen to be where it was with nothing new upon it, so that it is the one that was marked. Where others keep looking at
+ * the name, a plain unmount right after the comparison.
  */
 static int unmount_exactly(struct doing *doing)
 {
@@ -294,7 +300,9 @@ static int call(struct doing *doing)
 	case STEP_FORCE:
 	case STEP_DETACH:
 		r = check_place(doing);
-		return r < 0 ? r : kernel_unmountat(doing->parent, doing->name, doing->item->step == STEP_FORCE ? MNT_FORCE : MNT_DETACH);
+		return r < 0 ? r :
+			       kernel_unmountat(doing->parent, doing->name,
+						doing->item->step == STEP_FORCE ? MNT_FORCE : MNT_DETACH);
 	case STEP_COUNT:
 		break;
 	}
@@ -310,7 +318,8 @@ static void settle(struct doing *doing, int r)
 	else if (r < 0)
 		conclude_failure(doing, r);
 	else if (doing->item->step == STEP_ABORT)
-		doing_conclude(doing, OUTCOME_FAILED, "the connection is aborted; the mount stays until it is unmounted");
+		doing_conclude(doing, OUTCOME_FAILED,
+			       "the connection is aborted; the mount stays until it is unmounted");
 	else
 		doing_conclude(doing, OUTCOME_MISMATCH, "the call went through, and another mount went instead");
 }
@@ -318,7 +327,8 @@ static void settle(struct doing *doing, int r)
 /* Invariant 1, and that the request speaks of the place where the mount really is. False: concluded. */
 static bool is_where_it_was_said(struct doing *doing)
 {
-	if (!strcmp(doing->mount.target, doing->target) && path_is_below(doing->mount.target, doing->batch->rules->path))
+	if (!strcmp(doing->mount.target, doing->target) &&
+	    path_is_below(doing->mount.target, doing->batch->rules->path))
 		return true;
 	doing_conclude(doing, OUTCOME_MISMATCH, "the mount now lies at %s", doing->mount.target);
 	return false;
@@ -389,7 +399,8 @@ static int perform(struct doing *doing)
 
 int asroot_step(struct step_batch *batch, uint32_t index, struct step_result *ret)
 {
-	CLEANUP(doing_clear) struct doing doing = { .batch = batch, .item = &batch->items[index], .ret = ret, .root = -1, .parent = -1 };
+	CLEANUP(doing_clear)
+	struct doing doing = { .batch = batch, .item = &batch->items[index], .ret = ret, .root = -1, .parent = -1 };
 	int64_t start = clock_now().mono;
 	int r = perform(&doing);
 

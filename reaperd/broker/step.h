@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One step of a ladder on one mount. Here are the invariants that hold whatever the engine asks for: the mount is reached from the root's
- * own fd without a symlink, compared by id at the last moment, lies where the request says, and nothing outside the action goes with it.
- * It may hang: only children with a deadline call it.
+ * One step of a ladder on one mount. Here are the invariants that hold whatever the engine asks for: the mount is
+ * reached from the root's own fd without a symlink, compared by id at the last moment, lies where the request says, and
+ * nothing outside the action goes with it. It may hang: only children with a deadline call it.
  */
 #ifndef REAPERD_BROKER_STEP_H
 #define REAPERD_BROKER_STEP_H
@@ -18,7 +18,7 @@ struct step_batch {
 	bool observe; /* nothing is ever done */
 	/* Kept by one child from item to item; read when first needed. */
 	struct mount_table table;
-	uint64_t *ids; /* of all items */
+	uint64_t *ids;	 /* of all items */
 	uint64_t newest; /* the newest id there was */
 };
 

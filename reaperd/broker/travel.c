@@ -44,8 +44,8 @@ static bool cut_or_refuse(struct doing *doing, const struct mount_entry *mount, 
 		return true;
 	doing->ret->error = -r;
 	doing->ret->stranger = stranger->id;
-	doing_conclude(doing, OUTCOME_REFUSED, "propagation would also unmount %s, and the parent cannot be made private",
-		       stranger->target);
+	doing_conclude(doing, OUTCOME_REFUSED,
+		       "propagation would also unmount %s, and the parent cannot be made private", stranger->target);
 	return false;
 }
 
@@ -55,7 +55,8 @@ static bool refuse(struct doing *doing, const struct mount_entry *stranger)
 	if (stranger)
 		doing_conclude(doing, OUTCOME_REFUSED, "propagation would also unmount %s", stranger->target);
 	else
-		doing_conclude(doing, OUTCOME_REFUSED, "its parent mount is out of sight, and so is whom the unmount would reach");
+		doing_conclude(doing, OUTCOME_REFUSED,
+			       "its parent mount is out of sight, and so is whom the unmount would reach");
 	return false;
 }
 
@@ -135,7 +136,8 @@ static bool below_may_go(struct doing *doing, uint64_t id)
 	if (r < 0)
 		return fail(doing, r);
 	relative = path_relative(entry->target, doing->batch->rules->path);
-	if (!relative || !path_relative(entry->target, doing->action) || doing_is_protected(doing->batch->rules, relative)) {
+	if (!relative || !path_relative(entry->target, doing->action) ||
+	    doing_is_protected(doing->batch->rules, relative)) {
 		doing->ret->stranger = id;
 		doing_conclude(doing, OUTCOME_REFUSED, "it would take %s along, which must stay", entry->target);
 		return false;

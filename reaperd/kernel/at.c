@@ -34,8 +34,8 @@ static int open_path(int dirfd, const char *path, uint64_t resolve)
 	};
 	long fd;
 
-	/* EAGAIN without RESOLVE_CACHED: something was renamed or mounted during the walk, so that the kernel could not tell whether it
-	 * had left the directory. */
+	/* EAGAIN without RESOLVE_CACHED: something was renamed or mounted during the walk, so that the kernel could not
+	 * tell whether it had left the directory. */
 	for (int tries = 0; tries < 8; tries++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN || (resolve & RESOLVE_CACHED))
@@ -210,37 +210,14 @@ int kernel_fs_magic(int fd, uint64_t *ret)
 
 /* Filesystems whose names change only through this kernel. */
 static const uint32_t local_filesystems[] = {
-	0x0000EF53 /* ext2, 3, 4 */,
-	0x58465342 /* XFS */,
-	BTRFS_SUPER_MAGIC,
-	0xF2F52010 /* F2FS */,
-	0xCA451A4E /* bcachefs */,
-	0x2FC12FC1 /* ZFS */,
-	0x3153464A /* JFS */,
-	0x52654973 /* reiserfs */,
-	0x00004D44 /* FAT */,
-	0x2011BAB0 /* exFAT */,
-	0x73717368 /* squashfs */,
-	0xE0F5E1E2 /* EROFS */,
-	0x00009660 /* ISO 9660 */,
-	0x15013346 /* UDF */,
-	0x01021994 /* tmpfs */,
-	0x858458F6 /* ramfs */,
-	0x794C7630 /* overlay */,
-	0x00009FA0 /* proc */,
-	0x62656572 /* sysfs */,
-	0x0027E0EB /* cgroup */,
-	0x63677270 /* cgroup2 */,
-	0x00001CD1 /* devpts */,
-	0x64626720 /* debugfs */,
-	0x74726163 /* tracefs */,
-	0x73636673 /* securityfs */,
-	0x19800202 /* mqueue */,
-	0x958458F6 /* hugetlbfs */,
-	0xCAFE4A11 /* bpf */,
-	0x62656570 /* configfs */,
-	0x6165676C /* pstore */,
-	0xDE5E81E4 /* efivarfs */,
+	0x0000EF53 /* ext2, 3, 4 */, 0x58465342 /* XFS */,    BTRFS_SUPER_MAGIC,	  0xF2F52010 /* F2FS */,
+	0xCA451A4E /* bcachefs */,   0x2FC12FC1 /* ZFS */,    0x3153464A /* JFS */,	  0x52654973 /* reiserfs */,
+	0x00004D44 /* FAT */,	     0x2011BAB0 /* exFAT */,  0x73717368 /* squashfs */,  0xE0F5E1E2 /* EROFS */,
+	0x00009660 /* ISO 9660 */,   0x15013346 /* UDF */,    0x01021994 /* tmpfs */,	  0x858458F6 /* ramfs */,
+	0x794C7630 /* overlay */,    0x00009FA0 /* proc */,   0x62656572 /* sysfs */,	  0x0027E0EB /* cgroup */,
+	0x63677270 /* cgroup2 */,    0x00001CD1 /* devpts */, 0x64626720 /* debugfs */,	  0x74726163 /* tracefs */,
+	0x73636673 /* securityfs */, 0x19800202 /* mqueue */, 0x958458F6 /* hugetlbfs */, 0xCAFE4A11 /* bpf */,
+	0x62656570 /* configfs */,   0x6165676C /* pstore */, 0xDE5E81E4 /* efivarfs */,
 };
 
 bool kernel_fs_is_remote(uint64_t magic)

@@ -17,8 +17,8 @@
 #include "kernel/table.h"
 
 const char *const kernel_holder_names[] = {
-	[KERNEL_HOLDER_CWD] = "cwd", [KERNEL_HOLDER_ROOT] = "root", [KERNEL_HOLDER_EXE] = "exe",
-	[KERNEL_HOLDER_FD] = "fd",   [KERNEL_HOLDER_MMAP] = "mmap", [KERNEL_HOLDER_NAMESPACE] = "namespace",
+	[KERNEL_HOLDER_CWD] = "cwd",   [KERNEL_HOLDER_ROOT] = "root", [KERNEL_HOLDER_EXE] = "exe",
+	[KERNEL_HOLDER_FD] = "fd",     [KERNEL_HOLDER_MMAP] = "mmap", [KERNEL_HOLDER_NAMESPACE] = "namespace",
 	[KERNEL_HOLDER_LOOP] = "loop",
 };
 
@@ -104,7 +104,8 @@ static void search_descriptors(struct search *search, pid_t pid)
 	}
 }
 
-/* A mapping names its superblock in text, so that only few links have to be followed. Without the right to follow them the text must do. */
+/* A mapping names its superblock in text, so that only few links have to be followed. Without the right to follow them
+ * the text must do. */
 static bool is_mapping_of(const struct search *search, pid_t pid, const char *line)
 {
 	uint64_t from, to;
@@ -221,8 +222,8 @@ static int find_mount(struct search *search)
 
 	if (r < 0)
 		return r;
-	entry = search->mount.id ? kernel_table_find(&table, search->mount.id)
-				 : kernel_table_find_number(&table, search->mount.id32, search->mount.dev);
+	entry = search->mount.id ? kernel_table_find(&table, search->mount.id) :
+				   kernel_table_find_number(&table, search->mount.id32, search->mount.dev);
 	if (!entry)
 		return -ENOENT;
 	r = kernel_table_fill(&table, entry);

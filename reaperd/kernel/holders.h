@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who keeps a mount busy: processes by their directories, descriptors and mappings, other namespaces by their copies, loop devices by their
- * files. A snapshot of /proc, which may block with a filesystem that hangs: only a child with a deadline asks.
+ * Who keeps a mount busy: processes by their directories, descriptors and mappings, other namespaces by their copies,
+ * loop devices by their files. A snapshot of /proc, which may block with a filesystem that hangs: only a child with a
+ * deadline asks.
  */
 #ifndef REAPERD_KERNEL_HOLDERS_H
 #define REAPERD_KERNEL_HOLDERS_H

@@ -97,14 +97,15 @@ static bool is_dot(const char *name)
 	return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
-#define CONTENTS_DEPTH 16    /* directories that are gone into to find contents */
+#define CONTENTS_DEPTH	 16   /* directories that are gone into to find contents */
 #define CONTENTS_ENTRIES 2000 /* entries that are looked at for it */
 
 static bool has_contents(int fd, unsigned depth, unsigned *budget);
 
 /*
- * Something that a build puts into a directory, and nobody makes to mount on it: a directory, or an empty file, may be a mount point that is being
- * made, or on the way to a mount that we do not know yet; so a directory counts by what is in it. Local filesystems only, where asking is harmless.
+ * Something that a build puts into a directory, and nobody makes to mount on it: a directory, or an empty file, may be
+ * a mount point that is being made, or on the way to a mount that we do not know yet; so a directory counts by what is
+ * in it. Local filesystems only, where asking is harmless.
  */
 static bool is_contents(int fd, const char *name, unsigned depth, unsigned *budget)
 {
@@ -144,7 +145,8 @@ static bool has_contents(int fd, unsigned depth, unsigned *budget)
 
 static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret);
 
-static int look_at(const struct kernel_probe *probe, int fd, const char *name, const char *path, struct kernel_probe_result *ret)
+static int look_at(const struct kernel_probe *probe, int fd, const char *name, const char *path,
+		   struct kernel_probe_result *ret)
 {
 	CLEANUP_FREE char *below = *path ? path_join(path, name) : strdup(name);
 	CLEANUP_CLOSE int next = -1;
@@ -168,7 +170,8 @@ static int look_at(const struct kernel_probe *probe, int fd, const char *name, c
 	return next == -EXDEV || is_gone(next) ? 0 : next;
 }
 
-/* `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno. */
+/* `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno.
+ */
 static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret)
 {
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
@@ -225,16 +228,17 @@ static bool stands_on_ours(const struct kernel_probe *probe, const struct place_
 		for (size_t i = 0; i < probe->mount_count; i++)
 			if (!strcmp(probe->mounts[i].path, path) && kernel_place_is_on(&at, &probe->mounts[i].mount))
 				return true;
-		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) || kernel_statmount(at.mount_id, &status) < 0 ||
-		    status.parent == at.mount_id || kernel_statmount(status.parent, &status) < 0)
+		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) ||
+		    kernel_statmount(at.mount_id, &status) < 0 || status.parent == at.mount_id ||
+		    kernel_statmount(status.parent, &status) < 0)
 			return false;
 		at = (struct place_status){ .mount_id = status.id, .mount_id32 = status.id32, .dev = status.dev };
 	}
 }
 
 /*
- * The walk stays on the carrier, so that nothing remote is asked; what is nested is reached where the outermost mount is. Whatever
- * cannot be told counts as reachable, which keeps the mount.
+ * The walk stays on the carrier, so that nothing remote is asked; what is nested is reached where the outermost mount
+ * is. Whatever cannot be told counts as reachable, which keeps the mount.
  */
 static bool is_reachable(const struct kernel_probe *probe, int fd, size_t n)
 {
@@ -277,9 +281,9 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 	parent = kernel_open_beneath(root, directory, RESOLVE_NO_XDEV);
 	if (parent < 0) {
 		conclude(ret,
-			 parent == -EXDEV  ? KERNEL_PROBE_COVERED
-			 : is_gone(parent) ? KERNEL_PROBE_MISSING
-					   : KERNEL_PROBE_UNKNOWN,
+			 parent == -EXDEV ? KERNEL_PROBE_COVERED :
+			 is_gone(parent)  ? KERNEL_PROBE_MISSING :
+					    KERNEL_PROBE_UNKNOWN,
 			 parent);
 		return;
 	}
@@ -307,7 +311,8 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 		look_inside(probe, fd, ret);
 }
 
-/* An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every live action. */
+/* An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every
+ * live action. */
 static void conclude_error(struct kernel_probe_result *ret, uint64_t magic, int r)
 {
 	bool dead = r == -ENOTCONN || (magic != FUSE_SUPER_MAGIC && (r == -ESTALE || r == -EHOSTDOWN));
@@ -316,8 +321,9 @@ static void conclude_error(struct kernel_probe_result *ret, uint64_t magic, int 
 }
 
 /*
- * Whether the directory lists the first segment of `path`: 1, 0 or -errno. Reading a directory looks no name up; a server that answers with
- * READDIRPLUS and another node for a name makes the kernel drop that name all the same, which is why this is asked last.
+ * Whether the directory lists the first segment of `path`: 1, 0 or -errno. Reading a directory looks no name up; a
+ * server that answers with READDIRPLUS and another node for a name makes the kernel drop that name all the same, which
+ * is why this is asked last.
  */
 static int lists(int fd, const char *path)
 {
@@ -339,7 +345,8 @@ static int lists(int fd, const char *path)
 	return -errno;
 }
 
-/* Without looking names up a mount is known to be out of reach only where its path's first segment is not even listed. */
+/* Without looking names up a mount is known to be out of reach only where its path's first segment is not even listed.
+ */
 static void compare_remote(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
 {
 	ret->state = KERNEL_PROBE_PRESENT;
@@ -410,10 +417,11 @@ static void probe_remote(int root, uint64_t magic, const struct kernel_probe *pr
 		conclude_error(ret, magic, readable);
 		return;
 	}
-	fd = kernel_open_by_handle(readable, probe->identity.handle_type, probe->identity.handle, probe->identity.handle_length);
+	fd = kernel_open_by_handle(readable, probe->identity.handle_type, probe->identity.handle,
+				   probe->identity.handle_length);
 	/*
-	 * A FUSE without export support finds a handle only among the inodes that the kernel holds. A mount inside holds its
-	 * directory there; without one ESTALE may mean no more than that the inode was dropped.
+	 * A FUSE without export support finds a handle only among the inodes that the kernel holds. A mount inside
+	 * holds its directory there; without one ESTALE may mean no more than that the inode was dropped.
 	 */
 	if (fd == -EOPNOTSUPP || fd == -EPERM || (fd == -ESTALE && magic == FUSE_SUPER_MAGIC && !probe->mount_count))
 		probe_by_cache(root, magic, probe, ret);

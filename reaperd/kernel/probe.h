@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What has become of an action's directory. A probe must not act: on a FUSE or network filesystem no name is looked up where the
- * server could be asked, for an answer that differs from the cached one makes the kernel detach every mount below that name.
- * It may hang with the filesystem: only a child with a deadline calls it.
+ * What has become of an action's directory. A probe must not act: on a FUSE or network filesystem no name is looked up
+ * where the server could be asked, for an answer that differs from the cached one makes the kernel detach every mount
+ * below that name. It may hang with the filesystem: only a child with a deadline calls it.
  */
 #ifndef REAPERD_KERNEL_PROBE_H
 #define REAPERD_KERNEL_PROBE_H
@@ -29,7 +29,7 @@ struct kernel_probe_mount {
 };
 
 struct kernel_probe {
-	const char *path;	     /* of the action's directory, relative to the root; "": whether the root itself answers */
+	const char *path; /* of the action's directory, relative to the root; "": whether the root itself answers */
 	struct kernel_mount carrier; /* the mount that the root directory lay on when the action was recorded */
 	bool known;
 	struct kernel_identity identity; /* where known */
@@ -54,7 +54,8 @@ struct kernel_probe_result {
 	struct kernel_identity identity; /* of what stands there now */
 	bool local;
 	bool hollow; /* nothing but the path to the mounts; only where asked, on local filesystems */
-	bool full;   /* contents were seen in it: more than directories and empty files, which may be mount points in the making */
+	bool full; /* contents were seen in it: more than directories and empty files, which may be mount points in the
+		      making */
 	uint64_t reachable; /* bit n: mounts[n] */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mount table as one list of plain entries, for those who must know what else is mounted before they act: from listmount and statmount,
- * or from a mountinfo file where the kernel lacks these or the namespace is another. It never touches a filesystem but procfs.
- * struct mount_table owns everything below it; kernel_table_clear() releases that.
+ * The mount table as one list of plain entries, for those who must know what else is mounted before they act: from
+ * listmount and statmount, or from a mountinfo file where the kernel lacks these or the namespace is another. It never
+ * touches a filesystem but procfs. struct mount_table owns everything below it; kernel_table_clear() releases that.
  */
 #ifndef REAPERD_KERNEL_TABLE_H
 #define REAPERD_KERNEL_TABLE_H
@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 struct mount_entry {
-	uint64_t id;	 /* unique; where the table has no unique ids, the number that mountinfo shows */
-	uint64_t parent; /* likewise */
-	uint32_t id32;	 /* the number that mountinfo shows */
-	uint64_t dev;	 /* the superblock's */
+	uint64_t id;	     /* unique; where the table has no unique ids, the number that mountinfo shows */
+	uint64_t parent;     /* likewise */
+	uint32_t id32;	     /* the number that mountinfo shows */
+	uint64_t dev;	     /* the superblock's */
 	uint64_t peer_group; /* 0: not shared */
 	uint64_t master;     /* the peer group that it is a slave of; 0: none */
 	/* NULL until kernel_table_fill() */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One description of each message serves both directions: a codec holds a writer or a reader, and each field function does with it what
- * the direction asks for. So encoder and decoder cannot disagree, and both refuse the same values.
+ * One description of each message serves both directions: a codec holds a writer or a reader, and each field function
+ * does with it what the direction asks for. So encoder and decoder cannot disagree, and both refuse the same values.
  */
 #include "wire/messages.h"
 

@@ -54,7 +54,8 @@ static inline void misfuse_start(const char *entry_timeout, const char *target)
 	if (server == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
-		execl(program, program, "--control", PLACE "/control", "--entry-timeout", entry_timeout, target, (char *)NULL);
+		execl(program, program, "--control", PLACE "/control", "--entry-timeout", entry_timeout, target,
+		      (char *)NULL);
 		_exit(127);
 	}
 	ck_assert_int_gt(read(out[0], ready, sizeof(ready)), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For unit tests that mount: each test, already in a process of its own, gets a private mount namespace with an empty tmpfs at PLACE; everything
- * goes with the process. Programs it starts die with it.
+ * For unit tests that mount: each test, already in a process of its own, gets a private mount namespace with an empty
+ * tmpfs at PLACE; everything goes with the process. Programs it starts die with it.
  */
 #ifndef TESTS_UNIT_MOUNT_FIXTURE_H
 #define TESTS_UNIT_MOUNT_FIXTURE_H

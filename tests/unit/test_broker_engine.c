@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The real broker against an engine that is this test: a copy of this program stands beside a copy of reaperd under the engine's name; started by the
- * broker it hands its descriptor over to the test, which then speaks the wire itself.
+ * The real broker against an engine that is this test: a copy of this program stands beside a copy of reaperd under the
+ * engine's name; started by the broker it hands its descriptor over to the test, which then speaks the wire itself.
  */
 #include <poll.h>
 #include <pwd.h>
@@ -12,12 +12,12 @@
 #include "misfuse_fixture.h"
 #include "wire/messages.h"
 
-#define BUILD PLACE "/build"
-#define BIN PLACE "/bin"
-#define RELAY BIN "/relay"
-#define RUN PLACE "/run"
-#define SOCKET RUN "/io.reaperd"
-#define LOG PLACE "/log"
+#define BUILD	 PLACE "/build"
+#define BIN	 PLACE "/bin"
+#define RELAY	 BIN "/relay"
+#define RUN	 PLACE "/run"
+#define SOCKET	 RUN "/io.reaperd"
+#define LOG	 PLACE "/log"
 #define DEADLINE 10000 /* ms */
 
 static int relay = -1; /* where engines report */
@@ -165,7 +165,8 @@ static void end_engine(unsigned char status)
 static void setup(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = RELAY };
-	static const char *const arguments[] = { "reaperd", "--root", BUILD, "--state-dir", PLACE "/state", "--runtime-dir", RUN, NULL };
+	static const char *const arguments[] = { "reaperd",	 "--root",	  BUILD, "--state-dir",
+						 PLACE "/state", "--runtime-dir", RUN,	 NULL };
 	char program[PATH_MAX];
 
 	fixture_setup();
@@ -447,7 +448,8 @@ END_TEST
 
 static pid_t start_second(void)
 {
-	static const char *const arguments[] = { "reaperd", "--root", BUILD, "--state-dir", PLACE "/state", "--runtime-dir", RUN, NULL };
+	static const char *const arguments[] = { "reaperd",	 "--root",	  BUILD, "--state-dir",
+						 PLACE "/state", "--runtime-dir", RUN,	 NULL };
 
 	return start(arguments);
 }
@@ -523,8 +525,8 @@ END_TEST
 
 START_TEST(a_root_behind_a_symlink_is_resolved)
 {
-	static const char *const arguments[] = { "reaperd", "--root", PLACE "/link/later/x", "--state-dir", PLACE "/state",
-						 "--runtime-dir", PLACE "/run2", NULL };
+	static const char *const arguments[] = { "reaperd",	 "--root",	  PLACE "/link/later/x", "--state-dir",
+						 PLACE "/state", "--runtime-dir", PLACE "/run2",	 NULL };
 	char text[8192];
 	ssize_t length;
 	pid_t second;
@@ -544,8 +546,10 @@ END_TEST
 
 START_TEST(the_engine_is_another_user)
 {
-	static const char *const arguments[] = { "reaperd", "--config", PLACE "/conf", "--state-dir", PLACE "/state",
-						 "--runtime-dir", PLACE "/run2", "--log-level", "debug", NULL };
+	static const char *const arguments[] = { "reaperd",	"--config",	PLACE "/conf",
+						 "--state-dir", PLACE "/state", "--runtime-dir",
+						 PLACE "/run2", "--log-level",	"debug",
+						 NULL };
 	FILE *file = fopen(PLACE "/conf", "we");
 	const struct passwd *nobody = getpwnam("nobody");
 	char path[64];
@@ -576,8 +580,8 @@ END_TEST
 
 START_TEST(a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else)
 {
-	static const char *const arguments[] = { "reaperd", "--config", PLACE "/conf", "--state-dir", PLACE "/state",
-						 "--runtime-dir", PLACE "/run2", NULL };
+	static const char *const arguments[] = { "reaperd",	 "--config",	  PLACE "/conf", "--state-dir",
+						 PLACE "/state", "--runtime-dir", PLACE "/run2", NULL };
 	struct step_item step = { .path = "a/t", .action_length = 1, .step = STEP_UMOUNT };
 	struct probe_item probe = { .path = "a" };
 	struct message_request request = { .type = MESSAGE_STEP, .job = 1, .count = 1, .steps = &step };

@@ -445,7 +445,8 @@ START_TEST(a_fuse_in_another_namespace_is_not_forced)
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNS) == 0 && mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) == 0 && write(ready[1], "x", 1) == 1)
+		if (unshare(CLONE_NEWNS) == 0 && mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) == 0 &&
+		    write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
 	}

@@ -167,8 +167,9 @@ START_TEST(only_some_types_have_a_forced_unmount)
 	static const struct {
 		const char *type;
 		bool has;
-	} cases[] = { { "fuse", true },	    { "fuse.bindfs", true }, { "fuseblk", true }, { "nfs4", true }, { "ext4", false },
-		      { "fusectl", false }, { "overlay", false },    { "", false },	  { "9p", true } };
+	} cases[] = { { "fuse", true },	    { "fuse.bindfs", true }, { "fuseblk", true },
+		      { "nfs4", true },	    { "ext4", false },	     { "fusectl", false },
+		      { "overlay", false }, { "", false },	     { "9p", true } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		ck_assert_int_eq(kernel_fstype_has_force(cases[i].type), cases[i].has);

@@ -2,7 +2,7 @@
 #include "kernel/probe.h"
 #include "misfuse_fixture.h"
 
-#define BUILD PLACE "/build"
+#define BUILD  PLACE "/build"
 #define ACTION "f3fb7c74c3b342a0"
 
 static struct kernel_probe probe;
@@ -168,7 +168,10 @@ START_TEST(what_leads_only_to_mounts_is_hollow)
 	ck_assert_int_eq(mkdir(BUILD "/" ACTION "/rootfs", 0755), 0);
 	ask();
 	ck_assert(!result.hollow && !result.full);
-	ck_assert_int_eq(symlink("target", BUILD "/" ACTION "/root/link"), 0);
+	make_directory(BUILD "/" ACTION "/rootfs/a");
+	ask();
+	ck_assert(!result.hollow && !result.full);
+	ck_assert_int_eq(symlink("target", BUILD "/" ACTION "/rootfs/a/link"), 0);
 	ask();
 	ck_assert(!result.hollow && result.full);
 	probe.want_hollow = false;
@@ -213,7 +216,8 @@ static void remote_setup(void)
 	fixture_setup();
 	serve("0");
 	ck_assert(!result.local);
-	/* With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer one below. */
+	/* With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer
+	 * one below. */
 	ck_assert(!probe.known);
 }
 

@@ -44,7 +44,12 @@ static const struct message_request requests[] = {
 };
 
 static struct probe_result probe_results[] = {
-	{ .state = PROBE_REPLACED, .identity_known = true, .ino = 4, .handle_length = 2, .handle = "ab", .reachable = 1ull << 63 },
+	{ .state = PROBE_REPLACED,
+	  .identity_known = true,
+	  .ino = 4,
+	  .handle_length = 2,
+	  .handle = "ab",
+	  .reachable = 1ull << 63 },
 	{ .state = PROBE_UNKNOWN, .error = EIO, .local = true },
 };
 static struct watch_result watch_results[] = { { .descriptor = 12 }, { .error = EIDRM } };
@@ -113,9 +118,11 @@ END_TEST
 
 START_TEST(configuration_comes_back_as_it_went_in)
 {
-	static struct message_configuration sent = {
-		.serial = 2, .flags = CONFIGURATION_ONCE, .source = SOURCE_MOUNTINFO, .state_dir = "/var/lib/x", .text = "why"
-	};
+	static struct message_configuration sent = { .serial = 2,
+						     .flags = CONFIGURATION_ONCE,
+						     .source = SOURCE_MOUNTINFO,
+						     .state_dir = "/var/lib/x",
+						     .text = "why" };
 	static struct message_configuration got;
 	ssize_t length = message_encode_configuration(&sent, MESSAGE_CONFIGURATION, frame);
 
@@ -285,7 +292,9 @@ START_TEST(too_many_descriptors_are_closed)
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	pair(sockets);
-	*header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(6 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	*header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(6 * sizeof(int)),
+				    .cmsg_level = SOL_SOCKET,
+				    .cmsg_type = SCM_RIGHTS };
 	memset(CMSG_DATA(header), 0, 6 * sizeof(int));
 	before = dup(0);
 	close(before);
@@ -357,9 +366,11 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("wire");
-	TCase *messages = tcase_create("messages"), *frames = tcase_create("frames"), *varlink = tcase_create("varlink");
+	TCase *messages = tcase_create("messages"), *frames = tcase_create("frames"),
+	      *varlink = tcase_create("varlink");
 	SRunner *runner = srunner_create(suite);
-	const int request_count = sizeof(requests) / sizeof(*requests), result_count = sizeof(results) / sizeof(*results);
+	const int request_count = sizeof(requests) / sizeof(*requests),
+		  result_count = sizeof(results) / sizeof(*results);
 	int failed;
 
 	tcase_add_loop_test(messages, requests_come_back_as_they_went_in, 0, request_count);
