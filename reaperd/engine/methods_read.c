@@ -187,6 +187,16 @@ static int note_actions(struct list_context *list, const struct root *only)
 	return 0;
 }
 
+static int compare_references(const void *a, const void *b)
+{
+	const struct reference *x = a, *y = b;
+	int r = strcmp(x->root, y->root);
+
+	if (r == 0)
+		r = strcmp(x->name, y->name);
+	return r ? r : (x->generation > y->generation) - (x->generation < y->generation);
+}
+
 static int add_action_row(void *context, const struct store_action_row *row)
 {
 	struct list_context *list = context;
@@ -243,6 +253,8 @@ void method_list_actions(void *context, struct control_call *call, const json_t 
 		control_reply(call, NULL);
 		return;
 	}
+	if (list->actions.count > 0)
+		qsort(list->actions.items, list->actions.count, sizeof(*list->actions.items), compare_references);
 	list_answer(call, "actions", fill_actions, list_context_free, list);
 }
 
@@ -264,6 +276,14 @@ static int note_mount(void *context, struct mount *mount)
 		return -ENOMEM;
 	list->mounts.ids[list->mounts.count++] = mount->facts.id;
 	return 0;
+}
+
+/* As they came to be. */
+static int compare_ids(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
 static int add_mount_row(void *context, const struct store_mount_row *row)
@@ -323,6 +343,8 @@ void method_list_mounts(void *context, struct control_call *call, const json_t *
 		control_reply(call, NULL);
 		goto out;
 	}
+	if (list->mounts.count > 0)
+		qsort(list->mounts.ids, list->mounts.count, sizeof(*list->mounts.ids), compare_ids);
 	list_answer(call, "mounts", fill_mounts, list_context_free, list);
 	return;
 out:
