@@ -4,7 +4,7 @@
  * node ids are ours and file handles work. What other programs do through the mount (mkdir, rmdir, rename) is ordinary; what a test says on the
  * control socket changes the tree behind the kernel's back.
  *
- *     misfuse --control SOCKET [--entry-timeout SECONDS] [-o OPTION]... MOUNTPOINT
+ *     misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT
  *
  * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error TEXT":
  *     errno N         answers N to everything (5 is EIO); 0 ends it
@@ -15,6 +15,7 @@
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -400,6 +402,21 @@ static void *control_serve(void *context)
 	return NULL;
 }
 
+/* By mount(2) itself: libfuse looks at the mount point first, which fails over a dead server's mount. */
+static int mount_session(const char *target)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char data[128], name[32];
+
+	if (fd < 0)
+		return -1;
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	if (mount("misfuse", target, "fuse.misfuse", MS_NOSUID | MS_NODEV, data) < 0)
+		return -1;
+	return fuse_session_mount(session, name);
+}
+
 static int control_listen(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -429,28 +446,24 @@ int main(int argc, char **argv)
 	int listener, c;
 
 	fuse_opt_add_arg(&args, argv[0]);
-	fuse_opt_add_arg(&args, "-ofsname=misfuse,subtype=misfuse");
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'c') {
 			control = optarg;
 		} else if (c == 't') {
 			entry_timeout = strtod(optarg, NULL);
-		} else if (c == 'o') {
-			fuse_opt_add_arg(&args, "-o");
-			fuse_opt_add_arg(&args, optarg);
 		} else {
 			return 2;
 		}
 	}
 	if (optind != argc - 1 || !control) {
-		fprintf(stderr, "usage: misfuse --control SOCKET [--entry-timeout SECONDS] [-o OPTION]... MOUNTPOINT\n");
+		fprintf(stderr, "usage: misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT\n");
 		return 2;
 	}
 	node_add(NULL, "", 0);
 	node_add(NULL, "", S_IFDIR | 0755);
 	listener = control_listen(control);
 	session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
-	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 || fuse_session_mount(session, argv[optind]) != 0) {
+	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 || mount_session(argv[optind]) != 0) {
 		perror("misfuse");
 		return 1;
 	}

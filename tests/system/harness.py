@@ -303,7 +303,7 @@ class Misfuse:
         self.cell, self.target = cell, target
         self.path = os.path.join(cell.directory, name + ".sock")
         self.process = cell.spawn(misfuse_program(cell), "--control", self.path, "--entry-timeout", str(entry_timeout),
-                                  "-o", "allow_other", target, log=name)
+                                  target, log=name)
         wait_for(lambda: "ready" in open(os.path.join(cell.directory, name + ".log")).read(), "misfuse mounts")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(self.path)
@@ -483,7 +483,7 @@ class Daemon:
     # A source without unique ids gives numbers of its own; here every id is the kernel's unique one, as soon as knows() has met the mount.
 
     def has_own_ids(self):
-        return self.status()["source"] == "mountinfo" and has_listmount()
+        return self.status()["source"] == "mountinfo"
 
     def as_kernel(self, number):
         return self.kernel_ids.get(number, number)
@@ -493,12 +493,12 @@ class Daemon:
 
     def learn_ids(self, numbers):
         """True once the ledger has a row for each of these mounts; they must be attached."""
-        for number in set(numbers) - set(self.kernel_ids.values()):
+        rows = dict(self.query("SELECT id32, mount_id FROM mounts WHERE detached IS NULL ORDER BY id"))
+        for number in numbers:
             found = statmount(number)
-            rows = found and self.query("SELECT mount_id FROM mounts WHERE id32 = ? AND detached IS NULL", found.id32)
-            if not rows:
+            if not found or found.id32 not in rows:
                 return False
-            self.kernel_ids[rows[-1][0]] = number
+            self.kernel_ids[rows[found.id32]] = number
         return True
 
     def mounts(self, **filters):

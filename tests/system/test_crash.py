@@ -188,12 +188,12 @@ def fill_and_stop(farm):
     return daemon
 
 
-def reaps_nevertheless(farm):
+def reaps_nevertheless(farm, name="a9"):
     daemon = farm.daemon
     os.makedirs(farm.path(".trash"), exist_ok=True)
-    made = farm.action("a9")
-    daemon.knows(*made)
-    os.rename(farm.path("a9"), farm.path(".trash/a9"))
+    made = farm.action(name)
+    wait_for(lambda: daemon.action(name) and daemon.action(name)["mounts"] == 2, "the daemon knows the mounts")
+    os.rename(farm.path(name), farm.path(".trash", name))
     wait_for(lambda: gone(*made), "reaping goes on")
 
 
@@ -269,7 +269,7 @@ def test_a_ledger_that_fills_up_does_not_stop_reaping(farm):
         harness.umount(farm.path("churn"))
     wait_for(lambda: daemon.status()["ledger"]["state"] == "degraded", "status says that the ledger is degraded")
     os.unlink(os.path.join(daemon.state, "ballast"))
-    reaps_nevertheless(farm)
+    reaps_nevertheless(farm, "a10")
     deadline = time.monotonic() + 60 * harness.SLOWNESS
     while daemon.status()["ledger"]["state"] != "ok" and time.monotonic() < deadline:
         farm.tmpfs("churn")

@@ -96,7 +96,8 @@ def test_an_invalidated_name_is_detached_by_the_kernel(cell, source):
     wait_for(lambda: {daemon.mount(number)["detached_by"] for number in made} == {"kernel"}, "it is recorded")
 
 
-@pytest.mark.parametrize("entry_timeout", [0, 3600])
+# Where names are good for no time at all, a directory's identity cannot be had without a lookup, which might act.
+@pytest.mark.parametrize("entry_timeout", [1, 3600])
 def test_a_directory_replaced_behind_fuse_gives_up_its_old_mounts(cell, source, entry_timeout):
     farm = Misfarm(cell, source, entry_timeout)
     daemon = farm.start().daemon
@@ -117,7 +118,7 @@ def test_a_directory_replaced_behind_fuse_gives_up_its_old_mounts(cell, source, 
 
 
 def test_a_replaced_directory_with_new_mounts_keeps_those(cell, source):
-    farm = Misfarm(cell, source)
+    farm = Misfarm(cell, source, entry_timeout=1)
     daemon = farm.start().daemon
     old = farm.action("a1")
     daemon.knows(*old)
@@ -219,18 +220,6 @@ def test_a_dead_server_makes_suspects(cell, source):
     assert not any(gone(number) for number in made)
     harness.umount(farm.root, harness.MNT_DETACH)
     wait_for(lambda: daemon.action("a1") is None, "the action is past once the root is taken away")
-
-
-def test_reap_root_takes_a_dead_root_with_all_below(cell, source):
-    farm = Misfarm(cell, source, reap_root="yes")
-    daemon = farm.start().daemon
-    made = farm.action("a1")
-    root = harness.top_id(farm.root)
-    daemon.knows(*made)
-    daemon.is_probed(4)
-    farm.fuse.process.kill()
-    farm.fuse.process.wait()
-    wait_for(lambda: gone(root, *made), "the dead root goes with all below")
 
 
 def test_a_new_server_over_a_dead_one_is_watched(cell, source):

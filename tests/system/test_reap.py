@@ -10,6 +10,10 @@ import harness
 from harness import gone, wait_for
 
 
+def differences(one, two):
+    return [(one.get(number), two.get(number)) for number in sorted(set(one) | set(two)) if one.get(number) != two.get(number)]
+
+
 def everything_but(numbers):
     return {number: mount for number, mount in harness.mounts().items() if number not in numbers}
 
@@ -33,7 +37,7 @@ def test_of_500_actions_half_end_at_once(farm):
         for name in over[::2]:
             client.call("io.reaperd.End", root=farm.root, name=name)
     wait_for(lambda: gone(*leftovers), "half of the actions are reaped", 60 * harness.SLOWNESS)
-    assert everything_but(leftovers) == before
+    assert differences(everything_but(leftovers), before) == []
     wait_for(lambda: {a["name"] for a in daemon.actions()} == set(live), "only live actions are shown")
     assert {(a["state"], a["mounts"]) for a in daemon.actions()} == {("active", 2)}
     assert daemon.query("SELECT count(*) FROM mounts WHERE state = 'reaped'") == [(len(leftovers),)]
@@ -72,12 +76,13 @@ def test_an_action_renamed_to_publish_it_is_followed(farm):
     os.rename(farm.path("incoming"), farm.path("published"))
     wait_for(lambda: daemon.action("published") and daemon.action("published")["mounts"] == 2, "the new name has the mounts")
     daemon.is_probed(4)
-    assert {m.id for m in before.values()} == harness.ids(farm.root)
+    assert set(before) == harness.ids(farm.root)
     assert daemon.action("published")["state"] == "active"
-    assert {m["id"]: m["action"] for m in daemon.mounts() if m["id"] in made} == {number: "published" for number in made}
     assert daemon.action("incoming") is None
     assert {e["type"] for e in daemon.events()} & {"reaped", "attempt"} == set()
-    assert {e["id"] for e in daemon.events(type="move")} == set(made)
+    if not daemon.has_own_ids():  # without unique ids a mount elsewhere is another mount
+        assert {m["id"]: m["action"] for m in daemon.mounts() if m["id"] in made} == {number: "published" for number in made}
+        assert {e["id"] for e in daemon.events(type="move")} == set(made)
 
 
 def test_an_action_that_a_cleaner_emptied_is_hollow(farm):
