@@ -31,7 +31,6 @@ struct string_list {
 enum owner_rule {
 	OWNER_RULE_NONE,
 	OWNER_RULE_PIDFILE, /* owner_argument is a path */
-	OWNER_RULE_UNIT,    /* owner_argument is a unit's name */
 };
 
 struct root_rules {

@@ -92,9 +92,6 @@ static void print_owner(FILE *out, const struct root_rules *rules)
 		print_word(out, rules->owner_argument);
 		fputc('\n', out);
 		return;
-	case OWNER_RULE_UNIT:
-		fprintf(out, "owner = unit:%s\n", rules->owner_argument);
-		return;
 	}
 }
 

@@ -195,16 +195,6 @@ static int set_owner_argument(struct root_rules *rules, enum owner_rule rule, ch
 	return 0;
 }
 
-static int set_owner_unit(struct root_rules *rules, const char *unit, char *why)
-{
-	char *argument;
-
-	if (!*unit || unit[strcspn(unit, " \t/")])
-		return value_refuse(why, "unit: is followed by a unit's name, such as unit:bb_runner.service");
-	argument = strdup(unit);
-	return argument ? set_owner_argument(rules, OWNER_RULE_UNIT, argument) : -ENOMEM;
-}
-
 static int set_owner(struct root_rules *rules, const char *value, char *why)
 {
 	static const char *const words[] = { "none", "cgroup", "pidfile:", "unit:", NULL };
@@ -213,7 +203,7 @@ static int set_owner(struct root_rules *rules, const char *value, char *why)
 	int r;
 
 	if (strncmp(value, "unit:", 5) == 0)
-		return set_owner_unit(rules, value + 5, why);
+		return value_refuse(why, "owner = unit: is not built yet; pidfile:PATH is");
 	if (strncmp(value, "pidfile:", 8) == 0) {
 		r = value_path(value + 8, &argument, why);
 		return r < 0 ? r : set_owner_argument(rules, OWNER_RULE_PIDFILE, argument);
@@ -222,7 +212,7 @@ static int set_owner(struct root_rules *rules, const char *value, char *why)
 		return value_refuse(why, "owner = cgroup is not built yet: it needs the source \"fanotify\"");
 	if (strcmp(value, "none") == 0)
 		return set_owner_argument(rules, OWNER_RULE_NONE, NULL);
-	return value_refuse(why, "this is none of none, pidfile:PATH, unit:NAME%s",
+	return value_refuse(why, "this is neither none nor pidfile:PATH%s",
 			    nearest_hint(value, words, hint, sizeof(hint)));
 }
 

@@ -152,7 +152,7 @@ static const char everything[] = "# how the manual shows it\n"
 				 "\n"
 				 "; another\n"
 				 "[root /w\\xfdrker \\x0a]\n"
-				 "owner = unit:bb-worker\\x2d1.service\n";
+				 "owner = pidfile:/run/bb\\x2dworker.pid\n";
 
 static void check_everything(const struct config *config)
 {
@@ -185,8 +185,8 @@ static void check_everything(const struct config *config)
 	ck_assert_str_eq(rules->protect.items[1], "cache/*");
 	ck_assert_str_eq(rules->register_users.items[1], "@build");
 	ck_assert_str_eq(config->roots[1].path, "/w\xfdrker \n");
-	ck_assert_int_eq(config->roots[1].owner, OWNER_RULE_UNIT);
-	ck_assert_str_eq(config->roots[1].owner_argument, "bb-worker\\x2d1.service");
+	ck_assert_int_eq(config->roots[1].owner, OWNER_RULE_PIDFILE);
+	ck_assert_str_eq(config->roots[1].owner_argument, "/run/bb-worker.pid");
 }
 
 START_TEST(every_key_is_read)
@@ -397,9 +397,9 @@ START_TEST(a_value_of_another_form_is_refused)
 	root_value_refused("step-timeout = 0", "f:2: step-timeout: \"0\" is too short, at least 10ms");
 	root_value_refused("probe-interval = 1ms", "f:2: probe-interval: \"1ms\" is too short");
 	root_value_refused("owner = pidfile:run", "f:2: owner: \"run\" is no absolute path");
-	root_value_refused("owner = unit:", "f:2: owner: unit: is followed by a unit's name");
+	root_value_refused("owner = unit:bb_worker.service", "f:2: owner: owner = unit: is not built yet");
 	root_value_refused("owner = non",
-			   "f:2: owner: this is none of none, pidfile:PATH, unit:NAME, did you mean \"none\"?");
+			   "f:2: owner: this is neither none nor pidfile:PATH, did you mean \"none\"?");
 	root_value_refused("ladder =", "f:2: ladder: a ladder has at least one step");
 	root_value_refused("ladder = detach umount", "f:2: ladder: nothing is left to do after \"detach\"");
 	root_value_refused("ladder = umount umount", "f:2: ladder: the step \"umount\" stands twice");
