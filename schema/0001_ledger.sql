@@ -109,6 +109,7 @@ CREATE TABLE mounts (
 	attempts INTEGER NOT NULL,
 	rounds INTEGER NOT NULL,
 	last_outcome TEXT,
+	confirmed INTEGER NOT NULL CHECK (confirmed IN (0, 1)), -- its action's directory was found at the path since it came
 	CHECK ((detached IS NULL) = (state IN ('attached', 'stuck')))
 ) STRICT;
 

@@ -5,6 +5,7 @@
 #include "engine/broker_client.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
+#include "engine/tracker.h"
 
 struct tally {
 	size_t leftovers, stuck, unknown;
@@ -19,10 +20,14 @@ static void count_action(const struct engine *engine, const struct action *actio
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		struct decision own = policy_decide_mount(mount, &engine->facts, engine->now);
 
-		if (mount->state == MOUNT_STUCK)
+		if (mount->state == MOUNT_STUCK) {
 			tally->stuck++;
-		else if (decision.verdict == VERDICT_REAP || own.verdict == VERDICT_REAP)
+			log_notice("stuck: %s", mount->facts.target);
+		} else if (decision.verdict == VERDICT_REAP || own.verdict == VERDICT_REAP) {
 			tally->leftovers++;
+			log_notice("left over: %s (%s)", mount->facts.target,
+				   evidence_name(decision.verdict == VERDICT_REAP ? decision.because : own.because));
+		}
 	}
 }
 
@@ -53,7 +58,7 @@ void once_turn(struct engine *engine)
 
 	if (!(engine->flags & CONFIGURATION_ONCE) || engine->stopping)
 		return;
-	if (engine->plan_wanted || prober_is_busy(engine->prober) || reaper_is_busy(engine->reaper))
+	if (engine->plan_wanted || tracker_is_busy(engine->tracker) || prober_is_busy(engine->prober) || reaper_is_busy(engine->reaper))
 		return;
 	tally = count_all(engine);
 	log_notice("done: %llu mounts reaped, %zu left over, %zu stuck, %zu unknown",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/ledger.h"
 #include "engine/prober.h"
+#include "engine/tracker.h"
 
 #define PROBED                                                                                                                \
 	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |                \
@@ -21,8 +22,11 @@ static void hold_exactly(struct engine *engine, struct action *action, uint32_t 
 		if (!(PROBED & EVIDENCE_BIT(bit)))
 			continue;
 		if (seen & EVIDENCE_BIT(bit)) {
-			if (policy_evidence_set(action, bit, engine->now))
+			if (policy_evidence_set(action, bit, engine->now)) {
 				ledger_journal_evidence(engine, action, bit, true, because);
+				/* It may have been renamed, which wakes nobody: the mounts' paths tell. */
+				tracker_want_refresh(engine->tracker);
+			}
 			action->evidence_state[bit].checked = sent;
 		} else if (policy_evidence_clear(action, bit)) {
 			ledger_journal_evidence(engine, action, bit, false, because);
@@ -56,18 +60,23 @@ static void take_identity(struct action *action, const struct probe_result *resu
 	action->dirty = true;
 }
 
+static void confirm(struct action *action, struct now sent)
+{
+	action->identity_checked = sent;
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		if (!mount->confirmed && mount->joined.mono < sent.mono)
+			mount->confirmed = mount->dirty = true;
+}
+
 static void present(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
 {
 	uint32_t seen = 0;
 
-	if (result->identity_known) {
-		if (!action->identity.known)
-			take_identity(action, result);
-		action->identity_checked = sent;
-	} else if (action->covered_by_own) {
-		/* A mount of its own stands on the directory: a walk to the path reached it, which is all that can be compared. */
-		action->identity_checked = sent;
-	}
+	if (result->identity_known && !action->identity.known)
+		take_identity(action, result);
+	/* Where a mount of its own stands on the directory, a walk to the path reached that, which is all that can be compared. */
+	if (result->identity_known || action->covered_by_own)
+		confirm(action, sent);
 	if (result->full && !action->seen_full) {
 		action->seen_full = true;
 		action->dirty = true;
@@ -78,8 +87,31 @@ static void present(struct engine *engine, struct action *action, const struct p
 	hold_exactly(engine, action, seen, NULL, sent);
 }
 
+/*
+ * Mounts that came after the known directory was last seen may stand in another, made at the same name when this one had gone: it was asked for by its
+ * handle, which says nothing of the name. They begin the next generation, whose directory is not known yet.
+ */
+static void part_with_newcomers(struct engine *engine, struct action *action)
+{
+	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count + 1, sizeof(struct mount *));
+	struct action *next;
+	size_t count = 0;
+
+	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
+		if (!mount->confirmed)
+			newcomers[count++] = mount;
+	if (count == 0 || !action->identity.known)
+		return;
+	next = model_next_generation(engine->model, action, newcomers, count, engine->now);
+	if (!next)
+		return;
+	ledger_save_action(engine, next);
+	prober_want(engine->prober, next);
+}
+
 static void missing(struct engine *engine, struct action *action, struct now sent)
 {
+	part_with_newcomers(engine, action);
 	/* Announced before its directory was made: that it is not there yet says nothing. */
 	if (!action->identity.known && !action->mounts)
 		return;

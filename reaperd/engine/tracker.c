@@ -86,6 +86,11 @@ bool tracker_has_read(const struct tracker *tracker)
 	return tracker->has_read;
 }
 
+bool tracker_is_busy(const struct tracker *tracker)
+{
+	return tracker->read_wanted || tracker->refresh_wanted || tracker->complete_wanted;
+}
+
 void tracker_want_refresh(struct tracker *tracker)
 {
 	tracker->refresh_wanted = true;
@@ -118,7 +123,7 @@ static bool name_was_left(const struct action *action, struct now now)
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED))
 			moved++;
-		else if (mount->first_seen.mono < now.mono)
+		else if (mount->joined.mono < now.mono)
 			return false;
 	}
 	return moved > 0;
@@ -136,14 +141,23 @@ static void begin_next_generation(struct engine *engine, struct action *action)
 		model_next_generation(engine->model, action, newcomers, count, engine->now);
 }
 
+/* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
+static void joined(struct engine *engine, struct mount *mount)
+{
+	if (!mount->evidence && name_was_left(mount->action, engine->now))
+		begin_next_generation(engine, mount->action);
+	if (!mount->evidence)
+		prober_noticed_attach(engine, mount->action);
+	else
+		prober_want(engine->prober, mount->action);
+}
+
 static void attached(struct engine *engine, struct mount *mount)
 {
-	if (mount->action && !mount->evidence && name_was_left(mount->action, engine->now))
-		begin_next_generation(engine, mount->action);
+	if (mount->action)
+		joined(engine, mount);
 	ledger_save_mount(engine, mount, NULL);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
-	if (mount->action)
-		prober_noticed_attach(engine, mount->action);
 }
 
 static void detached(struct engine *engine, struct mount *mount)
@@ -171,6 +185,10 @@ static void moved(struct engine *engine, const struct change *change)
 	struct mount *mount = change->mount;
 	CLEANUP_FREE char *detail = ledger_detail_string("from", change->old_target);
 
+	if (mount->action && mount->action != change->old_action)
+		joined(engine, mount);
+	else if (mount->action && !mount->evidence)
+		prober_noticed_attach(engine, mount->action); /* renamed as a whole: what was said was said of the old path */
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, NULL);
 	engine_journal(engine, &(struct journal_event){
@@ -266,7 +284,7 @@ void tracker_turn(struct tracker *tracker)
 	struct scan scan = { 0 };
 	int r;
 
-	if (!tracker->read_wanted && !tracker->refresh_wanted && !tracker->complete_wanted)
+	if (!tracker_is_busy(tracker))
 		return;
 	if (engine->now.mono < tracker->not_before) {
 		engine_wake_at(engine, tracker->not_before);

@@ -23,6 +23,9 @@ void tracker_turn(struct tracker *tracker);
 /* True once the table was read: until then the model holds at most what the ledger remembers. */
 bool tracker_has_read(const struct tracker *tracker);
 
+/* True while a read is wanted that has not been done yet. */
+bool tracker_is_busy(const struct tracker *tracker);
+
 /* Says who took mounts away whose end was not seen happen: "kernel" where the action's directory had gone before. */
 const char *tracker_detached_by(const struct mount *mount);
 

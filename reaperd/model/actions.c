@@ -260,6 +260,7 @@ struct action *model_next_generation(struct model *model, struct action *action,
 	if (!next)
 		return NULL;
 	next->first_seen = now;
+	model->now = now;
 	for (size_t i = 0; i < count; i++)
 		mounts_set_action(model, mount_node(mounts[i]), next);
 	return next;

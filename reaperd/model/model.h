@@ -137,6 +137,8 @@ struct mount {
 	struct evidence_state moved, source_deleted;
 	struct now first_seen;
 	struct now gone; /* real 0: attached */
+	struct now joined; /* when it came to its action: attached, or moved there */
+	bool confirmed;	 /* a probe that was sent after it joined found its action's directory at the path */
 	bool restored;	 /* known from the ledger, first_seen of an earlier start */
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
 	uint8_t next_step;  /* index into its ladder */

@@ -179,6 +179,8 @@ void mounts_set_action(struct model *model, struct mount_node *node, struct acti
 		if (node->mount.action)
 			action_list_remove(node);
 		node->mount.action = action;
+		node->mount.joined = model->now;
+		node->mount.confirmed = false; /* it was of the other's directory */
 		node->mount.dirty = true;
 		if (action)
 			action_list_add(node, action);

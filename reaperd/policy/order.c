@@ -77,9 +77,9 @@ static bool is_confirmed(const struct mount *mount, const struct decision *decis
 
 	if (decision->mount || mount->evidence & EVIDENCE_BIT(decision->because))
 		return true;
-	if (mount->first_seen.mono < state->since.mono || action->identity_checked.mono > mount->first_seen.mono)
+	if (mount->joined.mono < state->since.mono || action->identity_checked.mono > mount->joined.mono)
 		return true;
-	return policy_is_asked_of_the_filesystem(decision->because) && state->checked.mono > mount->first_seen.mono;
+	return policy_is_asked_of_the_filesystem(decision->because) && state->checked.mono > mount->joined.mono;
 }
 
 static enum hold hold_for(const struct mount *mount, const struct decision *decision, struct now now)

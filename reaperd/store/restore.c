@@ -319,6 +319,8 @@ static int fill_mount(struct store *store, sqlite3_stmt *statement, struct mount
 	mount->rounds = (uint32_t)sqlite3_column_int64(statement, 21);
 	if (!outcome || outcome_parse(outcome, &mount->last_outcome) < 0)
 		mount->attempts = 0;
+	mount->joined = mount->first_seen;
+	mount->confirmed = sqlite3_column_int(statement, 23);
 	mount->row = sqlite3_column_int64(statement, 0);
 	mount->restored = true;
 	mount->dirty = false;

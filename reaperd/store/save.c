@@ -312,6 +312,7 @@ static int write_mount(struct store *store, const struct mount *mount, int64_t r
 	bind_integer(&binding, mount->attempts);
 	bind_integer(&binding, mount->rounds);
 	bind_text(&binding, mount->attempts > 0 ? outcome_name(mount->last_outcome) : NULL);
+	bind_integer(&binding, mount->confirmed);
 	return store_run(store, STATEMENT_MOUNT, NULL);
 }
 

@@ -105,16 +105,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_MOUNT] =
 		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
 		"fstype, source, options, super_options, peer_group, master, root, action, state, evidence, attached, "
-		"detached, detached_by, next_step, attempts, rounds, last_outcome) "
+		"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "
-		"?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"ON CONFLICT (id) DO UPDATE SET mount_id = excluded.mount_id, parent_id = excluded.parent_id, "
 		"parent32 = excluded.parent32, fs_root = excluded.fs_root, root_deleted = excluded.root_deleted, "
 		"target = excluded.target, source = excluded.source, options = excluded.options, "
 		"super_options = excluded.super_options, peer_group = excluded.peer_group, master = excluded.master, "
 		"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
 		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
-		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome",
+		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
+		"confirmed = excluded.confirmed",
 	[STATEMENT_CLOSE_MOUNT] =
 		"UPDATE mounts SET state = ?, detached = ?, detached_by = ? WHERE id = ? AND detached IS NULL",
 	[STATEMENT_CLOSE_ACTION] = "UPDATE actions SET state = ?, ended = ? WHERE id = ? AND state <> 'cleared'",
@@ -144,7 +145,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_RESTORE_MOUNTS] =
 		"SELECT id, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, fstype, source, options, "
 		"super_options, peer_group, master, action, state, evidence, attached, next_step, attempts, rounds, "
-		"last_outcome FROM mounts WHERE detached IS NULL AND namespace = ? ORDER BY id",
+		"last_outcome, confirmed FROM mounts WHERE detached IS NULL AND namespace = ? ORDER BY id",
 	[STATEMENT_PARSE_EVIDENCE] =
 		"SELECT json_extract(value, '$.kind'), json_extract(value, '$.since_ns') FROM json_each(?)",
 

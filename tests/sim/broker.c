@@ -112,15 +112,17 @@ static void probe(const struct probe_item *item, struct probe_result *ret)
 		ret->state = PROBE_UNKNOWN, ret->error = EIO;
 	else if (!*item->path)
 		return;
-	else if (!dir)
+	else if (!dir || (world.by_handle && item->known && !is_same(item, dir)))
 		ret->state = PROBE_MISSING, ret->error = ENOENT;
-	else if (covers_itself(item))
+	else if (covers_itself(item) && !(world.by_handle && item->known))
 		return;
 	else {
 		describe(dir, ret);
 		ret->full = !dir->hollow;
-		dir->told |= is_same(item, dir);
-		dir->told_full |= ret->full && is_same(item, dir);
+		/* What the engine does not know (yet, or any more: a new generation) cannot be held against it. */
+		dir->told = is_same(item, dir);
+		dir->told_full = (dir->told_full || ret->full) && dir->told;
+		dir->registered = !item->want_hollow;
 		ret->hollow = dir->hollow && item->want_hollow;
 		if (item->known && !is_same(item, dir)) {
 			ret->state = PROBE_REPLACED;

@@ -24,7 +24,7 @@ static struct world_dir *any_live_dir(void)
 }
 
 /* A walk to a place whose directory was replaced behind the kernel's back makes the kernel detach what hung below the old one. */
-static void walk_to(const char *path)
+void world_walk_to(const char *path)
 {
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
 		const struct world_dir *dir = world.mounts[i].id ? world_dir(world.mounts[i].dir) : NULL;
@@ -49,7 +49,7 @@ static void mount_in(const struct world_dir *dir)
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "fuse.x" };
 	struct world_mount *mount;
 
-	walk_to(dir->path);
+	world_walk_to(dir->path);
 	mount = world_attach(world.cover ? world.cover : world.root_mount, dir->serial, places[world_random(5)], types[world_random(4)]);
 	if (mount && world_chance(20))
 		world_attach(mount->id, dir->serial, mount->below, "tmpfs"); /* stacked */
@@ -65,7 +65,7 @@ static void action_begins(void)
 	any_name(name, sizeof(name));
 	if (world_dir_at(name) || world.cover)
 		return;
-	walk_to(name);
+	world_walk_to(name);
 	dir = world_make_dir(name);
 	if (!dir)
 		return;
@@ -144,7 +144,7 @@ static void directory_is_published(void)
 	any_name(name, sizeof(name));
 	if (!dir || world_dir_at(name))
 		return;
-	walk_to(name);
+	world_walk_to(name);
 	dir->told_full = false; /* where the name was in use, it is another action's from now on */
 	snprintf(dir->path, sizeof(dir->path), "%s", name);
 	snprintf(dir->last_path, sizeof(dir->last_path), "%s", name);

@@ -105,6 +105,10 @@ static void settle(struct engine *engine)
 	world.cover = 0;
 	world.storage_fails = world.storage_hangs = false;
 	world.fail_reads = 0;
+	/* What lives is used. */
+	for (size_t i = 0; i < WORLD_DIRS; i++)
+		if (world.dirs[i].serial && world.dirs[i].live && *world.dirs[i].path)
+			world_walk_to(world.dirs[i].path);
 	for (int i = 0; i < 4000 && (world_leftovers() > 0 || i < 50); i++) {
 		turn(engine, false);
 		world_pass(500 * NSEC_PER_MSEC);

@@ -46,6 +46,7 @@ void world_violated(const char *format, ...)
 void world_begin(uint64_t seed)
 {
 	world = (struct world){ .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+	world.by_handle = seed % 2;
 	world.now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	world.root_mount = world_attach(0, 0, "", "ext4")->id;
 	world_attach(world.root_mount, 0, "proc", "proc");

@@ -51,6 +51,7 @@ struct world {
 	uint32_t last_serial;
 	uint64_t root_mount;  /* what carries the root */
 	uint64_t cover;	      /* the tmpfs over the root; 0: none */
+	bool by_handle;	      /* directories are asked for by handle, as on FUSE: of another one at the path that says nothing */
 	bool storage_fails;   /* every question is answered with EIO */
 	bool storage_hangs;
 	int fail_reads;	      /* so many reads of the table fail */
@@ -77,6 +78,9 @@ struct world_dir *world_make_dir(const char *path);
 void world_kill(struct world_dir *dir);
 struct world_mount *world_any_mount_of(const struct world_dir *dir);
 size_t world_leftovers(void); /* mounts of dead directories */
+
+/* A walk to a place: see happen.c. */
+void world_walk_to(const char *path);
 
 /* One thing happens that a farm does: an action begins, mounts, ends, dies, is moved … */
 void world_happen(void);
