@@ -32,7 +32,7 @@ def test_the_hosts_submount_survives_an_actions_shared_rbind(farm, host):
     daemon.ctl("end", "a1", "--root", farm.root)
     wait_for(lambda: gone(*made), "the action's copies are reaped")
     assert harness.mounts(host) == before
-    assert daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'gone'")[0][0] >= 1
+    wait_for(lambda: daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'gone'")[0][0] >= 1, "it is recorded")
 
 
 def test_the_hosts_submount_survives_with_a_lazy_ladder(cell, source, host):

@@ -192,7 +192,8 @@ def test_a_busy_mount_is_detached_when_umount_fails(farm):
     daemon.ctl("end", "a1", "--root", farm.root)
     wait_for(lambda: gone(made), "the busy mount is reaped")
     wait_for(lambda: daemon.mount(made)["state"] == "reaped", "it is recorded")
-    assert daemon.query("SELECT step, outcome FROM attempts ORDER BY id") == [(b"umount", b"busy"), (b"detach", b"gone")]
+    wait_for(lambda: daemon.query("SELECT step, outcome FROM attempts ORDER BY id") == [(b"umount", b"busy"), (b"detach", b"gone")],
+             "the ladder was climbed step by step")
 
 
 def test_a_mount_that_survives_its_ladder_is_stuck_and_tried_again(cell, source):

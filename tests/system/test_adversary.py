@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Hostile, or merely unlucky: what is live, protected or outside stays, what is over still goes, and nothing spins or leaks."""
+import os
+import random
+import time
+
+import pytest
+
+import harness
+from harness import gone, wait_for
+
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+# ---- owners ----
+
+def test_a_former_owners_end_says_nothing(farm):
+    """Begun again for another process: the first one is no owner any more."""
+    daemon = farm.start().daemon
+    first, second = farm.cell.runner(), farm.cell.runner()
+    daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(first.pid))
+    made = farm.action("a1")
+    daemon.knows(*made)
+    daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(second.pid))
+    first.kill()
+    first.wait()
+    daemon.is_probed(8)
+    assert not any(gone(number) for number in made)
+    second.kill()
+    second.wait()
+    wait_for(lambda: gone(*made), "the owner's end is the action's")
+
+
+def test_a_runner_that_owns_many_actions_costs_no_descriptors(farm):
+    daemon = farm.start().daemon
+    runner = farm.cell.runner()
+    before = None
+    with harness.Varlink(daemon.socket) as client:
+        for number in range(300):
+            client.call("io.reaperd.Begin", root=farm.root, name="a1", pid=runner.pid)
+            client.call("io.reaperd.Begin", root=farm.root, name="a1", pid=runner.pid)
+            client.call("io.reaperd.End", root=farm.root, name="a1")
+            if number == 10:
+                before = open_files(daemon.engine())
+    assert open_files(daemon.engine()) <= before + 4
+
+
+def test_a_new_workers_mount_in_an_old_directory_is_kept(cell, source):
+    """The old worker left a mount, the new one makes another beside it in the same directory, within the grace."""
+    pidfile = os.path.join(cell.disk, "worker.pid")
+
+    def worker():
+        process = cell.runner()
+        with open(pidfile, "w") as file:
+            file.write(f"{process.pid}\n")
+        return process
+    first = worker()
+    farm = harness.Farm(cell, source, owner=f"pidfile:{pidfile}", grace="1s")
+    daemon = farm.start().daemon
+    old = farm.tmpfs("a1", "root")
+    daemon.knows(old)
+    daemon.is_probed(2)
+    first.kill()
+    first.wait()
+    wait_for(lambda: "owner-exited" in daemon.evidence("a1"), "the worker's end is noticed")
+    worker()
+    daemon.is_probed(2)
+    new = farm.tmpfs("a1", "other")
+    daemon.knows(new)
+    wait_for(lambda: gone(old), "what the old worker left goes")
+    daemon.is_probed(10)
+    assert not gone(new)
+
+
+def test_a_registration_that_is_renewed_has_not_expired(cell, source):
+    farm = harness.Farm(cell, source, grace="1s")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", farm.root, "--max-age", "300ms")
+    made = farm.action("a1")
+    daemon.knows(*made)
+    wait_for(lambda: "expired" in daemon.evidence("a1"), "it expires")
+    daemon.ctl("begin", "a1", "--root", farm.root, "--max-age", "1h")
+    daemon.is_probed(15)
+    assert not any(gone(number) for number in made)
+
+
+# ---- names ----
+
+def test_an_action_published_under_an_ended_name_is_kept(cell, source):
+    """The ended action's directory, with a busy mount in it, makes way in the moment in which a live one takes its name."""
+    farm = harness.Farm(cell, source, ladder="umount")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "done", "--root", farm.root)
+    over = farm.tmpfs("done", "root")
+    farm.cell.runner(farm.path("done/root"))
+    live = farm.tmpfs("next", "root")
+    daemon.knows(over, live)
+    daemon.is_probed(3)
+    daemon.ctl("end", "done", "--root", farm.root)
+    wait_for(lambda: daemon.mount(over)["state"] == "stuck", "the busy one is stuck")
+    os.mkdir(farm.path(".trash"))
+    os.rename(farm.path("done"), farm.path(".trash/done"))
+    os.rename(farm.path("next"), farm.path("done"))
+    daemon.is_probed(15)
+    assert not gone(live)
+
+
+def deep(path, depth):
+    """A directory whose path is longer than any call takes; its descriptor."""
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY)
+    for _ in range(depth):
+        try:
+            os.mkdir("d" * 200, dir_fd=fd)
+        except FileExistsError:
+            pass
+        below = os.open("d" * 200, os.O_PATH | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    return fd
+
+
+def test_a_mount_too_deep_to_name_holds_nobody_up(farm):
+    daemon = farm.start().daemon
+    os.makedirs(farm.path("deep"))
+    fd = deep(farm.path("deep"), 30)
+    harness.mount("tmpfs", f"/proc/self/fd/{fd}", "tmpfs")
+    os.close(fd)
+    made = farm.action("a1")
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    daemon.ctl("begin", "deep", "--root", farm.root)
+    daemon.knows(*made)
+    daemon.ctl("end", "deep", "--root", farm.root)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: gone(*made), "the other action goes")
+
+
+def test_an_action_too_large_to_ask_about_holds_nobody_up(farm):
+    """64 mounts whose paths together exceed a datagram; and another action that only a probe can find over."""
+    daemon = farm.start().daemon
+    made = farm.action("a1")
+    with open(farm.path("a1/input"), "w") as file:
+        file.write("data")
+    os.makedirs(farm.path("large"))
+    for number in range(66):
+        fd = deep(farm.path("large"), 15)
+        os.mkdir(str(number), dir_fd=fd)
+        place = os.open(str(number), os.O_PATH, dir_fd=fd)
+        harness.mount("tmpfs", f"/proc/self/fd/{place}", "tmpfs")
+        os.close(place)
+        os.close(fd)
+    daemon.knows(*made)
+    wait_for(lambda: daemon.query("SELECT count(*) FROM actions WHERE seen_full = 1 AND name = 'a1'") == [(1,)], "it is seen full")
+    os.unlink(farm.path("a1/input"))
+    wait_for(lambda: gone(*made), "the hollow action goes")
+
+
+# ---- no hot loops ----
+
+def test_an_unanswered_question_is_not_asked_in_a_loop(cell, source):
+    """Ended, a mount that came after, and a storage that fails: it cannot be confirmed, and each answer comes at once."""
+    root = cell.make("build")
+    fuse = harness.Misfuse(cell, root, 0)
+    farm = harness.Farm(cell, source, root=root, ladder__fuse="umount", ladder="umount")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", root)
+    first = farm.tmpfs("a1", "root")
+    farm.cell.runner(farm.path("a1/root"))
+    os.mkdir(farm.path("a1/late"))
+    daemon.knows(first)
+    daemon.is_probed(3)
+    daemon.ctl("end", "a1", "--root", root)
+    wait_for(lambda: daemon.mount(first)["state"] == "stuck", "the busy one is stuck")
+    fuse("errno", 5)
+    daemon.is_probed(2)
+    fuse("errno", 0)
+    harness.mount("tmpfs", farm.path("a1/late"), "tmpfs")
+    fuse("errno", 5)
+    daemon.is_probed(3)
+    wakeups, cpu, begun = daemon.status()["wakeups"], harness.cpu_seconds(daemon.engine()), time.monotonic()
+    time.sleep(2)
+    lasted = time.monotonic() - begun
+    woken = daemon.status()["wakeups"] - wakeups
+    assert woken < 100 * lasted, f"{woken} wake-ups, {harness.cpu_seconds(daemon.engine()) - cpu:.2f} s of a core in {lasted:.1f} s"
+
+
+def test_waiting_for_a_probe_costs_nothing(cell, source):
+    """The grace is over, the answer that decides does not come: the engine waits without spinning."""
+    root = cell.make("build")
+    fuse = harness.Misfuse(cell, root, 0)
+    farm = harness.Farm(cell, source, root=root, grace="700ms", step_timeout="3s")
+    daemon = farm.start().daemon
+    made = farm.tmpfs("a1", "root")
+    daemon.knows(made)
+    daemon.is_probed(3)
+    fuse("remove", "a1")
+    wait_for(lambda: "missing" in daemon.evidence("a1"), "it is missing")
+    fuse("stop")
+    time.sleep(1)
+    wakeups, begun = daemon.status()["wakeups"], time.monotonic()
+    time.sleep(1.5)
+    woken, lasted = daemon.status()["wakeups"] - wakeups, time.monotonic() - begun
+    fuse("go")
+    assert woken < 100 * lasted, f"{woken} wake-ups in {lasted:.1f} s"
+
+
+# ---- propagation ----
+
+def test_a_protected_mount_of_the_action_itself_is_not_taken_along(cell, source):
+    """Two views of one shared directory in an action, one of them protected: unmounting in the other must not empty it."""
+    farm = harness.Farm(cell, source, protect="*/keep */keep/*")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    farm.tmpfs("a1", "work")
+    harness.mount("none", farm.path("a1/work"), None, harness.MS_SHARED)
+    os.mkdir(farm.path("a1/work/x"))
+    keep = farm.make_place("a1", "keep")
+    harness.bind(farm.path("a1/work"), keep)
+    made = farm.tmpfs("a1", "work", "x")
+    kept = harness.ids(keep)
+    assert len(kept) == 2
+    daemon.knows(made, *kept)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: gone(made), "what is not protected goes")
+    daemon.is_probed(4)
+    assert harness.ids(keep) == kept
+
+
+def test_what_a_refused_detach_left_is_not_called_reaped(cell, source):
+    root, other = cell.make("build"), cell.make("other")
+    harness.mount("tmpfs", root, "tmpfs")
+    harness.mount("none", root, None, harness.MS_SHARED)
+    harness.bind(root, other)
+    harness.mount("none", other, None, harness.MS_SLAVE)
+    farm = harness.Farm(cell, source, root=root, ladder="detach")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", root)
+    parent = farm.tmpfs("a1", "root")
+    harness.mount("none", farm.path("a1/root"), None, harness.MS_PRIVATE)
+    child = farm.tmpfs("a1", "root", "child")
+    harness.umount(other + "/a1/root")
+    harness.mount("tmpfs", other + "/a1/root", "tmpfs")
+    daemon.knows(parent, child)
+    daemon.ctl("end", "a1", "--root", root)
+    wait_for(lambda: daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'refused'")[0][0], "the step is refused")
+    harness.umount(farm.path("a1/root/child"))
+    wait_for(lambda: daemon.mount(child)["detached"], "its end is seen")
+    assert daemon.mount(child)["state"] == "detached"
+
+
+def test_the_oldest_of_many_actions_has_its_turn(cell, source):
+    """Far more actions than are asked about between one round and the next."""
+    root = cell.make("build")
+    fuse = harness.Misfuse(cell, root, 0)
+    farm = harness.Farm(cell, source, root=root, probe_interval="20ms", grace="200ms")
+    oldest = farm.tmpfs("oldest", "root")
+    daemon = farm.start().daemon
+    daemon.knows(oldest)
+    made = [farm.tmpfs(f"a{number}", "root") for number in range(1500)]
+    daemon.knows(made[-1])
+    daemon.is_probed(10)
+    fuse("remove", "oldest")
+    wait_for(lambda: gone(oldest), "it is found missing", 20 * harness.SLOWNESS)
