@@ -129,6 +129,16 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 	size_t count = 0;
 	struct action *next;
 
+	/*
+	 * Seen without walking there. Where mounts have no unique ids, those that are listed now may have taken the numbers and the places of those that the
+	 * kernel detached when somebody walked to the new directory: in doubt nothing is over.
+	 */
+	if (!result->local && !engine->source.ops->unique_ids) {
+		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), "replaced, but mounts have no unique ids", sent);
+		return;
+	}
+	if (!result->local)
+		part_with_newcomers(engine, action);
 	for (size_t i = 0; i < mount_count && i < PROBE_MOUNTS_MAX; i++)
 		if (mounts[i] && mounts[i]->action == action && result->reachable & (UINT64_C(1) << i))
 			reached[count++] = mounts[i];

@@ -182,8 +182,12 @@ static void examine(struct engine *engine, struct action *action)
 		for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
 			if (!mount->evidence)
 				policy_forget_attempts(mount);
-	if (!forget_if_past(engine, action))
-		ledger_save_action(engine, action);
+	if (forget_if_past(engine, action))
+		return;
+	ledger_save_action(engine, action);
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		if (mount->dirty)
+			ledger_save_mount(engine, mount, NULL);
 }
 
 static void examine_all(struct engine *engine)
@@ -209,12 +213,19 @@ static void recheck(struct engine *engine, const struct decision *decision)
 		prober_want(engine->prober, decision->action);
 }
 
-/* What is to be reaped, but attached after the evidence, needs the directory's identity first. */
+/*
+ * What is to be reaped, but attached after the evidence, needs the directory's identity first. An answer that did not tell it would not tell it at once,
+ * either: then the next round asks.
+ */
 static void confirm_newcomers(struct engine *engine, const struct reap_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].hold == HOLD_UNCONFIRMED && !list->items[i].mount->action->probing)
-			prober_want(engine->prober, list->items[i].mount->action);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct mount *mount = list->items[i].mount;
+
+		if (list->items[i].hold == HOLD_UNCONFIRMED && !mount->action->probing &&
+		    mount->action->probed.mono <= mount->first_seen.mono)
+			prober_want(engine->prober, mount->action);
+	}
 }
 
 static int64_t next_retry(const struct reap_list *list)

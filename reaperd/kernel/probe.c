@@ -398,6 +398,17 @@ static void probe_by_cache(int root, uint64_t magic, const struct kernel_probe *
 		conclude(ret, r ? KERNEL_PROBE_PRESENT : KERNEL_PROBE_MISSING, r ? 0 : -ENOENT);
 }
 
+/* The known directory has gone: does its name still stand there, for another? Where the parent is not cached nobody asks. */
+static bool name_is_listed(int root, const char *path)
+{
+	CLEANUP_CLOSE int parent = -1;
+	char directory[PATH_MAX];
+	const char *name = split(path, directory);
+
+	parent = kernel_open_beneath(root, directory, RESOLVE_CACHED | RESOLVE_NO_XDEV);
+	return parent >= 0 && lists(parent, name) == 1;
+}
+
 static void probe_remote(int root, uint64_t magic, const struct kernel_probe *probe, struct kernel_probe_result *ret)
 {
 	CLEANUP_CLOSE int readable = -1, fd = -1;
@@ -431,6 +442,8 @@ static void probe_remote(int root, uint64_t magic, const struct kernel_probe *pr
 		conclude_error(ret, magic, fd);
 	else
 		probe_directory(fd, magic, probe, ret);
+	if (ret->state == KERNEL_PROBE_MISSING && name_is_listed(root, probe->path))
+		conclude(ret, KERNEL_PROBE_REPLACED, 0);
 }
 
 /* By the mount where the kernel can say, for fstatfs() asks the filesystem itself. */

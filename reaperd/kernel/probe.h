@@ -41,7 +41,7 @@ struct kernel_probe {
 enum kernel_probe_state {
 	KERNEL_PROBE_PRESENT,
 	KERNEL_PROBE_MISSING,
-	KERNEL_PROBE_REPLACED, /* another directory; `reachable` says which mounts can still be reached through it */
+	KERNEL_PROBE_REPLACED, /* another directory; `reachable` says which mounts can still be reached through it, on a remote filesystem of none */
 	KERNEL_PROBE_DEAD,     /* ENOTCONN; on a network filesystem ESTALE and EHOSTDOWN too */
 	KERNEL_PROBE_COVERED,  /* the root, or the action's parent, is not on the recorded mount: says nothing */
 	KERNEL_PROBE_UNKNOWN,  /* error says why */

@@ -246,12 +246,12 @@ START_TEST(a_removal_behind_fuse_is_seen_and_its_mounts_stay)
 }
 END_TEST
 
-START_TEST(another_directory_behind_fuse_leaves_the_old_one_missing_and_mounted)
+START_TEST(another_directory_behind_fuse_has_replaced_the_old_one_which_stays_mounted)
 {
 	struct kernel_mount proc = mounts[0].mount;
 
 	tell("replace %s", ACTION);
-	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
 	ck_assert(is_mounted(proc));
 }
 END_TEST
@@ -345,7 +345,7 @@ int main(void)
 	tcase_add_test(local, a_mount_point_in_the_making_is_no_contents);
 	tcase_add_checked_fixture(cached, cached_setup, teardown);
 	tcase_add_test(cached, a_removal_behind_fuse_is_seen_and_its_mounts_stay);
-	tcase_add_test(cached, another_directory_behind_fuse_leaves_the_old_one_missing_and_mounted);
+	tcase_add_test(cached, another_directory_behind_fuse_has_replaced_the_old_one_which_stays_mounted);
 	tcase_add_test(cached, a_fuse_that_answers_eio_is_unknown_and_its_mounts_stay);
 	tcase_add_test(cached, a_fuse_without_its_server_is_dead);
 	tcase_add_test(cached, a_known_action_is_probed_without_a_single_lookup);
