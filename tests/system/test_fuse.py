@@ -106,6 +106,12 @@ def test_a_directory_replaced_behind_fuse_gives_up_its_old_mounts(cell, source, 
     daemon.is_probed(6)
     farm.fuse("replace", "a1")
     assert not any(gone(number) for number in old)
+    if source == "mountinfo":
+        # Without unique ids the mounts that are listed may be the new directory's, under old numbers: in doubt they stay.
+        wait_for(lambda: "unknown" in daemon.evidence("a1"), "nobody can tell")
+        daemon.is_probed(6)
+        assert not any(gone(number) for number in old + kept)
+        return
     wait_for(lambda: gone(*old), "the old generation's mounts go")
     wait_for(lambda: daemon.action("a1") is None, "it is past")
     if entry_timeout:
