@@ -161,6 +161,21 @@ static int watch_process(struct registry *registry, const struct root *root, con
 	return 0;
 }
 
+/* Whoever was said to own the action is not its owner any more; `keep` may be NULL. */
+static void drop_watches(struct registry *registry, const struct action *action, const struct owner_watch *keep)
+{
+	struct owner_watch *next;
+
+	for (struct owner_watch *watch = registry->watches; watch; watch = next) {
+		next = watch->next;
+		if (watch == keep || !watch->name || watch->generation != action->generation ||
+		    strcmp(watch->name, action->name) != 0 || strcmp(watch->root_path, action->root->rules.path) != 0)
+			continue;
+		unlink_watch(registry, watch);
+		watch_free(watch);
+	}
+}
+
 /* --- begin, end --- */
 
 static bool is_current(const struct action *action)
@@ -243,10 +258,13 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 		if (r < 0)
 			return r;
 	}
+	drop_watches(engine->registry, action, pid ? engine->registry->watches : NULL);
 	set_owner(action, pid, max_age, lease, uid);
-	/* A lease that comes back within the grace goes on. */
+	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
 		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
+	if (policy_evidence_clear(action, EVIDENCE_EXPIRED))
+		ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
 	ledger_save_action(engine, action);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
 	prober_want(engine->prober, action);
@@ -265,6 +283,7 @@ int engine_end(struct engine *engine, struct root *root, const char *name, uint3
 	if (action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED))
 		return 0;
 	action->registered = false;
+	drop_watches(engine->registry, action, NULL);
 	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
 	action->ended = engine->now;
 	ledger_save_action(engine, action);
@@ -278,7 +297,7 @@ void engine_lease_ended(struct engine *engine, const char *root_path, const char
 	struct root *root = model_root_by_path(engine->model, root_path);
 	struct action *action = root ? find_generation(engine, root, name, generation) : NULL;
 
-	if (!action || !action->registered)
+	if (!action || !action->registered || !action->owner.lease) /* or begun anew for a process */
 		return;
 	engine->now = clock_now();
 	action->owner.lease = false;
@@ -370,6 +389,25 @@ static void watch_pidfile(struct registry *registry, struct root *root, struct r
 		owner->told_gone = true;
 		root_owner_exited(registry->engine, root, "pidfile");
 	}
+}
+
+/*
+ * The worker that left the action has gone, and another one, which writes its pidfile before it mounts, uses the directory that it found. What it mounts
+ * there is its own.
+ */
+void registry_noticed_attach(struct registry *registry, struct mount *mount)
+{
+	struct action *action = mount->action;
+	struct root_owner *owner;
+
+	if (!registry->roots || action->registered || action->root->rules.owner != OWNER_RULE_PIDFILE ||
+	    !(action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED)))
+		return;
+	owner = &registry->roots[action->root->index];
+	if (!owner->watched)
+		watch_pidfile(registry, action->root, owner);
+	if (owner->watched)
+		model_next_generation(registry->engine->model, action, &mount, 1, registry->engine->now);
 }
 
 void registry_turn(struct registry *registry)

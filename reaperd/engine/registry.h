@@ -18,6 +18,9 @@ void registry_restore(struct registry *registry);
 /* The roots changed: watch what their pidfiles name. */
 void registry_configure(struct registry *registry);
 
+/* A mount was attached: below a root with a pidfile it may be a new worker's, and begin the next generation. */
+void registry_noticed_attach(struct registry *registry, struct mount *mount);
+
 /* Reads the pidfiles of roots whose owner is not watched: part of each turn, at most once for each probe-interval. */
 void registry_turn(struct registry *registry);
 

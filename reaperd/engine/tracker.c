@@ -10,6 +10,7 @@
 #include "engine/metrics.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
+#include "engine/registry.h"
 #include "engine/tracker.h"
 
 #define REST_FACTOR 6			   /* a read that took t is followed by a rest of 6 t */
@@ -93,6 +94,8 @@ bool tracker_is_busy(const struct tracker *tracker)
 
 void tracker_want_refresh(struct tracker *tracker)
 {
+	if (tracker->refresh_wanted) /* waking now would spin until it may be done */
+		return;
 	tracker->refresh_wanted = true;
 	engine_wake(tracker->engine);
 }
@@ -146,6 +149,8 @@ static void joined(struct engine *engine, struct mount *mount)
 {
 	if (!mount->evidence && name_was_left(mount->action, engine->now))
 		begin_next_generation(engine, mount->action);
+	if (mount->action)
+		registry_noticed_attach(engine->registry, mount);
 	if (!mount->evidence)
 		prober_noticed_attach(engine, mount->action);
 	else
