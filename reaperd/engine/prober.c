@@ -84,15 +84,16 @@ int prober_configure(struct prober *prober)
 	return 0;
 }
 
-/* What has no directory of its own (trash), no mount and no owner, or no filesystem to ask, is not probed. */
+/* What has no directory of its own (trash) or none that can be named, no mount and no owner, or no filesystem to ask, is not probed. */
 static bool is_probed(const struct action *action)
 {
-	return (action->mounts || action->registered) && !action->in_trash && action->instance->carrier;
+	return (action->mounts || action->registered) && !action->in_trash && action->instance->carrier &&
+	       strnlen(action->path, PATH_MAX) < PATH_MAX;
 }
 
 void prober_want(struct prober *prober, struct action *action)
 {
-	if (!is_probed(action))
+	if (!is_probed(action) || action->probe_wanted) /* waking again would spin until the broker has answered */
 		return;
 	action->probe_wanted = true;
 	engine_wake(prober->engine);
@@ -221,8 +222,11 @@ static void refer_to(const struct mount *mount, struct mount_reference *ret)
 	ret->dev = mount->facts.dev;
 }
 
+/* A directory with more mounts than fit cannot be found hollow: the way to the others would look like contents. */
 static bool fill_mounts(const struct action *action, struct probe_item *item, struct asked *asked)
 {
+	size_t room = WIRE_FRAME_MAX / 2;
+
 	item->mounts = calloc(PROBE_MOUNTS_MAX, sizeof(*item->mounts));
 	if (!item->mounts)
 		return false;
@@ -233,11 +237,11 @@ static bool fill_mounts(const struct action *action, struct probe_item *item, st
 
 		if (!below)
 			continue;
-		/* A directory with more mounts than fit cannot be found hollow: the way to the others would look like contents. */
-		if (item->mount_count == PROBE_MOUNTS_MAX) {
+		if (item->mount_count == PROBE_MOUNTS_MAX || strlen(below) >= PATH_MAX || strlen(below) >= room) {
 			item->want_hollow = false;
-			break;
+			continue;
 		}
+		room -= strlen(below);
 		at = &item->mounts[item->mount_count];
 		at->path = strdup(below);
 		if (!at->path)
@@ -267,15 +271,28 @@ static bool fill_item(const struct action *action, struct probe_item *item, stru
 	return item->path && asked->name && fill_mounts(action, item, asked);
 }
 
-/* The wanted actions of a root, at most `size`. */
+static void insert_oldest_first(struct action **ret, size_t size, size_t *count, struct action *action)
+{
+	size_t i;
+
+	if (*count < size)
+		++*count;
+	else if (ret[size - 1]->probed.mono <= action->probed.mono)
+		return;
+	for (i = *count - 1; i > 0 && ret[i - 1]->probed.mono > action->probed.mono; i--)
+		ret[i] = ret[i - 1];
+	ret[i] = action;
+}
+
+/* The wanted actions of a root, at most `size`. Those not asked about for the longest time: more may be wanted than can be asked in a round. */
 static size_t choose(struct root *root, struct action **ret, size_t size)
 {
 	size_t count = 0;
 
 	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action && count < size; action = action->next)
+		for (struct action *action = instance->actions; action; action = action->next)
 			if (action->probe_wanted && !action->probing && is_probed(action))
-				ret[count++] = action;
+				insert_oldest_first(ret, size, &count, action);
 	return count;
 }
 
