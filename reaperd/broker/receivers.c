@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "broker/doing.h"
 
 /* A growing set of numbers; small, so it is searched from its start. */
 struct numbers {
@@ -101,10 +102,19 @@ static int place_in_filesystem(const struct mount_table *table, struct mount_ent
 	return *ret ? 0 : -ENOMEM;
 }
 
+static bool is_protected(const struct root_rules *rules, const struct mount_entry *other)
+{
+	const char *relative = path_relative(other->target, rules->path);
+
+	return relative && doing_is_protected(rules, relative);
+}
+
 static bool may_go(const struct receivers_question *question, const struct mount_entry *other, bool copies_may_go)
 {
 	const struct mount_entry *mount = question->mount;
 
+	if (is_protected(question->rules, other))
+		return false;
 	if (path_relative(other->target, question->action))
 		return true;
 	if (!copies_may_go)

@@ -7,6 +7,7 @@
 #ifndef REAPERD_BROKER_RECEIVERS_H
 #define REAPERD_BROKER_RECEIVERS_H
 
+#include "base/rules.h"
 #include "kernel/table.h"
 
 enum receivers {
@@ -20,6 +21,7 @@ enum receivers {
 struct receivers_question {
 	const struct mount_table *table; /* entries are filled in as they are needed */
 	const struct mount_entry *mount; /* one of them */
+	const struct root_rules *rules;	 /* of its root */
 	const char *action;		 /* absolute path of the action's directory */
 	const uint64_t *batch;		 /* ids of the mounts that go in the same batch */
 	size_t batch_count;

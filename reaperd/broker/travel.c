@@ -73,6 +73,7 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 	struct receivers_question question = {
 		.table = &doing->batch->table,
 		.mount = mount,
+		.rules = doing->batch->rules,
 		.action = doing->action,
 		.batch = doing->batch->ids,
 		.batch_count = doing->batch->count,

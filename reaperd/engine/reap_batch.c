@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,15 +50,15 @@ static bool action_is_in_flight(const struct action *action)
 }
 
 /* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. Depth first, without recursion. */
-static void mark_asked(struct mount *top, enum step step)
+static void mark_asked(struct mount *top, enum step step, bool asked)
 {
 	struct mount *at = top;
 
-	top->asked = true;
+	top->asked = asked;
 	if (step != STEP_DETACH)
 		return;
 	while (at) {
-		at->asked = true;
+		at->asked = asked;
 		if (at->children) {
 			at = at->children;
 			continue;
@@ -75,12 +76,18 @@ static void refer_to(const struct mount *mount, struct mount_reference *ret)
 	ret->dev = mount->facts.dev;
 }
 
-/* How much of the mount's path is its action's own: its directory, or where the mount lies now the place that its name stands for. */
-static uint32_t action_length(const struct mount *mount, const char *relative)
+/*
+ * How much of the mount's path is over with it: its action's directory, or where the mount lies now the place that its name stands for. Where the mount
+ * alone has lost its source, its action lives on, and none of that is.
+ */
+static uint32_t action_length(const struct reap_item *item, const char *relative)
 {
+	const struct mount *mount = item->mount;
 	const char *name;
 	size_t name_length, length;
 
+	if (item->evidence == EVIDENCE_SOURCE_DELETED && !(mount->action->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
+		return (uint32_t)strlen(relative);
 	switch (layout_place(&mount->instance->root->rules, relative, &name, &name_length, &length)) {
 	case PLACE_ACTION:
 	case PLACE_TRASH:
@@ -99,7 +106,7 @@ static bool fill_item(const struct reap_item *item, struct step_item *ret)
 		return false;
 	*ret = (struct step_item){
 		.path = strdup(relative),
-		.action_length = action_length(item->mount, relative),
+		.action_length = action_length(item, relative),
 		.step = (uint8_t)item->step,
 	};
 	refer_to(item->mount, &ret->mount);
@@ -156,7 +163,7 @@ static void climb(struct engine *engine, struct mount *mount, const struct asked
 	mount->in_flight = false;
 	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
 	if (outcome != OUTCOME_GONE && outcome != OUTCOME_HUNG)
-		mount->asked = false;
+		mark_asked(mount, asked->step, false);
 	if (!policy_take_outcome(mount, asked->step, outcome, engine->now))
 		return;
 	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target, outcome_name(outcome),
@@ -210,7 +217,7 @@ static void undo(struct engine *engine, struct reap_job *job, int error)
 					  "the broker could not be asked", engine->now);
 		if (mount) {
 			mount->in_flight = false;
-			mount->asked = false;
+			mark_asked(mount, job->asked[i].step, false);
 			mount->retry_mono = engine->now.mono + NSEC_PER_SEC;
 		}
 	}
@@ -255,7 +262,7 @@ static bool intend(struct engine *engine, const struct reap_item *item, struct a
 		return false;
 	ret->attempt = store_add_intent(engine->store, mount, item->step, item->evidence, engine->now);
 	mount->in_flight = true;
-	mark_asked(mount, item->step);
+	mark_asked(mount, item->step, true);
 	return true;
 }
 
@@ -322,6 +329,23 @@ static struct draft *new_drafts(struct engine *engine, size_t *ret_count)
 	return drafts;
 }
 
+/* No call takes a longer path: out of reach, like what is covered. */
+static bool can_be_named(const struct mount *mount)
+{
+	const char *relative = mount_root_relative(mount);
+
+	return relative && *relative && strnlen(relative, PATH_MAX) < PATH_MAX;
+}
+
+static void put_off(struct engine *engine, struct mount *mount)
+{
+	mount->rounds++;
+	mount->retry_mono = engine->now.mono + policy_backoff(mount->rounds);
+	engine_plan_at(engine, mount->retry_mono);
+	if (mount->rounds == 1)
+		log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it", mount->facts.target);
+}
+
 void reap_batches(struct engine *engine, const struct reap_list *list)
 {
 	size_t draft_count = 0, allowance = reaper_allowance(engine->reaper);
@@ -333,6 +357,10 @@ void reap_batches(struct engine *engine, const struct reap_list *list)
 
 		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action))
 			continue;
+		if (!can_be_named(item->mount)) {
+			put_off(engine, item->mount);
+			continue;
+		}
 		if (reaper_in_flight(engine->reaper) >= BATCHES_MAX)
 			return;
 		draft = draft_of(drafts, draft_count, item->mount->instance->root);

@@ -64,6 +64,13 @@ static struct expectation cases[] = {
 	  { 4 },
 	  { MOUNT(3, 1, 3, 9, 0, "/", "/b/a/x"), MOUNT(4, 3, 4, 0, 0, "/", "/b/a/x/m"),
 	    MOUNT(5, 1, 3, 9, 0, "/", "/b/a/y"), MOUNT(6, 5, 4, 0, 0, "/", "/b/a/y/m") } },
+	{ "what is protected stays, in the same action too",
+	  4,
+	  RECEIVERS_CUT,
+	  6,
+	  { 4, 6 },
+	  { MOUNT(3, 1, 3, 9, 0, "/", "/b/a/x"), MOUNT(4, 3, 4, 0, 0, "/", "/b/a/x/m"),
+	    MOUNT(5, 1, 3, 9, 0, "/", "/b/a/keep"), MOUNT(6, 5, 4, 0, 0, "/", "/b/a/keep/m") } },
 	{ "a copy in a slave of the build root goes with it",
 	  3,
 	  RECEIVERS_NONE,
@@ -148,8 +155,10 @@ START_TEST(an_unmount_reaches_whom_the_table_says)
 {
 	struct expectation *expected = &cases[_i];
 	struct mount_table table = { .unique_ids = true, .entries = expected->table };
+	char *protect[] = { "*/keep", NULL };
+	const struct root_rules rules = { .path = "/b", .protect = { protect, 1 } };
 	struct receivers_question question = {
-		.table = &table, .action = "/b/a", .batch = expected->batch, .batch_count = 2
+		.table = &table, .rules = &rules, .action = "/b/a", .batch = expected->batch, .batch_count = 2
 	};
 	const struct mount_entry *stranger;
 	enum receivers receivers;
