@@ -520,6 +520,10 @@ class Daemon:
             database.text_factory = bytes
             return database.execute(sql, parameters).fetchall()
 
+    def records(self, sql, expected):
+        """Waits until the ledger answers so: it is written after what it tells of."""
+        wait_for(lambda: self.query(sql) == expected or None, f"{sql}: {expected}")
+
     # what tests wait for
 
     def knows(self, *numbers):
