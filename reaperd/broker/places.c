@@ -13,9 +13,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
 
@@ -134,6 +136,19 @@ static int clear_place(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* The engine of a daemon that was killed answers still until it has noticed: whoever starts us anew at once must not fail for that. */
+static int wait_for_place(const struct sockaddr_un *address)
+{
+	const struct timespec pause = { .tv_nsec = 50 * NSEC_PER_MSEC };
+	int r = clear_place(address);
+
+	for (int tries = 0; r == -EADDRINUSE && tries < 60; tries++) {
+		nanosleep(&pause, NULL);
+		r = clear_place(address);
+	}
+	return r;
+}
+
 static int bind_there(int fd, const struct sockaddr_un *address, const struct engine_user *user)
 {
 	const struct group *group;
@@ -165,7 +180,7 @@ int asroot_listen(const char *directory, const struct engine_user *user, char **
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = clear_place(&address);
+	r = wait_for_place(&address);
 	if (r == 0)
 		r = bind_there(fd, &address, user);
 	if (r == -EADDRINUSE)

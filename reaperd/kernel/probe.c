@@ -278,6 +278,14 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 	int r;
 
 	ret->local = true;
+	/*
+	 * A mount on the directory itself hides which directory it is, and a name that is mounted on cannot be removed. To look it up would hold the mount for
+	 * an instant, in which its owner's plain unmount fails with EBUSY.
+	 */
+	if (covers_itself(probe)) {
+		conclude(ret, KERNEL_PROBE_PRESENT, 0);
+		return;
+	}
 	parent = kernel_open_beneath(root, directory, RESOLVE_NO_XDEV);
 	if (parent < 0) {
 		conclude(ret,
@@ -302,11 +310,7 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 		return;
 	}
 	ret->identity_known = true;
-	/* A recorded mount that covered the directory itself hid its identity from whoever took it. */
-	if (covers_itself(probe))
-		ret->state = KERNEL_PROBE_PRESENT;
-	else
-		compare(probe, fd, ret);
+	compare(probe, fd, ret);
 	if (probe->want_hollow && ret->state == KERNEL_PROBE_PRESENT)
 		look_inside(probe, fd, ret);
 }
