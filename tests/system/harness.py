@@ -350,6 +350,8 @@ class Daemon:
         self.process = None
         self.killed = False
         self.kernel_ids = {}
+        self.prefix = []
+        self.spawn_options = {}
         os.makedirs(self.state, exist_ok=True)
         os.makedirs(self.run, exist_ok=True)
         self.configure(config)
@@ -371,12 +373,12 @@ class Daemon:
             return ""
 
     def command(self, *more):
-        return [reaperd_program(), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
+        return [*self.prefix, reaperd_program(), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
                 *self.arguments, *more]
 
     def spawn(self, *more):
         self.killed = False
-        self.process = self.cell.spawn(*self.command(*more), log=self.name)
+        self.process = self.cell.spawn(*self.command(*more), log=self.name, **self.spawn_options)
         return self
 
     def start(self, *more):
