@@ -46,6 +46,7 @@ struct broker {
 	int inotify;		/* one for each engine: the watches of a dead one go with it */
 	pid_t engine;		/* 0: none runs */
 	int64_t started;
+	bool was_ready; /* an engine was, once */
 	int64_t backoff;
 	int64_t start_at; /* when to start the next engine; INT64_MAX: not at all */
 	int64_t kill_at;  /* when to lose patience with this one */
@@ -146,11 +147,12 @@ static void engine_ended(struct broker *broker, int status, int64_t now)
 	if (broker->fds[PRIVATE_ENGINE] >= 0)
 		close(take_fd(&broker->fds[PRIVATE_ENGINE]));
 	requests_orphan(&broker->requests);
-	if (broker->stopping || broker->options.once) {
+	/* One that gave up before any was ready will not do better the next time: whoever started us is to know. */
+	if (broker->stopping || broker->options.once || (WIFEXITED(status) && !broker->was_ready)) {
 		broker->finished = true;
 		if (!WIFEXITED(status))
 			say_how_it_ended(status);
-		if (broker->options.once && !broker->stopping)
+		if (!broker->stopping)
 			broker->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_COULD_NOT_TELL;
 		return;
 	}
@@ -251,7 +253,7 @@ static void take_plain(struct broker *broker, const void *bytes, size_t length)
 	if (message_type(bytes, length) == MESSAGE_RELOAD)
 		reload(broker);
 	else
-		log_debug("the engine is ready");
+		broker->was_ready = true;
 }
 
 static void take_request(struct broker *broker, const void *bytes, size_t length)

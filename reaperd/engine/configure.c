@@ -62,7 +62,7 @@ static int set_roots(struct engine *engine)
 static void fail(struct engine *engine, const char *what)
 {
 	log_error("%s", what);
-	engine->exit_status = 1;
+	engine->exit_status = 3; /* could not tell */
 	ev_break(engine->loop, EVBREAK_ALL);
 }
 
