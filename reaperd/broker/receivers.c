@@ -102,6 +102,59 @@ static int place_in_filesystem(const struct mount_table *table, struct mount_ent
 	return *ret ? 0 : -ENOMEM;
 }
 
+static bool is_copy(const struct mount_entry *mount, const struct mount_entry *other)
+{
+	return other->dev == mount->dev && !strcmp(other->root, mount->root);
+}
+
+/* Whether an event at `parent` reaches `other`: 1, 0 or -ENOMEM. */
+static int is_receiver(const struct mount_table *table, const struct mount_entry *parent,
+		       const struct mount_entry *other)
+{
+	CLEANUP(numbers_clear) struct numbers groups = { 0 };
+	int r = parent->peer_group ? reached_groups(table, parent->peer_group, &groups) : 0;
+
+	if (r < 0)
+		return r;
+	return (other->peer_group && numbers_have(&groups, other->peer_group)) ||
+	       (other->master && numbers_have(&groups, other->master));
+}
+
+/*
+ * Whether `other`, which stands at `mount`'s place of a receiver, is its copy all the way up to where the action is
+ * mounted: then its parent is a copy, too, that goes with the action, and not what the action bound from outside. 1, 0
+ * or -errno.
+ */
+static int goes_along(const struct receivers_question *question, struct mount_entry *mount, struct mount_entry *other)
+{
+	const struct mount_table *table = question->table;
+
+	for (size_t depth = 0; depth <= table->count; depth++) {
+		struct mount_entry *parent = kernel_table_find(table, mount->parent);
+		struct mount_entry *other_parent = kernel_table_find(table, other->parent);
+		CLEANUP_FREE char *place = NULL;
+		CLEANUP_FREE char *other_place = NULL;
+		int r;
+
+		if (!parent || !other_parent || parent == other_parent)
+			return 0;
+		r = place_in_filesystem(table, mount, parent, &place);
+		if (r == 0)
+			r = place_in_filesystem(table, other, other_parent, &other_place);
+		if (r == 0)
+			r = is_receiver(table, parent, other_parent);
+		if (r <= 0)
+			return r;
+		if (!is_copy(mount, other) || !place || !other_place || strcmp(place, other_place) != 0)
+			return 0;
+		if (!path_relative(parent->target, question->action))
+			return 1;
+		mount = parent;
+		other = other_parent;
+	}
+	return 0;
+}
+
 static bool is_protected(const struct root_rules *rules, const struct mount_entry *other)
 {
 	const char *relative = path_relative(other->target, rules->path);
@@ -109,20 +162,19 @@ static bool is_protected(const struct root_rules *rules, const struct mount_entr
 	return relative && doing_is_protected(rules, relative);
 }
 
-static bool may_go(const struct receivers_question *question, const struct mount_entry *other, bool copies_may_go)
+/* 1, 0 or -errno. */
+static int may_go(const struct receivers_question *question, struct mount_entry *other, bool copies_may_go)
 {
-	const struct mount_entry *mount = question->mount;
-
 	if (is_protected(question->rules, other))
-		return false;
+		return 0;
 	if (path_relative(other->target, question->action))
-		return true;
+		return 1;
 	if (!copies_may_go)
-		return false;
+		return goes_along(question, (struct mount_entry *)question->mount, other);
 	for (size_t i = 0; i < question->batch_count; i++)
 		if (question->batch[i] == other->id)
-			return true;
-	return other->dev == mount->dev && !strcmp(other->root, mount->root);
+			return 1;
+	return is_copy(question->mount, other);
 }
 
 /* The first mount that an unmount would take although it may not go. */
@@ -145,11 +197,12 @@ static int find_stranger(const struct receivers_question *question, struct mount
 		if (entry == question->mount || !numbers_have(&receivers, entry->parent))
 			continue;
 		r = place_in_filesystem(table, entry, kernel_table_find(table, entry->parent), &other);
-		if (r == -ENOENT)
-			r = 0; /* it or its parent has gone meanwhile */
-		else if (r == 0 && (!place || !other || !strcmp(place, other)) &&
-			 !may_go(question, entry, copies_may_go))
-			*ret = entry;
+		if (r == 0 && (!place || !other || !strcmp(place, other))) {
+			r = may_go(question, entry, copies_may_go);
+			*ret = r == 0 ? entry : NULL;
+		}
+		if (r == -ENOENT || r > 0)
+			r = 0; /* it may go, or it or its parent has gone meanwhile */
 	}
 	return r;
 }

@@ -287,3 +287,23 @@ def test_the_oldest_of_many_actions_has_its_turn(cell, source):
     daemon.is_probed(10)
     fuse("remove", "oldest")
     wait_for(lambda: gone(oldest), "it is found missing", 20 * harness.SLOWNESS)
+
+
+@pytest.mark.parametrize("ladder", [None, "detach"])
+def test_a_tree_goes_with_its_copy_where_the_root_is_a_shared_bind(cell, source, ladder):
+    """A build root bound from elsewhere in the same namespace, all shared: nested and stacked mounts have copies, and those go, too."""
+    data, root = cell.make("data"), cell.make("build")
+    harness.mount("tmpfs", data, "tmpfs")
+    harness.mount("none", data, None, harness.MS_SHARED)
+    harness.bind(data, root)
+    farm = harness.Farm(cell, source, root=root, **({"ladder": ladder} if ladder else {}))
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", root)
+    made = [farm.tmpfs("a1", "root"), farm.tmpfs("a1", "root", "dev"), farm.tmpfs("a1", "root", "dev")]
+    copies = harness.ids(data + "/a1")
+    assert len(copies) == 3
+    daemon.knows(*made)
+    daemon.ctl("end", "a1", "--root", root)
+    wait_for(lambda: gone(*made), "the tree goes")
+    assert gone(*copies)
+    assert daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'refused'") == [(0,)]
