@@ -142,13 +142,15 @@ static void plan_next_engine(struct broker *broker, int64_t now)
 
 static void engine_ended(struct broker *broker, int status, int64_t now)
 {
+	/* One that cannot work here will not do better the next time: whoever started us is to know. */
+	bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_COULD_NOT_TELL && !broker->was_ready;
+
 	broker->engine = 0;
 	broker->kill_at = INT64_MAX;
 	if (broker->fds[PRIVATE_ENGINE] >= 0)
 		close(take_fd(&broker->fds[PRIVATE_ENGINE]));
 	requests_orphan(&broker->requests);
-	/* One that gave up before any was ready will not do better the next time: whoever started us is to know. */
-	if (broker->stopping || broker->options.once || (WIFEXITED(status) && !broker->was_ready)) {
+	if (broker->stopping || broker->options.once || gave_up) {
 		broker->finished = true;
 		if (!WIFEXITED(status))
 			say_how_it_ended(status);
