@@ -406,12 +406,20 @@ START_TEST(a_dead_engine_is_started_anew_with_new_watches)
 {
 	int before = engine.inotify;
 
-	end_engine(3);
+	end_engine(7);
 	take_engine();
-	ck_assert(log_has("ended with status 3"));
+	ck_assert(log_has("ended with status 7"));
 	ck_assert_int_ne(before, engine.inotify);
 	end_engine(0);
 	take_engine();
+}
+END_TEST
+
+START_TEST(an_engine_that_cannot_work_here_ends_the_daemon_with_its_status)
+{
+	end_engine(3);
+	ck_assert_int_eq(status_of(broker), 3);
+	broker = 0;
 }
 END_TEST
 
@@ -649,6 +657,7 @@ int main(int argc, char **argv)
 	tcase_add_test(daemon, an_old_serial_is_stale_and_a_missing_root_is_said);
 	tcase_add_loop_test(daemon, a_malformed_request_ends_the_engine_and_another_is_started, 0, 5);
 	tcase_add_test(daemon, a_dead_engine_is_started_anew_with_new_watches);
+	tcase_add_test(daemon, an_engine_that_cannot_work_here_ends_the_daemon_with_its_status);
 	tcase_add_test(daemon, sigterm_stops_the_engine_first);
 	tcase_add_test(daemon, a_killed_broker_is_seen_by_the_engine_at_once);
 	tcase_add_test(daemon, a_second_broker_refuses_and_a_dead_ones_socket_is_replaced);
