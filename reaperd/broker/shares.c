@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
@@ -27,46 +29,70 @@ static struct mount_entry *find_stranger(const struct mount_table *table, uint64
 	return NULL;
 }
 
+/* A process is shown the mounts below its own root directory alone: a namespace is known as far as this one reaches. */
+struct view {
+	ino_t inode; /* of the namespace */
+	char *root;
+};
+
 struct seen {
-	ino_t *inodes;
+	ino_t own; /* our namespace, of which the whole table is known */
+	struct view *views;
 	size_t count, allocated;
 };
 
 /* 1: new, 0: known, or -ENOMEM. */
-static int seen_add(struct seen *seen, ino_t inode)
+static int seen_add(struct seen *seen, ino_t inode, const char *root)
 {
 	for (size_t i = 0; i < seen->count; i++)
-		if (seen->inodes[i] == inode)
+		if (seen->views[i].inode == inode && !strcmp(seen->views[i].root, root))
 			return 0;
 	if (seen->count == seen->allocated) {
 		size_t more = seen->allocated ? 2 * seen->allocated : 64;
-		ino_t *inodes = reallocarray(seen->inodes, more, sizeof(*inodes));
+		struct view *views = reallocarray(seen->views, more, sizeof(*views));
 
-		if (!inodes)
+		if (!views)
 			return -ENOMEM;
-		seen->inodes = inodes;
+		seen->views = views;
 		seen->allocated = more;
 	}
-	seen->inodes[seen->count++] = inode;
-	return 1;
+	seen->views[seen->count] = (struct view){ inode, strdup(root) };
+	return seen->views[seen->count].root ? seen->count++, 1 : -ENOMEM;
+}
+
+static void seen_shorten(struct seen *seen, size_t count)
+{
+	while (seen->count > count)
+		free(seen->views[--seen->count].root);
 }
 
 static void seen_clear(struct seen *seen)
 {
-	free(seen->inodes);
+	seen_shorten(seen, 0);
+	free(seen->views);
 }
 
 /*
- * Whether the process's mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may hide which
- * one it is, from root too; then its mounts are read all the same.
+ * Whether the process's view of its mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may
+ * hide which one it is, from root too; then its mounts are read all the same.
  */
-static int namespace_of(long pid, struct seen *seen)
+static int view_of(long pid, struct seen *seen)
 {
-	char path[64];
+	char path[64], root[PATH_MAX];
 	struct stat st;
+	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%ld/ns/mnt", pid);
-	return stat(path, &st) < 0 ? 1 : seen_add(seen, st.st_ino);
+	if (stat(path, &st) < 0)
+		return 1;
+	if (st.st_ino == seen->own)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%ld/root", pid);
+	length = readlink(path, root, sizeof(root) - 1);
+	if (length < 0)
+		return 1;
+	root[length] = '\0';
+	return seen_add(seen, st.st_ino, root);
 }
 
 /* One process's mounts. A process that has gone says nothing. */
@@ -76,7 +102,7 @@ static bool process_is_fine(long pid, uint64_t dev, const char *action, struct s
 	const struct mount_entry *stranger;
 	size_t known = seen->count;
 	char path[64];
-	int r = namespace_of(pid, seen);
+	int r = view_of(pid, seen);
 
 	if (r == 0)
 		return true;
@@ -84,7 +110,7 @@ static bool process_is_fine(long pid, uint64_t dev, const char *action, struct s
 	if (r > 0)
 		r = kernel_table_read_mountinfo(path, &table);
 	if (r == -ENOENT || r == -ESRCH || r == -EINVAL) {
-		seen->count = known; /* it ended in between: another process may show this namespace */
+		seen_shorten(seen, known); /* it ended in between: another process may show the same */
 		return true;
 	}
 	if (r < 0) {
@@ -104,8 +130,9 @@ static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t 
 	struct dirent *entry;
 	struct stat st;
 
-	if (!dir || stat("/proc/self/ns/mnt", &st) < 0 || seen_add(&seen, st.st_ino) < 0 ||
-	    stat("/proc/self/ns/pid", &st) < 0) {
+	if (dir && stat("/proc/self/ns/mnt", &st) == 0)
+		seen.own = st.st_ino;
+	if (!seen.own || stat("/proc/self/ns/pid", &st) < 0) {
 		snprintf(why, size, "procfs cannot be read");
 		return false;
 	}

@@ -461,6 +461,42 @@ START_TEST(a_fuse_in_another_namespace_is_not_forced)
 }
 END_TEST
 
+/* The first process that one meets there sees nothing of it, for it lives below a directory of its own. */
+START_TEST(a_fuse_beside_a_chroot_in_another_namespace_is_not_forced)
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	make_directory(PLACE "/x");
+	make_directory(PLACE "/jail");
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNS) < 0 || mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) < 0 ||
+		    mount(PLACE "/jail", PLACE "/jail", NULL, MS_BIND, NULL) < 0)
+			_exit(1);
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+			_exit(1);
+		}
+		if (chroot(PLACE "/jail") == 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	want("a/f", STEP_FORCE);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert(is_alive());
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+END_TEST
+
 /* What kernels before 6.8 answer. */
 static void lose_statmount(void)
 {
@@ -568,6 +604,7 @@ int main(void)
 	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_aborted);
 	tcase_add_test(fuse, a_fuse_that_another_action_uses_is_neither_forced_nor_aborted);
 	tcase_add_test(fuse, a_fuse_in_another_namespace_is_not_forced);
+	tcase_add_test(fuse, a_fuse_beside_a_chroot_in_another_namespace_is_not_forced);
 	if (has_fuse)
 		suite_add_tcase(suite, fuse);
 	runner = srunner_create(suite);
