@@ -222,6 +222,15 @@ int broker_request(struct broker *broker, struct message_request *request, broke
 	return 0;
 }
 
+struct mount_reference broker_reference(const struct mount *mount)
+{
+	return (struct mount_reference){
+		.id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id,
+		.id32 = mount->facts.id32,
+		.dev = mount->facts.dev,
+	};
+}
+
 int broker_say(struct broker *broker, enum message_type type)
 {
 	uint8_t buffer[64];

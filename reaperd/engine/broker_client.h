@@ -27,6 +27,9 @@ int broker_request(struct broker *broker, struct message_request *request, broke
 /* Before the engine is taken apart: every request that is under way is answered with ECANCELED. */
 void broker_cancel(struct broker *broker);
 
+/* How a request names a mount: by its unique id, or where the kernel gives none by number and device. */
+struct mount_reference broker_reference(const struct mount *mount);
+
 /* A message without content: READY, RELOAD. */
 int broker_say(struct broker *broker, enum message_type type);
 

@@ -215,13 +215,6 @@ static void on_answer(void *context, struct engine *engine, const struct message
 	engine_wake(engine);
 }
 
-static void refer_to(const struct mount *mount, struct mount_reference *ret)
-{
-	ret->id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id;
-	ret->id32 = mount->facts.id32;
-	ret->dev = mount->facts.dev;
-}
-
 /* A directory with more mounts than fit cannot be found hollow: the way to the others would look like contents. */
 static bool fill_mounts(const struct action *action, struct probe_item *item, struct asked *asked)
 {
@@ -246,7 +239,7 @@ static bool fill_mounts(const struct action *action, struct probe_item *item, st
 		at->path = strdup(below);
 		if (!at->path)
 			return false;
-		refer_to(mount, &at->mount);
+		at->mount = broker_reference(mount);
 		item->mount_count++;
 		asked->mounts[asked->mount_count++] = mount->facts.id;
 	}
@@ -267,7 +260,7 @@ static bool fill_item(const struct action *action, struct probe_item *item, stru
 	};
 	*asked = (struct asked){ .name = strdup(action->name), .generation = action->generation };
 	memcpy(item->handle, action->identity.handle, sizeof(item->handle));
-	refer_to(action->instance->carrier, &item->carrier);
+	item->carrier = broker_reference(action->instance->carrier);
 	return item->path && asked->name && fill_mounts(action, item, asked);
 }
 
@@ -303,7 +296,7 @@ static bool fill_root_item(const struct engine *engine, const struct root *root,
 
 	item->path = strdup("");
 	if (carrier)
-		refer_to(carrier, &item->carrier);
+		item->carrier = broker_reference(carrier);
 	return item->path && carrier;
 }
 

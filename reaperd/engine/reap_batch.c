@@ -69,13 +69,6 @@ static void mark_asked(struct mount *top, enum step step, bool asked)
 	}
 }
 
-static void refer_to(const struct mount *mount, struct mount_reference *ret)
-{
-	ret->id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id;
-	ret->id32 = mount->facts.id32;
-	ret->dev = mount->facts.dev;
-}
-
 /*
  * How much of the mount's path is over with it: its action's directory, or where the mount lies now the place that its name stands for. Where the mount
  * alone has lost its source, its action lives on, and none of that is.
@@ -109,7 +102,7 @@ static bool fill_item(const struct reap_item *item, struct step_item *ret)
 		.action_length = action_length(item, relative),
 		.step = (uint8_t)item->step,
 	};
-	refer_to(item->mount, &ret->mount);
+	ret->mount = broker_reference(item->mount);
 	return ret->path != NULL;
 }
 

@@ -111,9 +111,7 @@ void engine_holders(struct engine *engine, const struct mount *mount, engine_hol
 			.path = strdup(relative),
 			.action_length = (uint32_t)strlen(relative),
 			.step = STEP_UMOUNT,
-			.mount = { .id = mount_id_is_synthetic(mount->facts.id) ? 0 : mount->facts.id,
-				   .id32 = mount->facts.id32,
-				   .dev = mount->facts.dev },
+			.mount = broker_reference(mount),
 		};
 		if (request.holders->path)
 			r = broker_request(engine->broker, &request, on_holders, job);

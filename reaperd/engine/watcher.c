@@ -208,11 +208,7 @@ static int ask(struct watcher *watcher, struct root *root, struct watch *watch, 
 	if (job && request.watches) {
 		*job = (struct watch_job){ strdup(watch->root_path), strdup(watch->path), watch->carrier_id };
 		request.watches[0].path = strdup(watch->path);
-		request.watches[0].carrier = (struct mount_reference){
-			.id = mount_id_is_synthetic(carrier->facts.id) ? 0 : carrier->facts.id,
-			.id32 = carrier->facts.id32,
-			.dev = carrier->facts.dev,
-		};
+		request.watches[0].carrier = broker_reference(carrier);
 		if (job->root_path && job->path && request.watches[0].path)
 			r = broker_request(watcher->engine->broker, &request, on_answer, job);
 	}

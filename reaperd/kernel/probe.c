@@ -97,6 +97,20 @@ static bool is_dot(const char *name)
 	return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
+/* The names in the directory of an O_PATH fd. 0 or -errno. */
+static int open_listing(int fd, DIR **ret)
+{
+	int copy = kernel_reopen_directory(fd);
+
+	if (copy < 0)
+		return copy;
+	*ret = fdopendir(copy);
+	if (*ret)
+		return 0;
+	close(copy);
+	return -ENOMEM;
+}
+
 #define CONTENTS_DEPTH	 16   /* directories that are gone into to find contents */
 #define CONTENTS_ENTRIES 2000 /* entries that are looked at for it */
 
@@ -129,14 +143,9 @@ static bool has_contents(int fd, unsigned depth, unsigned *budget)
 {
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
-	int copy = kernel_reopen_directory(fd);
 
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		if (copy >= 0)
-			close(copy);
+	if (open_listing(fd, &dir) < 0)
 		return false;
-	}
 	while (*budget > 0 && (entry = readdir(dir)))
 		if (!is_dot(entry->d_name) && is_contents(fd, entry->d_name, depth, budget))
 			return true;
@@ -176,17 +185,12 @@ static int look_below(const struct kernel_probe *probe, int fd, const char *path
 {
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
-	int copy = kernel_reopen_directory(fd);
+	int r = open_listing(fd, &dir);
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		close(copy);
-		return -ENOMEM;
-	}
+	if (r < 0)
+		return r;
 	while (!ret->full && (errno = 0, entry = readdir(dir))) {
-		int r = is_dot(entry->d_name) ? 0 : look_at(probe, fd, entry->d_name, path, ret);
+		r = is_dot(entry->d_name) ? 0 : look_at(probe, fd, entry->d_name, path, ret);
 
 		if (r < 0)
 			return r;
@@ -334,15 +338,10 @@ static int lists(int fd, const char *path)
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	size_t length = strcspn(path, "/");
 	struct dirent *entry;
-	int copy = kernel_reopen_directory(fd);
+	int r = open_listing(fd, &dir);
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		close(copy);
-		return -ENOMEM;
-	}
+	if (r < 0)
+		return r;
 	while ((errno = 0, entry = readdir(dir)))
 		if (strlen(entry->d_name) == length && !memcmp(entry->d_name, path, length))
 			return 1;
