@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "kernel/contents.h"
 #include "kernel/mounts.h"
 
 /* The directory part of a plain relative path in `parent` ("" for none), and its last segment. */
@@ -32,11 +33,6 @@ static void conclude(struct kernel_probe_result *ret, enum kernel_probe_state st
 {
 	ret->state = state;
 	ret->error = r < 0 ? -r : 0;
-}
-
-static bool is_gone(int r)
-{
-	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
 }
 
 static int identify(int fd, bool sync, struct kernel_identity *ret, struct place_status *ret_place)
@@ -71,138 +67,6 @@ static bool covers_itself(const struct kernel_probe *probe)
 		if (!*probe->mounts[i].path)
 			return true;
 	return false;
-}
-
-/* How `path` lies to the mounts: whether it is one's mount point, or on the way to one. */
-static bool leads_to_mount(const struct kernel_probe *probe, const char *path, bool *ret_is_mount_point)
-{
-	bool leads = false;
-
-	*ret_is_mount_point = false;
-	for (size_t i = 0; i < probe->mount_count; i++) {
-		const char *mount = probe->mounts[i].path;
-		size_t length = strlen(path);
-
-		if (strncmp(mount, path, length) != 0 || (mount[length] != '\0' && mount[length] != '/'))
-			continue;
-		leads = true;
-		if (!mount[length])
-			*ret_is_mount_point = true;
-	}
-	return leads;
-}
-
-static bool is_dot(const char *name)
-{
-	return !strcmp(name, ".") || !strcmp(name, "..");
-}
-
-/* The names in the directory of an O_PATH fd. 0 or -errno. */
-static int open_listing(int fd, DIR **ret)
-{
-	int copy = kernel_reopen_directory(fd);
-
-	if (copy < 0)
-		return copy;
-	*ret = fdopendir(copy);
-	if (*ret)
-		return 0;
-	close(copy);
-	return -ENOMEM;
-}
-
-#define CONTENTS_DEPTH	 16   /* directories that are gone into to find contents */
-#define CONTENTS_ENTRIES 2000 /* entries that are looked at for it */
-
-static bool has_contents(int fd, unsigned depth, unsigned *budget);
-
-/*
- * Something that a build puts into a directory, and nobody makes to mount on it: a directory, or an empty file, may be
- * a mount point that is being made, or on the way to a mount that we do not know yet; so a directory counts by what is
- * in it. Local filesystems only, where asking is harmless.
- */
-static bool is_contents(int fd, const char *name, unsigned depth, unsigned *budget)
-{
-	CLEANUP_CLOSE int next = -1;
-	struct stat status;
-
-	if (*budget == 0 || fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
-		return false;
-	--*budget;
-	if (S_ISREG(status.st_mode))
-		return status.st_size > 0;
-	if (!S_ISDIR(status.st_mode))
-		return true;
-	if (depth == 0)
-		return false;
-	next = kernel_open_beneath(fd, name, RESOLVE_NO_XDEV);
-	return next >= 0 && has_contents(next, depth - 1, budget);
-}
-
-static bool has_contents(int fd, unsigned depth, unsigned *budget)
-{
-	CLEANUP_CLOSEDIR DIR *dir = NULL;
-	struct dirent *entry;
-
-	if (open_listing(fd, &dir) < 0)
-		return false;
-	while (*budget > 0 && (entry = readdir(dir)))
-		if (!is_dot(entry->d_name) && is_contents(fd, entry->d_name, depth, budget))
-			return true;
-	return false;
-}
-
-static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret);
-
-static int look_at(const struct kernel_probe *probe, int fd, const char *name, const char *path,
-		   struct kernel_probe_result *ret)
-{
-	CLEANUP_FREE char *below = *path ? path_join(path, name) : strdup(name);
-	CLEANUP_CLOSE int next = -1;
-	unsigned budget = CONTENTS_ENTRIES;
-	bool is_mount_point;
-
-	if (!below)
-		return -ENOMEM;
-	if (!leads_to_mount(probe, below, &is_mount_point)) {
-		ret->hollow = false;
-		ret->full = is_contents(fd, name, CONTENTS_DEPTH, &budget);
-		return 0;
-	}
-	if (is_mount_point)
-		return 0;
-	next = kernel_open_beneath(fd, name, RESOLVE_NO_XDEV);
-	if (next >= 0)
-		return look_below(probe, next, below, ret);
-	/* A mount that is not among ours, or gone meanwhile. */
-	ret->hollow = false;
-	return next == -EXDEV || is_gone(next) ? 0 : next;
-}
-
-/* `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno.
- */
-static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret)
-{
-	CLEANUP_CLOSEDIR DIR *dir = NULL;
-	struct dirent *entry;
-	int r = open_listing(fd, &dir);
-
-	if (r < 0)
-		return r;
-	while (!ret->full && (errno = 0, entry = readdir(dir))) {
-		r = is_dot(entry->d_name) ? 0 : look_at(probe, fd, entry->d_name, path, ret);
-
-		if (r < 0)
-			return r;
-	}
-	return ret->full ? 0 : -errno;
-}
-
-static void look_inside(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
-{
-	ret->hollow = true;
-	if (look_below(probe, fd, "", ret) < 0)
-		ret->hollow = ret->full = false;
 }
 
 /* The mounts[] index of the topmost of ours on the way to mounts[n], or n itself. */
@@ -255,10 +119,10 @@ static bool is_reachable(const struct kernel_probe *probe, int fd, size_t n)
 	name = split(path, directory);
 	parent = kernel_open_beneath(fd, directory, RESOLVE_NO_XDEV);
 	if (parent < 0)
-		return !is_gone(parent);
+		return !kernel_error_is_gone(parent);
 	r = kernel_status_at(parent, name, false, &place);
 	if (r < 0)
-		return !is_gone(r);
+		return !kernel_error_is_gone(r);
 	return stands_on_ours(probe, &place, path);
 }
 
@@ -294,7 +158,7 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 	if (parent < 0) {
 		conclude(ret,
 			 parent == -EXDEV ? KERNEL_PROBE_COVERED :
-			 is_gone(parent)  ? KERNEL_PROBE_MISSING :
+			 kernel_error_is_gone(parent)  ? KERNEL_PROBE_MISSING :
 					    KERNEL_PROBE_UNKNOWN,
 			 parent);
 		return;
@@ -305,7 +169,7 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 		return;
 	}
 	if (fd < 0) {
-		conclude(ret, is_gone(fd) ? KERNEL_PROBE_MISSING : KERNEL_PROBE_UNKNOWN, fd);
+		conclude(ret, kernel_error_is_gone(fd) ? KERNEL_PROBE_MISSING : KERNEL_PROBE_UNKNOWN, fd);
 		return;
 	}
 	r = identify(fd, false, &ret->identity, &place);
@@ -316,7 +180,7 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 	ret->identity_known = true;
 	compare(probe, fd, ret);
 	if (probe->want_hollow && ret->state == KERNEL_PROBE_PRESENT)
-		look_inside(probe, fd, ret);
+		kernel_look_inside(probe, fd, ret);
 }
 
 /* An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every
@@ -338,7 +202,7 @@ static int lists(int fd, const char *path)
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	size_t length = strcspn(path, "/");
 	struct dirent *entry;
-	int r = open_listing(fd, &dir);
+	int r = kernel_open_listing(fd, &dir);
 
 	if (r < 0)
 		return r;
