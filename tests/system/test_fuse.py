@@ -75,6 +75,8 @@ def test_what_the_kernel_detached_is_recorded_so(cell, source):
     daemon.knows(*made, *kept)
     daemon.is_probed(4)
     farm.fuse("remove", "a1")
+    # Seen gone while the mounts are there: whoever walks to it now, it is the kernel that takes them. Without that nobody could tell the kernel from an umount.
+    wait_for(lambda: "missing" in daemon.evidence("a1"), "the directory is seen to be missing")
     assert not os.path.exists(farm.path("a1"))
     assert gone(*made), "this kernel does not detach what a lookup finds gone"
     wait_for(lambda: daemon.mount(made[0])["state"] == "detached", "it is recorded")
@@ -91,6 +93,7 @@ def test_an_invalidated_name_is_detached_by_the_kernel(cell, source):
     daemon.knows(*made)
     daemon.is_probed(4)
     farm.fuse("remove", "a1")
+    wait_for(lambda: "missing" in daemon.evidence("a1"), "the directory is seen to be missing")
     farm.fuse("invalidate", "a1")
     wait_for(lambda: gone(*made), "the kernel detaches it")
     wait_for(lambda: {daemon.mount(number)["detached_by"] for number in made} == {"kernel"}, "it is recorded")

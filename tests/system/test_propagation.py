@@ -128,7 +128,7 @@ def test_the_roots_own_propagation_is_never_changed(cell, source, shared_root):
     assert propagation() == before
 
 
-def test_an_rmdir_in_another_namespace_is_recorded_as_the_kernels(cell, source):
+def test_what_an_rmdir_in_another_namespace_detached_is_laid_to_nobody(cell, source):
     farm = harness.Farm(cell, source, grace="1h")
     daemon = farm.start().daemon
     os.makedirs(farm.path("a1/root"))
@@ -140,4 +140,6 @@ def test_an_rmdir_in_another_namespace_is_recorded_as_the_kernels(cell, source):
     subprocess.run(["nsenter", "--mount", f"--target={pid}", "rmdir", farm.path("a1/root"), farm.path("a1")], check=True)
     assert gone(made), "this kernel does not detach what another namespace removes"
     wait_for(lambda: daemon.mount(made)["state"] == "detached", "it is recorded")
-    wait_for(lambda: daemon.mount(made)["detached_by"] == "kernel", "and that the kernel did it")
+    # An umount and an rmdir, one after the other, look the same from here: better no name than a wrong one.
+    daemon.is_probed(3)
+    assert daemon.mount(made)["detached_by"] is None
