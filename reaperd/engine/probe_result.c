@@ -60,12 +60,19 @@ static void take_identity(struct action *action, const struct probe_result *resu
 	action->dirty = true;
 }
 
-static void confirm(struct action *action, struct now sent)
+/* What joined in the turn in which the question was sent, or after, is asked about once more at once, so that little comes between. */
+static void confirm(struct engine *engine, struct action *action, struct now sent)
 {
+	bool all = true;
+
 	action->identity_checked = sent;
-	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		if (!mount->confirmed && mount->joined.mono < sent.mono)
 			mount->confirmed = mount->dirty = true;
+		all &= mount->confirmed;
+	}
+	if (!all)
+		prober_want(engine->prober, action);
 }
 
 static void present(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
@@ -76,7 +83,7 @@ static void present(struct engine *engine, struct action *action, const struct p
 		take_identity(action, result);
 	/* Where a mount of its own stands on the directory, a walk to the path reached that, which is all that can be compared. */
 	if (result->identity_known || action->covered_by_own)
-		confirm(action, sent);
+		confirm(engine, action, sent);
 	if (result->full && !action->seen_full) {
 		action->seen_full = true;
 		action->dirty = true;
