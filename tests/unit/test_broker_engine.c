@@ -345,6 +345,7 @@ START_TEST(an_old_serial_is_stale_and_a_missing_root_is_said)
 	ck_assert_int_eq(result.error, ESTALE);
 	ck_assert_uint_eq(result.job, 5);
 	ck_assert_uint_eq(result.count, 0);
+	message_result_clear(&result);
 	ck_assert_int_eq(rmdir(BUILD "/a"), 0);
 	ck_assert_int_eq(umount2(BUILD, 0), 0);
 	ck_assert_int_eq(rmdir(BUILD), 0);
@@ -352,6 +353,7 @@ START_TEST(an_old_serial_is_stale_and_a_missing_root_is_said)
 	result = answer();
 	ck_assert_int_eq(result.error, ENOENT);
 	ck_assert_uint_eq(result.count, 0);
+	message_result_clear(&result);
 }
 END_TEST
 
