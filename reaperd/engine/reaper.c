@@ -163,6 +163,20 @@ static bool forget_if_past(struct engine *engine, struct action *action)
 	return true;
 }
 
+/* Begun, over, and nothing to take away that was mounted until then: the registration is all that there is of it. */
+static bool nothing_is_left(const struct engine *engine, const struct action *action, const struct decision *decision)
+{
+	enum evidence because = decision->because;
+
+	if (action->mounts || !action->registered)
+		return false;
+	if (decision->verdict != VERDICT_REAP && action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED))
+		because = EVIDENCE_OWNER_EXITED;
+	else if (decision->verdict != VERDICT_REAP)
+		return false;
+	return tracker_has_read_since(engine->tracker, action->evidence_state[because].since.mono);
+}
+
 static void examine(struct engine *engine, struct action *action)
 {
 	struct decision decision;
@@ -172,8 +186,7 @@ static void examine(struct engine *engine, struct action *action)
 	journal_hoisted(engine, action, policy_hoist(action, engine->now));
 	check_age(engine, action);
 	decision = policy_decide_action(action, &engine->facts, engine->now);
-	/* Begun, over, and nothing to take away: the registration is all that was left of it. */
-	if (decision.verdict == VERDICT_REAP && !action->mounts)
+	if (nothing_is_left(engine, action, &decision))
 		action->registered = false;
 	set_state(engine, action, policy_state(action, &decision));
 	if (action->state == ACTION_CLEARED)

@@ -9,6 +9,7 @@
 #include "engine/ledger.h"
 #include "engine/prober.h"
 #include "engine/registry.h"
+#include "engine/tracker.h"
 #include "kernel/process.h"
 #include "model/layout.h"
 
@@ -76,14 +77,19 @@ void registry_free(struct registry *registry)
 	free(registry);
 }
 
-static struct action *find_generation(struct engine *engine, struct root *root, const char *name, uint32_t generation)
+static bool was_begun_as(const struct action *action, const char *name, uint32_t generation)
 {
-	struct action *found[64];
-	size_t count = model_find_actions(engine->model, root, name, found, ARRAY_SIZE(found));
+	return action->owner.begun_name && action->owner.begun_generation == generation &&
+	       strcmp(action->owner.begun_name, name) == 0;
+}
 
-	for (size_t i = 0; i < count && i < ARRAY_SIZE(found); i++)
-		if (found[i]->generation == generation)
-			return found[i];
+/* By the name that it had then: it may have been renamed, to publish it. */
+static struct action *find_begun(struct root *root, const char *name, uint32_t generation)
+{
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		for (struct action *action = instance->actions; action; action = action->next)
+			if (was_begun_as(action, name, generation))
+				return action;
 	return NULL;
 }
 
@@ -91,10 +97,8 @@ static void owner_exited(struct engine *engine, struct action *action, const cha
 {
 	if (policy_evidence_set(action, EVIDENCE_OWNER_EXITED, engine->now))
 		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, true, how);
-	/* It held its action open; an action without mounts has nothing more to wait for. */
-	if (!action->mounts)
-		action->registered = false;
-	engine_wake(engine);
+	/* What it mounted last may not have been seen yet. */
+	tracker_want_read(engine->tracker);
 }
 
 static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
@@ -110,7 +114,7 @@ static void on_exit_of_owner(struct ev_loop *loop, ev_io *io, int events)
 	struct owner_watch *watch = io->data;
 	struct engine *engine = watch->engine;
 	struct root *root = model_root_by_path(engine->model, watch->root_path);
-	struct action *action = root && watch->name ? find_generation(engine, root, watch->name, watch->generation) : NULL;
+	struct action *action = root && watch->name ? find_begun(root, watch->name, watch->generation) : NULL;
 
 	(void)loop;
 	(void)events;
@@ -168,8 +172,8 @@ static void drop_watches(struct registry *registry, const struct action *action,
 
 	for (struct owner_watch *watch = registry->watches; watch; watch = next) {
 		next = watch->next;
-		if (watch == keep || !watch->name || watch->generation != action->generation ||
-		    strcmp(watch->name, action->name) != 0 || strcmp(watch->root_path, action->root->rules.path) != 0)
+		if (watch == keep || !watch->name || !was_begun_as(action, watch->name, watch->generation) ||
+		    strcmp(watch->root_path, action->root->rules.path) != 0)
 			continue;
 		unlink_watch(registry, watch);
 		watch_free(watch);
@@ -223,6 +227,18 @@ static int next_action(struct engine *engine, struct root *root, const char *nam
 	return model_announce(engine->model, root, name, engine->now, ret);
 }
 
+static int note_begun(struct action *action)
+{
+	char *name = strdup(action->name);
+
+	if (!name)
+		return -ENOMEM;
+	free(action->owner.begun_name);
+	action->owner.begun_name = name;
+	action->owner.begun_generation = action->generation;
+	return 0;
+}
+
 static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool lease, int64_t uid)
 {
 	struct owner *owner = &action->owner;
@@ -259,6 +275,9 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 			return r;
 	}
 	drop_watches(engine->registry, action, pid ? engine->registry->watches : NULL);
+	r = note_begun(action);
+	if (r < 0)
+		return r;
 	set_owner(action, pid, max_age, lease, uid);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
@@ -282,20 +301,21 @@ int engine_end(struct engine *engine, struct root *root, const char *name, uint3
 	*ret_generation = action->generation;
 	if (action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED))
 		return 0;
-	action->registered = false;
+	/* What it mounted last may not have been seen yet: without a mount, the reaper takes the registration back after the next read. */
+	action->registered = !action->mounts;
 	drop_watches(engine->registry, action, NULL);
 	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
 	action->ended = engine->now;
 	ledger_save_action(engine, action);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_END, .action = action });
-	engine_wake(engine);
+	tracker_want_read(engine->tracker);
 	return 0;
 }
 
 void engine_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
 {
 	struct root *root = model_root_by_path(engine->model, root_path);
-	struct action *action = root ? find_generation(engine, root, name, generation) : NULL;
+	struct action *action = root ? find_begun(root, name, generation) : NULL;
 
 	if (!action || !action->registered || !action->owner.lease) /* or begun anew for a process */
 		return;
@@ -320,7 +340,9 @@ static void restore_owner(struct registry *registry, struct action *action)
 	}
 	if (action->owner.pid == 0)
 		return;
-	r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid, action->owner.start_time);
+	r = note_begun(action);
+	if (r == 0)
+		r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid, action->owner.start_time);
 	if (r == -ESRCH)
 		owner_exited(engine, action, "process");
 	else if (r < 0)

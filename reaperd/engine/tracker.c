@@ -25,6 +25,7 @@ struct tracker {
 	bool has_read; /* once at least: the model is the table, not the ledger's memory of it */
 	int64_t woken;	   /* mono; 0: not */
 	int64_t not_before; /* mono */
+	int64_t read_at;    /* mono: before the last read of the table, which a refresh is not */
 };
 
 static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
@@ -85,6 +86,11 @@ void tracker_want_read(struct tracker *tracker)
 bool tracker_has_read(const struct tracker *tracker)
 {
 	return tracker->has_read;
+}
+
+bool tracker_has_read_since(const struct tracker *tracker, int64_t mono)
+{
+	return tracker->has_read && tracker->read_at > mono;
 }
 
 bool tracker_is_busy(const struct tracker *tracker)
@@ -272,6 +278,8 @@ static void finish(struct tracker *tracker, int64_t begun)
 	int64_t rest_min = reaper_in_flight(engine->reaper) ? REST_REAPING : REST_MIN;
 
 	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
+	if (tracker->read_wanted || tracker->complete_wanted)
+		tracker->read_at = begun;
 	tracker->read_wanted = tracker->refresh_wanted = tracker->complete_wanted = false;
 	tracker->has_read = true;
 	if (tracker->woken) {

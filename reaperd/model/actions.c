@@ -234,6 +234,7 @@ void action_free(struct action_node *node)
 	free(node->action.owner.comm);
 	free(node->action.owner.cgroup);
 	free(node->action.owner.container);
+	free(node->action.owner.begun_name);
 	free(node);
 }
 

@@ -90,6 +90,8 @@ struct owner {
 	int64_t uid;		/* -1: unknown */
 	char *cgroup;
 	char *container;
+	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
+	uint32_t begun_generation;
 	bool lease;	/* held by an open connection */
 	int64_t max_age; /* of the registration, ns; 0: none */
 };

@@ -86,6 +86,53 @@ def test_a_registration_that_is_renewed_has_not_expired(cell, source):
     assert not any(gone(number) for number in made)
 
 
+@pytest.mark.parametrize("way", ["end", "lease"])
+def test_what_was_mounted_just_before_the_end_is_its_own(farm, way):
+    """Runners that are done before the engine has read the table again."""
+    daemon = farm.start().daemon
+    made = []
+    with harness.Varlink(daemon.socket) as client:
+        for number in range(60):
+            name = f"a{number}"
+            farm.make_place(name, "root")
+            if way == "end":
+                client.call("io.reaperd.Begin", root=farm.root, name=name)
+                made.append(farm.tmpfs(name, "root"))
+                client.call("io.reaperd.End", root=farm.root, name=name)
+            else:
+                lease = harness.Varlink(daemon.socket)
+                lease.send("io.reaperd.Lease", {"root": farm.root, "name": name}, more=True)
+                lease.receive()
+                made.append(farm.tmpfs(name, "root"))
+                lease.socket.close()
+    wait_for(lambda: gone(*made), "all of it goes")
+
+
+def test_an_owner_is_followed_when_its_action_is_published(farm):
+    """Renamed while its runner lives: when that ends, the action is over under its new name."""
+    daemon = farm.start().daemon
+    if daemon.has_own_ids():
+        pytest.skip("without unique ids a mount elsewhere is another mount")
+    runner = farm.cell.runner()
+    lease = harness.Varlink(daemon.socket)
+    lease.send("io.reaperd.Lease", {"root": farm.root, "name": "leased"}, more=True)
+    assert lease.receive()["continues"]
+    daemon.ctl("begin", "owned", "--root", farm.root, "--pid", str(runner.pid))
+    owned, leased = farm.action("owned"), farm.action("leased")
+    daemon.knows(*owned, *leased)
+    daemon.is_probed(2)
+    os.rename(farm.path("owned"), farm.path("o2"))
+    os.rename(farm.path("leased"), farm.path("l2"))
+    wait_for(lambda: daemon.action("o2") and daemon.action("l2"), "they are followed")
+    daemon.is_probed(4)
+    assert not any(gone(number) for number in owned + leased)
+    runner.kill()
+    runner.wait()
+    lease.socket.close()
+    wait_for(lambda: gone(*owned), "the owner's end is the action's")
+    wait_for(lambda: gone(*leased), "so is the lease's")
+
+
 # ---- names ----
 
 def test_an_action_published_under_an_ended_name_is_kept(cell, source):
