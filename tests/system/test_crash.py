@@ -60,6 +60,7 @@ def test_what_changed_while_nobody_watched(farm):
     daemon = farm.start().daemon
     kept, went, replaced = farm.action("kept"), farm.action("went"), farm.action("replaced")
     daemon.knows(*kept, *went, *replaced)
+    unique = not daemon.has_own_ids()
     daemon.is_probed(3)
     daemon.kill_both()
     for name in ("went", "replaced"):
@@ -68,11 +69,13 @@ def test_what_changed_while_nobody_watched(farm):
     new = farm.action("replaced")
     daemon.start()
     daemon.knows(*kept, *new)
-    for number in went + replaced:
+    # Without unique ids what was mounted in its place may have its number, too, and cannot be told from it.
+    for number in went + (replaced if unique else []):
         known = daemon.mount(number)
         assert (known["state"], known["detached_by"]) == ("detached", "not watching")
-    attached = {number: daemon.mount(number)["attached"] for number in kept + new}
-    assert max(attached[number] for number in kept) < min(attached[number] for number in new)
+    if unique:
+        attached = {number: daemon.mount(number)["attached"] for number in kept + new}
+        assert max(attached[number] for number in kept) < min(attached[number] for number in new)
     daemon.is_probed(6)
     assert not any(gone(number) for number in kept + new)
 

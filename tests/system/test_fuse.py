@@ -75,7 +75,8 @@ def test_what_the_kernel_detached_is_recorded_so(cell, source):
     daemon.knows(*made, *kept)
     daemon.is_probed(4)
     farm.fuse("remove", "a1")
-    # Seen gone while the mounts are there: whoever walks to it now, it is the kernel that takes them. Without that nobody could tell the kernel from an umount.
+    # Seen gone while the mounts are there: whoever walks to it now, it is the kernel that takes them. Without that nobody could tell
+    # the kernel from an umount.
     wait_for(lambda: "missing" in daemon.evidence("a1"), "the directory is seen to be missing")
     assert not os.path.exists(farm.path("a1"))
     assert gone(*made), "this kernel does not detach what a lookup finds gone"
