@@ -339,6 +339,18 @@ static void put_off(struct engine *engine, struct mount *mount)
 		log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it", mount->facts.target);
 }
 
+/*
+ * Without unique ids what the runner unmounted before it ended its action may meanwhile be the next one's, and look the same: so the table is read once
+ * more first.
+ */
+static bool may_be_anothers(const struct engine *engine, const struct reap_item *item)
+{
+	const struct evidence_state *ended = &item->mount->action->evidence_state[EVIDENCE_ENDED];
+
+	return item->evidence == EVIDENCE_ENDED && mount_id_is_synthetic(item->mount->facts.id) &&
+	       !tracker_has_read_since(engine->tracker, ended->since.mono);
+}
+
 void reap_batches(struct engine *engine, const struct reap_list *list)
 {
 	size_t draft_count = 0, allowance = reaper_allowance(engine->reaper);
@@ -348,7 +360,8 @@ void reap_batches(struct engine *engine, const struct reap_list *list)
 		const struct reap_item *item = &list->items[i];
 		struct draft *draft;
 
-		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action))
+		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action) ||
+		    may_be_anothers(engine, item))
 			continue;
 		if (!can_be_named(item->mount)) {
 			put_off(engine, item->mount);

@@ -220,11 +220,23 @@ static int check_name(const struct root *root, const char *name)
 
 static int next_action(struct engine *engine, struct root *root, const char *name, struct action *former, struct action **ret)
 {
-	if (former) {
-		*ret = model_next_generation(engine->model, former, NULL, 0, engine->now);
-		return *ret ? 0 : -ENOMEM;
-	}
-	return model_announce(engine->model, root, name, engine->now, ret);
+	CLEANUP_FREE struct mount **mounts = NULL;
+	size_t count = 0;
+
+	if (!former)
+		return model_announce(engine->model, root, name, engine->now, ret);
+	mounts = calloc(former->mount_count + 1, sizeof(struct mount *));
+	if (!mounts)
+		return -ENOMEM;
+	/*
+	 * Without unique ids a mount that was unmounted and made anew since the last read of the table looks like the former one: in doubt it belongs to
+	 * who begins now.
+	 */
+	for (struct mount *mount = former->mounts; mount; mount = mount->action_next)
+		if (mount_id_is_synthetic(mount->facts.id) && !mount->in_flight)
+			mounts[count++] = mount;
+	*ret = model_next_generation(engine->model, former, mounts, count, engine->now);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int note_begun(struct action *action)

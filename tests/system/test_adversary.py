@@ -108,6 +108,30 @@ def test_what_was_mounted_just_before_the_end_is_its_own(farm, way):
     wait_for(lambda: gone(*made), "all of it goes")
 
 
+def test_the_next_generations_mount_is_not_taken_for_the_last_ones(farm):
+    """Unmounted, ended, begun and mounted again before the table is read: without unique ids the two mounts look the same."""
+    outside = farm.cell.make("outside")
+    harness.mount("tmpfs", outside, "tmpfs")
+    for number in range(5000):  # a read takes long, and so does the rest after it
+        os.mkdir(f"{outside}/{number}")
+        harness.mount("tmpfs", f"{outside}/{number}", "tmpfs")
+    daemon = farm.start().daemon
+    farm.make_place("a1", "root")
+    with harness.Varlink(daemon.socket) as client:
+        client.call("io.reaperd.Begin", root=farm.root, name="a1")
+        farm.tmpfs("a1", "root")
+        for _ in range(8):
+            wait_for(lambda: daemon.action("a1")["mounts"] == 1, "it is known")
+            harness.umount(farm.path("a1/root"))
+            client.call("io.reaperd.End", root=farm.root, name="a1")
+            client.call("io.reaperd.Begin", root=farm.root, name="a1")
+            new = farm.tmpfs("a1", "root")
+            daemon.is_probed(2)
+            assert not gone(new)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: gone(new), "it goes with its own action")
+
+
 def test_an_owner_is_followed_when_its_action_is_published(farm):
     """Renamed while its runner lives: when that ends, the action is over under its new name."""
     daemon = farm.start().daemon
