@@ -49,24 +49,29 @@ static bool action_is_in_flight(const struct action *action)
 	return false;
 }
 
-/* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. Depth first, without recursion. */
+/* The next mount of the tree, depth first and without recursion; NULL at its end. */
+static struct mount *next_below(const struct mount *top, struct mount *at)
+{
+	if (at->children)
+		return at->children;
+	while (at != top && !at->sibling)
+		at = at->parent;
+	return at == top ? NULL : at->sibling;
+}
+
+/* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. */
 static void mark_asked(struct mount *top, enum step step, bool asked)
 {
-	struct mount *at = top;
-
-	top->asked = asked;
-	if (step != STEP_DETACH)
-		return;
-	while (at) {
+	for (struct mount *at = top; at; at = step == STEP_DETACH ? next_below(top, at) : NULL)
 		at->asked = asked;
-		if (at->children) {
-			at = at->children;
-			continue;
-		}
-		while (at != top && !at->sibling)
-			at = at->parent;
-		at = at == top ? NULL : at->sibling;
-	}
+}
+
+/* What went with it lazily is still in the model until the table is read: it is not asked for once more. */
+static void put_off_tree(struct mount *top)
+{
+	for (struct mount *at = next_below(top, top); at; at = next_below(top, at))
+		if (at->retry_mono < top->retry_mono)
+			at->retry_mono = top->retry_mono;
 }
 
 /*
@@ -157,8 +162,11 @@ static void climb(struct engine *engine, struct mount *mount, const struct asked
 	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
 	if (outcome != OUTCOME_GONE && outcome != OUTCOME_HUNG)
 		mark_asked(mount, asked->step, false);
-	if (!policy_take_outcome(mount, asked->step, outcome, engine->now))
+	if (!policy_take_outcome(mount, asked->step, outcome, engine->now)) {
+		if (outcome == OUTCOME_GONE && asked->step == STEP_DETACH)
+			put_off_tree(mount);
 		return;
+	}
 	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target, outcome_name(outcome),
 		    (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
 	journal_asked(engine, EVENT_STUCK, asked, NULL);
