@@ -19,6 +19,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 sys.path.insert(0, os.path.dirname(__file__))
+pytest.register_assert_rewrite("harness")
 import harness  # noqa: E402
 
 LIBC = ctypes.CDLL(None, use_errno=True)

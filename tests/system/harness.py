@@ -524,7 +524,10 @@ class Daemon:
 
     def records(self, sql, expected):
         """Waits until the ledger answers so: it is written after what it tells of."""
-        wait_for(lambda: self.query(sql) == expected or None, f"{sql}: {expected}")
+        try:
+            wait_for(lambda: self.query(sql) == expected, sql)
+        except AssertionError:
+            assert self.query(sql) == expected, sql
 
     # what tests wait for
 
