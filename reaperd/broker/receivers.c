@@ -42,6 +42,17 @@ static int numbers_add(struct numbers *numbers, uint64_t number)
 	return 0;
 }
 
+/* A slave, of a group in sight or, by way of others' namespaces, of one that is. */
+static bool receives_from(const struct mount_entry *entry, const struct numbers *groups)
+{
+	return (entry->master && numbers_have(groups, entry->master)) || (entry->from && numbers_have(groups, entry->from));
+}
+
+static bool is_reached(const struct mount_entry *entry, const struct numbers *groups)
+{
+	return (entry->peer_group && numbers_have(groups, entry->peer_group)) || receives_from(entry, groups);
+}
+
 /* The peer groups that an event in `first` reaches: itself, those of its slaves, of their slaves, and so on. */
 static int reached_groups(const struct mount_table *table, uint64_t first, struct numbers *ret)
 {
@@ -53,8 +64,7 @@ static int reached_groups(const struct mount_table *table, uint64_t first, struc
 		for (size_t i = 0; i < table->count && r == 0; i++) {
 			const struct mount_entry *entry = &table->entries[i];
 
-			if (!entry->peer_group || !entry->master || numbers_have(ret, entry->peer_group) ||
-			    !numbers_have(ret, entry->master))
+			if (!entry->peer_group || numbers_have(ret, entry->peer_group) || !receives_from(entry, ret))
 				continue;
 			r = numbers_add(ret, entry->peer_group);
 			more = true;
@@ -71,10 +81,7 @@ static int receivers_of(const struct mount_table *table, const struct mount_entr
 
 	for (size_t i = 0; i < table->count && r == 0; i++) {
 		const struct mount_entry *entry = &table->entries[i];
-		bool reached = (entry->peer_group && numbers_have(&groups, entry->peer_group)) ||
-			       (entry->master && numbers_have(&groups, entry->master));
-
-		if (reached && entry != parent)
+		if (entry != parent && is_reached(entry, &groups))
 			r = numbers_add(ret, entry->id);
 	}
 	return r;
@@ -116,8 +123,7 @@ static int is_receiver(const struct mount_table *table, const struct mount_entry
 
 	if (r < 0)
 		return r;
-	return (other->peer_group && numbers_have(&groups, other->peer_group)) ||
-	       (other->master && numbers_have(&groups, other->master));
+	return is_reached(other, &groups);
 }
 
 /*

@@ -114,6 +114,18 @@ int kernel_statmount(uint64_t id, struct mount_status *ret)
 	return 0;
 }
 
+int kernel_statmount_propagate_from(uint64_t id, uint64_t *ret_group)
+{
+	struct mount_answer answer;
+	int r;
+
+	r = ask_mount(id, STATMOUNT_PROPAGATE_FROM, &answer, sizeof(answer));
+	if (r < 0)
+		return r;
+	*ret_group = answer.mask & STATMOUNT_PROPAGATE_FROM ? answer.propagate_from : 0;
+	return 0;
+}
+
 static const char *answer_string(const struct mount_answer *answer, uint64_t bit, uint32_t offset)
 {
 	return answer->mask & bit ? answer->strings + offset : "";

@@ -17,6 +17,7 @@
 #ifndef STATMOUNT_SB_BASIC
 #define STATMOUNT_SB_BASIC UINT64_C(0x0001)
 #define STATMOUNT_MNT_BASIC UINT64_C(0x0002)
+#define STATMOUNT_PROPAGATE_FROM UINT64_C(0x0004)
 #define STATMOUNT_MNT_ROOT UINT64_C(0x0008)
 #define STATMOUNT_MNT_POINT UINT64_C(0x0010)
 #define STATMOUNT_FS_TYPE UINT64_C(0x0020)
@@ -48,6 +49,12 @@ struct mount_status {
 
 /* Numbers only. 0, -ENOENT (no such mount in our namespace), -EPERM, -ENOSYS. */
 int kernel_statmount(uint64_t id, struct mount_status *ret);
+
+/*
+ * The nearest peer group in our sight that a slave receives from, which is not its master's where that is in another namespace; 0: none. The kernel walks
+ * the peers for it. 0 or -errno.
+ */
+int kernel_statmount_propagate_from(uint64_t id, uint64_t *ret_group);
 
 /*
  * With strings, in `buffer` (16 KiB holds all but monsters). -EOVERFLOW where it is too small. super_options need Linux 6.11, source and subtype 6.13: where

@@ -55,6 +55,37 @@ static int read_numbers(const uint64_t *ids, size_t count, struct mount_table *t
 	return 0;
 }
 
+static int compare_groups(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Slaves of a group that only another namespace has: what reaches that reaches them, and the kernel says from where. */
+static int read_hidden_masters(struct mount_table *table)
+{
+	CLEANUP_FREE uint64_t *groups = calloc(table->count + 1, sizeof(*groups));
+	size_t count = 0;
+
+	if (!groups)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].peer_group)
+			groups[count++] = table->entries[i].peer_group;
+	qsort(groups, count, sizeof(*groups), compare_groups);
+	for (size_t i = 0; i < table->count; i++) {
+		struct mount_entry *entry = &table->entries[i];
+		int r = 0;
+
+		if (entry->master && !bsearch(&entry->master, groups, count, sizeof(*groups), compare_groups))
+			r = kernel_statmount_propagate_from(entry->id, &entry->from);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
 int kernel_table_read(struct mount_table *ret)
 {
 	CLEANUP_FREE uint64_t *ids = NULL;
@@ -67,6 +98,8 @@ int kernel_table_read(struct mount_table *ret)
 	if (r < 0)
 		return r;
 	r = read_numbers(ids, count, ret);
+	if (r == 0)
+		r = read_hidden_masters(ret);
 	if (r < 0)
 		kernel_table_clear(ret);
 	return r;
@@ -101,7 +134,7 @@ static bool parse_device(const char *field, uint64_t *ret)
 	return true;
 }
 
-/* "shared:N", "master:N" and others up to a lone "-"; then the filesystem's type. */
+/* "shared:N", "master:N", "propagate_from:N" and others up to a lone "-"; then the filesystem's type. */
 static int parse_optional_fields(char **rest, struct mount_entry *entry)
 {
 	char *field;
@@ -111,6 +144,8 @@ static int parse_optional_fields(char **rest, struct mount_entry *entry)
 			entry->peer_group = strtoull(field + 7, NULL, 10);
 		else if (!strncmp(field, "master:", 7))
 			entry->master = strtoull(field + 7, NULL, 10);
+		else if (!strncmp(field, "propagate_from:", 15))
+			entry->from = strtoull(field + 15, NULL, 10);
 	}
 	field = field ? strsep(rest, " ") : NULL;
 	if (!field)

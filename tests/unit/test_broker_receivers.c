@@ -11,6 +11,13 @@
 		.target = (char *)(t), .fstype = (char *)"x"                                                           \
 	}
 
+/* The same for a slave of a group that only another namespace has, which receives from one that is in sight. */
+#define SLAVE_FROM(i, p, d, m, f, r, t)                                                                                \
+	{                                                                                                              \
+		.id = (i), .parent = (p), .dev = (d), .master = (m), .from = (f), .root = (char *)(r),                 \
+		.target = (char *)(t), .fstype = (char *)"x"                                                           \
+	}
+
 struct expectation {
 	const char *what;
 	uint64_t mount;
@@ -57,6 +64,13 @@ static struct expectation cases[] = {
 	  { 4 },
 	  { MOUNT(3, 1, 3, 9, 0, "/", "/b/a/dev"), MOUNT(4, 3, 4, 0, 0, "/", "/b/a/dev/pts"),
 	    MOUNT(5, 1, 3, 0, 9, "/", "/srv"), MOUNT(6, 5, 4, 0, 0, "/", "/srv/pts") } },
+	{ "a slave of a slave in another namespace is reached too",
+	  4,
+	  RECEIVERS_CUT,
+	  6,
+	  { 4 },
+	  { MOUNT(3, 1, 3, 9, 0, "/", "/b/a/dev"), MOUNT(4, 3, 4, 0, 0, "/", "/b/a/dev/pts"),
+	    SLAVE_FROM(5, 1, 3, 12, 9, "/", "/srv"), MOUNT(6, 5, 4, 0, 0, "/", "/srv/pts") } },
 	{ "peers within the action need no cut",
 	  4,
 	  RECEIVERS_NONE,

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +32,49 @@ static struct mount_status newest(void)
 	ck_assert_int_eq(kernel_statmount_full(ids[count - 1], buffer, sizeof(buffer), &status, NULL), 0);
 	return status;
 }
+
+/* In a namespace of its own: a slave and shared copy of what is mounted at the path, cloned once more and detached. Shares the caller's descriptors. */
+static int clone_from_another_namespace(const char *path)
+{
+	volatile int fd = -1;
+	int status;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) == 0 && mount(NULL, path, NULL, MS_SLAVE, NULL) == 0 &&
+		    mount(NULL, path, NULL, MS_SHARED, NULL) == 0)
+			fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE);
+		_exit(0);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return fd;
+}
+
+START_TEST(a_slave_of_a_group_in_another_namespace_says_from_which_in_sight_it_receives)
+{
+	struct mount_status shared, slave;
+	uint64_t from;
+	int fd;
+
+	scratch_enter();
+	scratch_tmpfs(scratch_file("a"));
+	ck_assert_int_eq(mount(NULL, scratch_file("a"), NULL, MS_SHARED, NULL), 0);
+	shared = newest();
+	fd = clone_from_another_namespace(scratch_file("a"));
+	ck_assert_int_ge(fd, 0);
+	mkdir(scratch_file("b"), 0755);
+	ck_assert_int_eq(syscall(SYS_move_mount, fd, "", AT_FDCWD, scratch_file("b"), MOVE_MOUNT_F_EMPTY_PATH), 0);
+	close(fd);
+	ck_assert_int_eq(mount(NULL, scratch_file("b"), NULL, MS_SLAVE, NULL), 0);
+	slave = newest();
+	ck_assert_uint_ne(slave.master, shared.peer_group);
+	ck_assert_int_eq(kernel_statmount_propagate_from(slave.id, &from), 0);
+	ck_assert_uint_eq(from, shared.peer_group);
+	ck_assert_int_eq(kernel_statmount_propagate_from(shared.id, &from), 0);
+	ck_assert_uint_eq(from, 0);
+}
+END_TEST
 
 START_TEST(numbers_and_options_are_those_of_mountinfo)
 {
@@ -236,6 +284,7 @@ int main(void)
 	}
 	if (!scratch_begin())
 		return SCRATCH_SKIP;
+	tcase_add_test(cases, a_slave_of_a_group_in_another_namespace_says_from_which_in_sight_it_receives);
 	tcase_add_test(cases, numbers_and_options_are_those_of_mountinfo);
 	tcase_add_loop_test(cases, options_are_spelled_as_in_mountinfo, 0, ARRAY_SIZE(option_cases));
 	tcase_add_loop_test(cases, odd_names_come_back_byte_for_byte, 0, ARRAY_SIZE(names));
