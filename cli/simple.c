@@ -132,15 +132,21 @@ static int run_begin(struct cli *cli, int argc, char **argv)
 static int run_end(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP_FREE char *root = NULL;
+	int64_t generation = 0;
 	const struct cli_option options[] = {
 		{ "root", "DIR", "the build root", .path = &root },
+		{ "generation", "N", "this generation, as begin printed it, and no later one", .number = &generation },
 		{ NULL },
 	};
+	json_t *parameters;
 	int status;
 
 	if (!options_parse(cli, options, argc, argv, &status))
 		return status;
-	return begin_or_end(cli, "End", root, MUST(json_object()));
+	parameters = MUST(json_object());
+	if (generation && json_object_set_new(parameters, "generation", json_integer(generation)) < 0)
+		must(NULL);
+	return begin_or_end(cli, "End", root, parameters);
 }
 
 static int run_metrics(struct cli *cli, int argc, char **argv)
@@ -185,7 +191,7 @@ const struct command command_begin = {
 };
 const struct command command_end = {
 	.name = "end",
-	.usage = "NAME --root DIR",
+	.usage = "NAME --root DIR [--generation N]",
 	.summary = "say that an action is over; twice is fine",
 	.help = "Prints NAME@GENERATION.",
 	.flags = COMMAND_JSON,

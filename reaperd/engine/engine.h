@@ -131,8 +131,8 @@ void engine_resume(struct engine *engine, struct root *root);
  */
 int engine_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
 		 int64_t uid, uint32_t *ret_generation);
-/* 0 (also when it had ended already), or -ENOENT. */
-int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation);
+/* Of this generation, 0: the newest. 0 (also when it had ended already), or -ENOENT. */
+int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation);
 void engine_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation);
 
 /*

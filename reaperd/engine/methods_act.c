@@ -97,10 +97,13 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 void method_end(void *context, struct control_call *call, const json_t *parameters)
 {
 	struct registration registration = { .engine = context };
+	json_int_t wanted = json_integer_value(json_object_get(parameters, "generation"));
 	uint32_t generation;
 
-	if (registration_take(&registration, call, parameters) == 0) {
-		if (engine_end(context, registration.root, registration.name, &generation) < 0)
+	if (wanted < 0 || wanted > UINT32_MAX) {
+		control_invalid_parameter(call, "generation");
+	} else if (registration_take(&registration, call, parameters) == 0) {
+		if (engine_end(context, registration.root, registration.name, (uint32_t)wanted, &generation) < 0)
 			control_error_about(call, "io.reaperd.NoSuchAction", "action",
 					    json_string_value(json_object_get(parameters, "name")));
 		else

@@ -303,10 +303,19 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 	return 0;
 }
 
-int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation)
+int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
 {
 	struct action *action = current_action(engine, root, name);
 
+	if (generation && action && action->generation != generation) {
+		/* Renamed meanwhile, or past: then there is nothing more to end, and the next one of that name is another's. */
+		bool is_past = action->generation > generation;
+
+		action = find_begun(root, name, generation);
+		*ret_generation = generation;
+		if (!action && is_past)
+			return 0;
+	}
 	if (!action)
 		return -ENOENT;
 	engine->now = clock_now();

@@ -51,7 +51,7 @@ static void say_something(struct engine *engine)
 			dir->registered = true;
 		return;
 	}
-	if (engine_end(engine, root, dir->path, &generation) == 0) {
+	if (engine_end(engine, root, dir->path, 0, &generation) == 0) {
 		world_kill(dir);
 		dir->at_once = true;
 	}

@@ -33,6 +33,21 @@ def test_a_former_owners_end_says_nothing(farm):
     wait_for(lambda: gone(*made), "the owner's end is the action's")
 
 
+def test_a_late_end_does_not_end_the_next_action_of_that_name(farm):
+    daemon = farm.start().daemon
+    first = daemon.ctl("begin", "a1", "--root", farm.root).stdout.strip()
+    daemon.ctl("end", "a1", "--root", farm.root)
+    second = daemon.ctl("begin", "a1", "--root", farm.root).stdout.strip()
+    assert first != second
+    made = farm.action("a1")
+    daemon.knows(*made)
+    daemon.ctl("end", "a1", "--root", farm.root, "--generation", "1")
+    daemon.is_probed(6)
+    assert not any(gone(number) for number in made)
+    daemon.ctl("end", "a1", "--root", farm.root, "--generation", "2")
+    wait_for(lambda: gone(*made), "its own end is the action's")
+
+
 def test_a_runner_that_owns_many_actions_costs_no_descriptors(farm):
     daemon = farm.start().daemon
     runner = farm.cell.runner()

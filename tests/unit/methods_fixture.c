@@ -48,9 +48,10 @@ int engine_begin(struct engine *e, struct root *root, const char *name, int32_t 
 	return asked.begin_error;
 }
 
-int engine_end(struct engine *e, struct root *root, const char *name, uint32_t *ret_generation)
+int engine_end(struct engine *e, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
 {
 	(void)e;
+	(void)generation;
 	snprintf(asked.text, sizeof(asked.text), "end %s %s", root->rules.path, name);
 	*ret_generation = 7;
 	return strcmp(name, "unknown") == 0 ? -ENOENT : 0;
