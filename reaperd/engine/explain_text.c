@@ -66,12 +66,15 @@ static void say_owner(json_t *text, const struct action *action)
 static void say_one_evidence(json_t *text, const struct engine *engine, const char *whose, enum evidence evidence,
 			     const struct evidence_state *state, bool acts)
 {
-	char since[32], age[AGE_SIZE], checked[AGE_SIZE];
+	char since[32], age[AGE_SIZE], checked[AGE_SIZE], confirmed[AGE_SIZE + 32] = "";
 
 	time_format_rfc3339(state->since.real, since, sizeof(since));
 	age_format(engine->now.mono - state->since.mono, age, sizeof(age));
 	age_format(engine->now.mono - state->checked.mono, checked, sizeof(checked));
-	explain_say(text, "%s `%s` since %s (%s), confirmed %s ago%s.", whose, evidence_name(evidence), since, age, checked,
+	/* What nobody is asked for, or has not been asked for again yet, was said once. */
+	if (state->checked.mono > state->since.mono)
+		snprintf(confirmed, sizeof(confirmed), ", confirmed %s ago", checked);
+	explain_say(text, "%s `%s` since %s (%s)%s%s.", whose, evidence_name(evidence), since, age, confirmed,
 		    acts ? "" : "; this is recorded and shown, nothing is reaped for it here");
 }
 

@@ -31,6 +31,15 @@ JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 2 * (os.cpu_count() or 1)))
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): this test may take longer than the others")
     config.addinivalue_line("markers", "alone: this test measures, and runs beside no other")
+    config.addinivalue_line("markers", "bench: no test but a measurement, for people to read; only with -m bench")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "bench" in config.option.markexpr:
+        return
+    bench = [item for item in items if item.get_closest_marker("bench")]
+    items[:] = [item for item in items if not item.get_closest_marker("bench")]
+    config.hook.pytest_deselected(items=bench)
 
 
 def host_mounts():
