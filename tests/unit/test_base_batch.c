@@ -226,8 +226,10 @@ START_TEST(freeing_the_pool_ends_its_children)
 
 	ck_assert_int_eq(batch_new(own, 1, sizeof(unsigned), obey, letters, LONG_ENOUGH, &batch), 0);
 	batch_pool_free(own);
-	ck_assert_int_gt(waitpid(-1, NULL, 0), 0);
-	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
+	/* Whether it ended before the pool looked for it, or after. */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	ck_assert_int_eq(errno, ECHILD);
 }
 END_TEST
 
