@@ -140,11 +140,13 @@ static void journal_hoisted(struct engine *engine, const struct action *action, 
 static void check_age(struct engine *engine, struct action *action)
 {
 	int64_t most = action->owner.max_age ? action->owner.max_age : action->root->rules.max_age;
+	/* Registered again, it is as old as its last registration. */
+	int64_t born = action->owner.max_age && action->owner.begun.mono ? action->owner.begun.mono : action->first_seen.mono;
 
 	if (most == 0 || action->evidence & EVIDENCE_BIT(EVIDENCE_EXPIRED))
 		return;
-	if (engine->now.mono - action->first_seen.mono < most) {
-		engine_plan_at(engine, action->first_seen.mono + most);
+	if (engine->now.mono - born < most) {
+		engine_plan_at(engine, born + most);
 		return;
 	}
 	policy_evidence_set(action, EVIDENCE_EXPIRED, engine->now);

@@ -251,7 +251,7 @@ static int note_begun(struct action *action)
 	return 0;
 }
 
-static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool lease, int64_t uid)
+static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool lease, int64_t uid, struct now now)
 {
 	struct owner *owner = &action->owner;
 
@@ -263,6 +263,7 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	owner->uid = uid;
 	owner->lease = lease;
 	owner->max_age = max_age;
+	owner->begun = now;
 	action->registered = true;
 	action->dirty = true;
 }
@@ -290,7 +291,7 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 	r = note_begun(action);
 	if (r < 0)
 		return r;
-	set_owner(action, pid, max_age, lease, uid);
+	set_owner(action, pid, max_age, lease, uid, engine->now);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
 		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
@@ -354,6 +355,8 @@ static void restore_owner(struct registry *registry, struct action *action)
 
 	if (!action->registered)
 		return;
+	/* When it was registered last is not in the ledger: it gets its whole time once more, rather than too little. */
+	action->owner.begun = engine->now;
 	if (action->owner.lease) {
 		action->owner.lease = false;
 		owner_exited(engine, action, "lease");

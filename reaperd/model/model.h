@@ -90,6 +90,7 @@ struct owner {
 	int64_t uid;		/* -1: unknown */
 	char *cgroup;
 	char *container;
+	struct now begun; /* when it was registered last, as far as this start of ours knows; mono 0: not */
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
 	uint32_t begun_generation;
 	bool lease;	/* held by an open connection */

@@ -33,6 +33,21 @@ def test_a_former_owners_end_says_nothing(farm):
     wait_for(lambda: gone(*made), "the owner's end is the action's")
 
 
+def test_a_registration_that_is_renewed_in_time_does_not_expire(farm):
+    daemon = farm.start().daemon
+    age = f"{int(1500 * harness.SLOWNESS)}ms"
+    daemon.ctl("begin", "a1", "--root", farm.root, "--max-age", age)
+    made = farm.action("a1")
+    daemon.knows(*made)
+    end = time.monotonic() + 4 * harness.SLOWNESS
+    while time.monotonic() < end:
+        daemon.ctl("begin", "a1", "--root", farm.root, "--max-age", age)
+        time.sleep(0.2)
+        assert "expired" not in daemon.evidence("a1")
+    assert not any(gone(number) for number in made)
+    wait_for(lambda: gone(*made), "without renewal it expires")
+
+
 def test_a_late_end_does_not_end_the_next_action_of_that_name(farm):
     daemon = farm.start().daemon
     first = daemon.ctl("begin", "a1", "--root", farm.root).stdout.strip()
