@@ -18,6 +18,7 @@ struct step_batch {
 	bool observe; /* nothing is ever done */
 	/* Kept by one child from item to item; read when first needed. */
 	struct mount_table table;
+	int64_t table_time; /* mono */
 	uint64_t *ids;	 /* of all items */
 	uint64_t newest; /* the newest id there was */
 };

@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/path.h"
 #include "broker/doing.h"
 #include "broker/receivers.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
+
+#define TABLE_AGE (200 * NSEC_PER_MSEC)
 
 /* The parent belongs to the action, and what is unmounted in it would travel out: nothing but this cuts it off. */
 static int cut(struct doing *doing, const struct mount_entry *mount)
@@ -207,8 +210,20 @@ static bool is_shared(uint64_t id)
 	return kernel_statmount(id, &status) != 0 || status.peer_group;
 }
 
+/* A batch usually takes milliseconds; where an item hung, who shares what with whom is asked again. */
+static void drop_old_table(struct step_batch *batch)
+{
+	int64_t now = clock_now().mono;
+
+	if (batch->table.count && now - batch->table_time > TABLE_AGE)
+		kernel_table_clear(&batch->table);
+	if (!batch->table.count)
+		batch->table_time = now;
+}
+
 bool travel_stays_inside(struct doing *doing)
 {
+	drop_old_table(doing->batch);
 	/* The common case costs one question instead of the whole table. */
 	if ((!doing->which.id || is_shared(doing->mount.parent)) && !one_stays_inside(doing, doing->mount.id))
 		return false;
