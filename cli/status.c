@@ -6,9 +6,22 @@
 #include "options.h"
 #include "table.h"
 
+/* A pause that nobody sees is forgotten. */
+static char *show_mode(const struct show *show, const json_t *row, const char *key)
+{
+	char *mode = show_text(show, row, key), *both = NULL;
+
+	if (!json_is_true(json_object_get(row, "paused")))
+		return mode;
+	if (asprintf(&both, "%s, paused", mode) < 0)
+		both = NULL;
+	free(mode);
+	return MUST(both);
+}
+
 static const struct column columns[] = {
 	{ "ROOT", show_text, "path", "the build root", 0 },
-	{ "MODE", show_text, "mode", "enforce or observe", 0 },
+	{ "MODE", show_mode, "mode", "enforce or observe, and whether reaping is paused here", 0 },
 	{ "ACTIONS", show_number, "actions", "actions that are not past", COLUMN_RIGHT },
 	{ "MOUNTS", show_number, "mounts", "mounts below it", COLUMN_RIGHT },
 	{ "LEFTOVERS", show_number, "leftovers", "mounts of actions that are over", COLUMN_RIGHT },

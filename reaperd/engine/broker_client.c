@@ -95,11 +95,9 @@ static void take_reload_failed(struct broker *broker, const uint8_t *bytes, size
 	struct message_configuration *message = calloc(1, sizeof(*message));
 
 	if (message && message_decode_configuration(bytes, length, message) == 0) {
-		char detail[64];
-
-		log_warning("the new configuration was refused, the old one stays in force: %s", message->text);
-		snprintf(detail, sizeof(detail), "{\"result\":\"refused\"}");
-		engine_journal(broker->engine, &(struct journal_event){ .type = EVENT_RELOAD, .detail = detail });
+		/* What is wrong with it the broker has said. */
+		engine_journal(broker->engine,
+			       &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"refused\"}" });
 	}
 	free(message);
 }

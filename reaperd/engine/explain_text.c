@@ -53,6 +53,8 @@ static void say_owner(json_t *text, const struct action *action)
 
 	if (owner->kind == OWNER_INFERRED && owner->pid == 0)
 		explain_say(text, "Nobody registered it: that it is an action follows from its path alone.");
+	else if (owner->pid == 0)
+		explain_say(text, "It was registered by uid %" PRId64 ", without a process that it depends on.", owner->uid);
 	else
 		explain_say(text, "Its owner is %s: pid %" PRId32 "%s%s%s, uid %" PRId64 "%s%s.", owner_kind_name(owner->kind),
 			    owner->pid, *comm ? " (" : "", comm, *comm ? ")" : "", owner->uid, *cgroup ? ", cgroup " : "",
@@ -149,7 +151,7 @@ void explain_say_action(json_t *text, const struct engine *engine, const struct 
 	say_owner(text, action);
 	say_evidence(text, engine, action);
 	if (action->state == ACTION_CLEARED)
-		explain_say(text, "No mount of it is left: nothing more is to be done.");
+		explain_say(text, "No mount of it is left below the build root: nothing more is to be done. What was moved out of the roots is nobody's here.");
 	else
 		say_decision(text, engine, decision);
 }

@@ -60,6 +60,10 @@ void engine_pause(struct engine *engine, struct root *root, double seconds)
 void engine_resume(struct engine *engine, struct root *root)
 {
 	engine->now = clock_now();
+	/* Everything means everything: what was paused alone goes on, too. */
+	for (struct root *one = root ? NULL : model_roots(engine->model); one; one = one->next)
+		if (one->paused)
+			engine_resume(engine, one);
 	set(engine, root, false, 0);
 	keep(engine, root, NULL);
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });

@@ -153,6 +153,19 @@ static void check_age(struct engine *engine, struct action *action)
 	ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, true, NULL);
 }
 
+/* Once for each time that it comes to it: what is reaped, and in observe mode what would be. */
+static void say_what_goes(struct action *action, const struct decision *decision)
+{
+	bool goes = decision->verdict == VERDICT_REAP && action->mounts &&
+		    (decision->hold == HOLD_NONE || decision->hold == HOLD_OBSERVE);
+
+	if (goes && !action->told)
+		log_info("%s%s@%u below %s, %zu mounts: %s", decision->hold == HOLD_OBSERVE ? "would reap " : "reaping ",
+			 action->name, action->generation, action->root->rules.path, action->mount_count,
+			 evidence_name(decision->because));
+	action->told = goes;
+}
+
 /* A past action is kept for a while, for its directory may be used again; then its name is the ledger's. */
 static bool forget_if_past(struct engine *engine, struct action *action)
 {
@@ -190,6 +203,7 @@ static void examine(struct engine *engine, struct action *action)
 	decision = policy_decide_action(action, &engine->facts, engine->now);
 	if (nothing_is_left(engine, action, &decision))
 		action->registered = false;
+	say_what_goes(action, &decision);
 	set_state(engine, action, policy_state(action, &decision));
 	if (action->state == ACTION_CLEARED)
 		action->reap_now = false;

@@ -196,6 +196,8 @@ static void moved(struct engine *engine, const struct change *change)
 	struct mount *mount = change->mount;
 	CLEANUP_FREE char *detail = ledger_detail_string("from", change->old_target);
 
+	if (!mount->instance && change->old_action)
+		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target, mount->facts.target);
 	if (mount->action && mount->action != change->old_action)
 		joined(engine, mount);
 	else if (mount->action && !mount->evidence)

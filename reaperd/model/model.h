@@ -110,6 +110,7 @@ struct action {
 	bool registered; /* begun by a runner and not ended */
 	bool seen_full;	 /* its directory was seen with something besides the path to its mounts */
 	bool covered_by_own; /* one of its own mounts stands on the action's directory itself */
+	bool told;	     /* the log has said that it would be reaped */
 	bool reap_now;	     /* an operator asked: no grace, and evidence acts though reap-when leaves it out */
 	bool probe_wanted;   /* the prober's book-keeping, kept here so that it goes with the action */
 	bool probing;

@@ -277,7 +277,7 @@ START_TEST(an_unowned_mount_and_a_past_action_are_explained_too)
 	feed(fake);
 	ck_assert_int_eq(policy_set_state(action_named(fake, "done"), ACTION_CLEARED), 0);
 	answer = ask("Explain", "{\"what\":\"done\"}");
-	ck_assert(text_says(json_array_get(json_object_get(answer, "explanations"), 0), "No mount of it is left"));
+	ck_assert(text_says(json_array_get(json_object_get(answer, "explanations"), 0), "No mount of it is left below the build root"));
 	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(answer, "explanations"), 0), "decision")));
 	json_decref(answer);
 	answer = ask("Explain", "{\"what\":\"" ROOT "/.hidden\"}");
