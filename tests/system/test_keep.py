@@ -190,6 +190,14 @@ def test_a_pause_of_one_root_for_a_while(cell, source):
     wait_for(lambda: gone(made[0]), "the pause ends by itself")
 
 
+def test_a_paused_root_is_seen_and_resume_means_every_root(farm):
+    daemon = farm.start().daemon
+    daemon.ctl("pause", "--root", farm.root)
+    assert "enforce, paused" in daemon.ctl("status").stdout
+    daemon.ctl("resume")
+    assert "paused" not in daemon.ctl("status").stdout
+
+
 def test_observe_touches_nothing(farm):
     daemon = farm.start("--observe").daemon
     daemon.ctl("begin", "a1", "--root", farm.root)
@@ -202,6 +210,7 @@ def test_observe_touches_nothing(farm):
     daemon.ctl("reap", "a1", "--root", farm.root, check=False)
     assert_kept(daemon, harness.mounts(farm.root), farm.root)
     assert "observe" in daemon.ctl("explain", "a1").stdout
+    assert "would reap a1@1" in daemon.said()
 
 
 def test_a_root_in_observe_mode_beside_one_that_is_not(cell, source):
