@@ -237,11 +237,6 @@ int broker_say(struct broker *broker, enum message_type type)
 	return length < 0 ? (int)length : send_or_enqueue(broker, buffer, (size_t)length);
 }
 
-size_t broker_pending(const struct broker *broker)
-{
-	return broker->job_count;
-}
-
 void engine_broker_state(const struct engine *engine, uint32_t *ret_in_flight, uint32_t *ret_hung)
 {
 	*ret_in_flight = engine->broker->in_flight;

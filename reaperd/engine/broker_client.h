@@ -33,8 +33,6 @@ struct mount_reference broker_reference(const struct mount *mount);
 /* A message without content: READY, RELOAD. */
 int broker_say(struct broker *broker, enum message_type type);
 
-size_t broker_pending(const struct broker *broker);
-
 /* For the engine: what the broker hands over at the start and after each reload. */
 void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count);
 

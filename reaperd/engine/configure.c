@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/configure.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,11 +143,6 @@ void engine_take_configuration(struct engine *engine, const struct message_confi
 		first_configuration(engine, message, fds, fd_count);
 	else
 		next_configuration(engine);
-}
-
-char *engine_configuration_text(const struct engine *engine)
-{
-	return config_text(engine->config);
 }
 
 void engine_reload(struct engine *engine)

@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
-#include "engine/configure.h"
 #include "engine/control.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"

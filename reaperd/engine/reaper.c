@@ -48,9 +48,8 @@ uint64_t reaper_reaped(const struct reaper *reaper)
 	return reaper->reaped;
 }
 
-void reaper_count_gone(struct reaper *reaper, const struct mount *mount)
+void reaper_count_gone(struct reaper *reaper)
 {
-	(void)mount;
 	reaper->reaped++;
 }
 

@@ -18,7 +18,7 @@ void reaper_turn(struct reaper *reaper);
 size_t reaper_in_flight(const struct reaper *reaper);
 
 /* A mount that we asked for is gone from the table. */
-void reaper_count_gone(struct reaper *reaper, const struct mount *mount);
+void reaper_count_gone(struct reaper *reaper);
 
 /* True while a decision waits, or a batch is under way (for --once): what is left then will not go by itself. */
 bool reaper_is_busy(const struct reaper *reaper);

@@ -110,7 +110,7 @@ void tracker_want_refresh(struct tracker *tracker)
  * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to it, by whomever, makes the
  * kernel detach what is mounted below. Without that evidence nobody can say who it was.
  */
-const char *tracker_detached_by(const struct mount *mount)
+static const char *detached_by(const struct mount *mount)
 {
 	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
 
@@ -173,7 +173,7 @@ static void attached(struct engine *engine, struct mount *mount)
 
 static void detached(struct engine *engine, struct mount *mount)
 {
-	const char *by = engine->ready ? tracker_detached_by(mount) : "not watching";
+	const char *by = engine->ready ? detached_by(mount) : "not watching";
 	CLEANUP_FREE char *detail = ledger_detail_string("by", by);
 
 	if (mount->asked)
@@ -186,7 +186,7 @@ static void detached(struct engine *engine, struct mount *mount)
 				       .detail = detail,
 			       });
 	if (mount->asked)
-		reaper_count_gone(engine->reaper, mount);
+		reaper_count_gone(engine->reaper);
 	if (mount->action)
 		prober_want(engine->prober, mount->action);
 }

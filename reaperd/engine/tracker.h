@@ -29,7 +29,4 @@ bool tracker_is_busy(const struct tracker *tracker);
 /* True where the table was read after `mono`: what was mounted before that is known. */
 bool tracker_has_read_since(const struct tracker *tracker, int64_t mono);
 
-/* Says who took mounts away whose end was not seen happen: "kernel" where the action's directory had gone before. */
-const char *tracker_detached_by(const struct mount *mount);
-
 #endif

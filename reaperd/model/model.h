@@ -124,7 +124,6 @@ struct action {
 	size_t mount_count;
 	int64_t row; /* the ledger's; 0: not written yet */
 	bool dirty;  /* to be written */
-	void *user;  /* the engine's */
 	struct action *next; /* of the instance */
 };
 
@@ -155,7 +154,6 @@ struct mount {
 	bool asked;	    /* we asked for its removal: when it goes, it is reaped */
 	int64_t row;
 	bool dirty;
-	void *user;
 };
 
 /* What model_apply() found. */
