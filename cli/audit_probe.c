@@ -182,8 +182,10 @@ static bool ask_some(struct model *model, struct batch_pool *pool, const struct 
 	return answered;
 }
 
-/* One first, then a few at a time: a filesystem that hangs costs a deadline for each question, so the rest is not
- * asked. */
+/*
+ * One first, then a few at a time: a filesystem that hangs costs a deadline for each question, so the rest is not
+ * asked.
+ */
 static void ask_instance(struct model *model, struct batch_pool *pool, struct questions questions, struct now now)
 {
 	struct questions some = { questions.actions, 1 };

@@ -37,8 +37,10 @@ int client_receive(struct client *client, int timeout_ms, json_t **ret);
 /* The last error's full name, and its parameters (borrowed; an object). */
 const char *client_error(const struct client *client, const json_t **ret_parameters);
 
-/* Says on stderr what `r`, a negative result of the above, means; gives the exit status. `client` may be NULL where it
- * is of client_open(). */
+/*
+ * Says on stderr what `r`, a negative result of the above, means; gives the exit status. `client` may be NULL where it
+ * is of client_open().
+ */
 int client_complain(const struct cli *cli, const struct client *client, int r);
 
 /* For a reply that is not what the interface says. Gives the exit status. */

@@ -11,8 +11,10 @@
 static const char *const verbs[] = { "check", NULL };
 static const char *const later_verbs[] = { "backup", "prune", NULL };
 
-/* The daemon's, where one answers, else the usual place. Without --db nobody asked for a daemon, so its absence is no
- * error. */
+/*
+ * The daemon's, where one answers, else the usual place. Without --db nobody asked for a daemon, so its absence is no
+ * error.
+ */
 static char *find_ledger(const struct cli *cli)
 {
 	CLEANUP_CLIENT struct client *client = NULL;

@@ -19,8 +19,10 @@ static inline void cleanup_store(struct store **store)
 int ledger_open(const struct cli *cli, struct store **ret);
 int ledger_open_path(const char *path, struct store **ret);
 
-/* The end of the millisecond that `time` lies in (0 stays 0): times are shown in milliseconds, and a span has all of
- * its last one. */
+/*
+ * The end of the millisecond that `time` lies in (0 stays 0): times are shown in milliseconds, and a span has all of
+ * its last one.
+ */
 int64_t ledger_span_end(int64_t time);
 
 /* Arrays of objects; each CLI_DONE with *ret, or CLI_UNSURE with a message. */

@@ -24,8 +24,10 @@ struct column {
 
 struct cli_table;
 
-/* `usual`: names of the columns, separated by commas, that are shown without -o. `columns` are checked before, see
- * below. */
+/*
+ * `usual`: names of the columns, separated by commas, that are shown without -o. `columns` are checked before, see
+ * below.
+ */
 struct cli_table *cli_table_new(const struct cli *cli, const struct column *columns, const char *usual, bool tree);
 void cli_table_free(struct cli_table *table);
 

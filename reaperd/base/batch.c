@@ -33,7 +33,8 @@ struct shared {
 #define CLAIM(attempt, item) ((uint64_t)(attempt) << 32 | (uint64_t)(item))
 #define CLAIM_ITEM(claim)    ((size_t)((claim)&UINT32_MAX))
 
-/* A child to be killed, or killed and not yet waited for. Made before the child, so that giving one up needs no memory.
+/*
+ * A child to be killed, or killed and not yet waited for. Made before the child, so that giving one up needs no memory.
  */
 struct doomed {
 	pid_t pid;
@@ -309,8 +310,10 @@ static void check_deadline(struct batch *batch, int64_t mono_ns)
 		return;
 	claim = atomic_exchange(&batch->shared->claim, CLAIM(++batch->attempt, 0));
 	doom_child(batch);
-	/* It may have finished the item in the meantime, and claimed another: what it claimed and did not finish is
-	 * what hangs. */
+	/*
+	 * It may have finished the item in the meantime, and claimed another: what it claimed and did not finish is
+	 * what hangs.
+	 */
 	settle_done(batch, mono_ns);
 	if (batch->first_open < CLAIM_ITEM(claim) || mono_ns >= batch_deadline(batch))
 		settle(batch, BATCH_ITEM_HUNG, mono_ns);

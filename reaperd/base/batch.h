@@ -26,8 +26,10 @@ enum batch_item_state {
 	BATCH_ITEM_CRASHED, /* its child died in it */
 };
 
-/* Runs in a child, with every signal at its default action. `result` is zeroed shared memory of the batch's result
- * size. */
+/*
+ * Runs in a child, with every signal at its default action. `result` is zeroed shared memory of the batch's result
+ * size.
+ */
 typedef void batch_function(size_t index, void *result, void *context);
 
 struct batch_pool *batch_pool_new(unsigned max_children); /* NULL when out of memory */
@@ -41,8 +43,10 @@ int batch_new(struct batch_pool *pool, size_t items, size_t result_size, batch_f
 	      int64_t deadline_ns, struct batch **ret);
 void batch_free(struct batch *batch);
 
-/* Starts what can start, marks what is past its deadline, reaps children that ended (waitpid of own children only).
- * Call it on SIGCHLD and on time. */
+/*
+ * Starts what can start, marks what is past its deadline, reaps children that ended (waitpid of own children only).
+ * Call it on SIGCHLD and on time.
+ */
 void batch_pool_run(struct batch_pool *pool, int64_t mono_ns);
 
 /* When batch_pool_run() must be called at the latest (CLOCK_MONOTONIC ns), or INT64_MAX. */

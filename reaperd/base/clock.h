@@ -23,8 +23,10 @@ struct now clock_now(void);
 /* "500ms", "5s", "2m", "1h", "30d" or "0"; 0, -EINVAL (not a duration) or -ERANGE (over 100 years). */
 int duration_parse(const char *text, int64_t *ret_ns);
 
-/* The shortest exact form that duration_parse() reads ("90s" stays "90s", 120 s is "2m"); at least 24 bytes. Returns
- * buf. */
+/*
+ * The shortest exact form that duration_parse() reads ("90s" stays "90s", 120 s is "2m"); at least 24 bytes. Returns
+ * buf.
+ */
 char *duration_format(int64_t ns, char *buf, size_t size);
 
 /* For people: "3s", "4m 10s", "2h 5m", "3d 4h"; under a second "120ms". Returns buf. */

@@ -10,8 +10,10 @@
 
 #define LAYOUT_ACTION "{action}"
 
-/* 0, or -EINVAL with a sentence in `why`: exactly one {action}, no empty or dot segments, no braces or asterisks
- * elsewhere. */
+/*
+ * 0, or -EINVAL with a sentence in `why`: exactly one {action}, no empty or dot segments, no braces or asterisks
+ * elsewhere.
+ */
 int layout_check(const char *layout, char *why, size_t size);
 
 #endif

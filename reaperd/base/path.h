@@ -29,8 +29,10 @@ static inline bool path_is_below(const char *path, const char *dir)
  */
 int path_normalize(const char *path, char **ret_path);
 
-/* A relative path of ordinary segments: not empty, no leading or doubled slash, no trailing one, no "." or ".."
- * segment. */
+/*
+ * A relative path of ordinary segments: not empty, no leading or doubled slash, no trailing one, no "." or ".."
+ * segment.
+ */
 bool path_is_plain_relative(const char *path);
 
 /* "dir/name", or "/name" for dir "/"; name "" gives dir. NULL when out of memory; the caller frees it. */

@@ -212,8 +212,10 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Letters inserted, removed, changed or swapped with their neighbour count one each. Both words are at most NEAREST_MAX
- * long. */
+/*
+ * Letters inserted, removed, changed or swapped with their neighbour count one each. Both words are at most NEAREST_MAX
+ * long.
+ */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t rows[3][NEAREST_MAX + 1];

@@ -16,8 +16,10 @@ bool text_is_plain(const char *bytes);
 /* True where the bytes are valid UTF-8 (control characters allowed): JSON can carry them. */
 bool text_is_utf8(const char *bytes, size_t length);
 
-/* How many of the `left` bytes (at least one) can be shown as they are, as one character; 0 where the first must be
- * escaped. */
+/*
+ * How many of the `left` bytes (at least one) can be shown as they are, as one character; 0 where the first must be
+ * escaped.
+ */
 size_t text_plain_sequence(const char *bytes, size_t left);
 
 /* NULL when out of memory; the caller frees it. */

@@ -30,8 +30,10 @@ extern const char *const evidence_names[];
 const char *evidence_name(enum evidence evidence);
 int evidence_parse(const char *name, enum evidence *ret);
 
-/* One step of a ladder. PRIVATE is no step of a ladder: it is what the broker does to a parent before a step where
- * invariant 5 asks for it. */
+/*
+ * One step of a ladder. PRIVATE is no step of a ladder: it is what the broker does to a parent before a step where
+ * invariant 5 asks for it.
+ */
 enum step {
 	STEP_UMOUNT, /* "umount" */
 	STEP_ABORT,  /* "abort" */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One step in the doing: what step.c (reaching and calling) and travel.c (whom it would reach) share. For those two
- * alone. */
+/*
+ * One step in the doing: what step.c (reaching and calling) and travel.c (whom it would reach) share. For those two
+ * alone.
+ */
 #ifndef REAPERD_BROKER_DOING_H
 #define REAPERD_BROKER_DOING_H
 

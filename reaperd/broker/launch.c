@@ -103,8 +103,10 @@ _Noreturn static void become_engine(const char *program, enum log_level level, c
 	    close_range(ENGINE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || asroot_become_engine(user) < 0)
 		_exit(126);
 	execve(program, arguments, environment);
-	/* A build tree below a directory that the user may not enter; second, for the process would be named after the
-	 * descriptor. */
+	/*
+	 * A build tree below a directory that the user may not enter; second, for the process would be named after the
+	 * descriptor.
+	 */
 	if (errno == EACCES)
 		execveat(opened, "", arguments, environment, AT_EMPTY_PATH);
 	log_error("%s cannot be run: %s", program, strerror(errno));

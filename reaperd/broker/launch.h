@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "broker/places.h"
 
-/* Beside our own program, in the build tree's folder for it, or where it is installed: 0, or -ENOENT, which is logged.
+/*
+ * Beside our own program, in the build tree's folder for it, or where it is installed: 0, or -ENOENT, which is logged.
  */
 int launch_find_engine(char ret[static PATH_MAX]);
 

@@ -136,7 +136,10 @@ static int clear_place(const struct sockaddr_un *address)
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The engine of a daemon that was killed answers still until it has noticed: whoever starts us anew at once must not fail for that. */
+/*
+ * The engine of a daemon that was killed answers still until it has noticed: whoever starts us anew at once must not
+ * fail for that.
+ */
 static int wait_for_place(const struct sockaddr_un *address)
 {
 	const struct timespec pause = { .tv_nsec = 50 * NSEC_PER_MSEC };

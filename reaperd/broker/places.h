@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The directories that the daemon keeps things in, and its control socket: made by the broker, used by the engine.
- * Failures are logged. */
+/*
+ * The directories that the daemon keeps things in, and its control socket: made by the broker, used by the engine.
+ * Failures are logged.
+ */
 #ifndef REAPERD_BROKER_PLACES_H
 #define REAPERD_BROKER_PLACES_H
 
@@ -15,8 +17,10 @@ struct engine_user {
 	gid_t gid;
 };
 
-/* Of the configuration's `user`; where it does not exist, or we are not root, nobody is changed to, and a warning says
- * so. 0 or -ENOMEM. */
+/*
+ * Of the configuration's `user`; where it does not exist, or we are not root, nobody is changed to, and a warning says
+ * so. 0 or -ENOMEM.
+ */
 int engine_user_find(const char *name, struct engine_user *ret);
 void engine_user_clear(struct engine_user *user);
 

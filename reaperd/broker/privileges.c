@@ -44,7 +44,8 @@ int asroot_become_engine(const struct engine_user *user)
 	r = capng_change_id((int)user->uid, (int)user->gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
 	if (r == 0)
 		return 0;
-	/* A user namespace that does not map the user cannot change to it; anywhere else that is a reason not to run.
+	/*
+	 * A user namespace that does not map the user cannot change to it; anywhere else that is a reason not to run.
 	 */
 	if (is_initial_user_namespace()) {
 		log_error("the engine cannot become user %s (libcap-ng: %d)", user->name, r);

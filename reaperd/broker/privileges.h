@@ -8,7 +8,8 @@
 
 #include "broker/places.h"
 
-/* In the child that becomes the engine: another user, no capability in any set, no way back. -errno: it must not run.
+/*
+ * In the child that becomes the engine: another user, no capability in any set, no way back. -errno: it must not run.
  */
 int asroot_become_engine(const struct engine_user *user);
 

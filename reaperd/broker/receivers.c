@@ -45,7 +45,8 @@ static int numbers_add(struct numbers *numbers, uint64_t number)
 /* A slave, of a group in sight or, by way of others' namespaces, of one that is. */
 static bool receives_from(const struct mount_entry *entry, const struct numbers *groups)
 {
-	return (entry->master && numbers_have(groups, entry->master)) || (entry->from && numbers_have(groups, entry->from));
+	return (entry->master && numbers_have(groups, entry->master)) ||
+	       (entry->from && numbers_have(groups, entry->from));
 }
 
 static bool is_reached(const struct mount_entry *entry, const struct numbers *groups)

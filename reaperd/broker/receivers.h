@@ -11,10 +11,14 @@
 #include "kernel/table.h"
 
 enum receivers {
-	RECEIVERS_NONE, /* nothing else is taken, or only what may go: copies of the mount, leftovers of the same batch
-			   or action */
-	RECEIVERS_CUT,	/* the parent belongs to the action, and the unmount would leave the action: make the parent
-			   private first */
+	/*
+	 * nothing else is taken, or only what may go: copies of the mount, leftovers of the same batch or action
+	 */
+	RECEIVERS_NONE,
+	/*
+	 * the parent belongs to the action, and the unmount would leave the action: make the parent private first
+	 */
+	RECEIVERS_CUT,
 	RECEIVERS_REFUSED, /* it would take *ret_stranger; NULL: the parent is not in the table, so nobody can tell */
 };
 

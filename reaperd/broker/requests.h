@@ -18,8 +18,10 @@ struct requests {
 	struct batch_pool *pool;
 	struct job *jobs;
 	size_t count;
-	/* Closed by each child before anything that may block: a hung one must not keep an engine from seeing our end,
-	 * or a socket alive. */
+	/*
+	 * Closed by each child before anything that may block: a hung one must not keep an engine from seeing our end,
+	 * or a socket alive.
+	 */
 	const int *private_fds;
 	size_t private_fd_count;
 	uint8_t frame[WIRE_FRAME_MAX]; /* for encoding */
@@ -32,13 +34,17 @@ struct request_environment {
 	int inotify; /* where watches go */
 };
 
-/* PROBE, WATCH, STEP or HOLDERS: 0, -EBADMSG (malformed), or -errno: it could not be begun, and was answered so if
- * possible. */
+/*
+ * PROBE, WATCH, STEP or HOLDERS: 0, -EBADMSG (malformed), or -errno: it could not be begun, and was answered so if
+ * possible.
+ */
 int requests_take(struct requests *requests, const struct request_environment *environment, const void *bytes,
 		  size_t length);
 
-/* Sends the results of what has ended. 0, -EAGAIN (the engine does not read: again when it can be written to) or -errno
- * of sending. */
+/*
+ * Sends the results of what has ended. 0, -EAGAIN (the engine does not read: again when it can be written to) or -errno
+ * of sending.
+ */
 int requests_answer(struct requests *requests, int engine);
 
 /* The engine has died: what is under way is finished, and answered to nobody. */

@@ -12,8 +12,10 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-/* The inode of the pid namespace that the kernel makes first, fixed by its ABI. Only from there can all processes be
- * seen. */
+/*
+ * The inode of the pid namespace that the kernel makes first, fixed by its ABI. Only from there can all processes be
+ * seen.
+ */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
 
 static struct mount_entry *find_stranger(const struct mount_table *table, uint64_t dev, const char *action)
@@ -73,8 +75,8 @@ static void seen_clear(struct seen *seen)
 }
 
 /*
- * Whether the process's view of its mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules may
- * hide which one it is, from root too; then its mounts are read all the same.
+ * Whether the process's view of its mount namespace was looked at already: 1 new, 0 known, -ENOMEM. Security modules
+ * may hide which one it is, from root too; then its mounts are read all the same.
  */
 static int view_of(long pid, struct seen *seen)
 {

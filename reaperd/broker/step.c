@@ -72,8 +72,10 @@ static struct mount_entry *find_which(const struct kernel_mount *which, const st
 						kernel_table_find_number(table, which->id32, which->dev);
 }
 
-/* Whoever recorded the mount without a unique id gave its number, which may be another mount's by now: so this table is
- * never an old one. */
+/*
+ * Whoever recorded the mount without a unique id gave its number, which may be another mount's by now: so this table is
+ * never an old one.
+ */
 static int read_by_number(struct doing *doing)
 {
 	struct mount_table *table = &doing->batch->table;
@@ -177,8 +179,10 @@ static void conclude_failure(struct doing *doing, int r)
 		doing_conclude(doing, OUTCOME_MISMATCH, "the way to the mount point is another now: %s", strerror(-r));
 		break;
 	case EINVAL:
-		/* The name was the mount's root a moment ago, so either it is locked, or something took the place
-		 * since. */
+		/*
+		 * The name was the mount's root a moment ago, so either it is locked, or something took the place
+		 * since.
+		 */
 		if (check_place(doing) == 0)
 			doing_conclude(doing, OUTCOME_LOCKED, "inherited from another user namespace");
 		else

@@ -19,8 +19,8 @@ struct step_batch {
 	/* Kept by one child from item to item; read when first needed. */
 	struct mount_table table;
 	int64_t table_time; /* mono */
-	uint64_t *ids;	 /* of all items */
-	uint64_t newest; /* the newest id there was */
+	uint64_t *ids;	    /* of all items */
+	uint64_t newest;    /* the newest id there was */
 };
 
 /* 0, or -errno of opening the root directory; *ret (zeroed by the caller) says what came of it in any case. */

@@ -8,8 +8,10 @@
 #include "base/text.h"
 #include "config/config.h"
 
-/* Bytes as one word: spaces are escaped, too, for they end an item of a list, and at the end of a line they are not
- * seen. */
+/*
+ * Bytes as one word: spaces are escaped, too, for they end an item of a list, and at the end of a line they are not
+ * seen.
+ */
 static void print_word(FILE *out, const char *bytes)
 {
 	size_t left = strlen(bytes);

@@ -45,8 +45,10 @@ int config_load(const char *file, struct config **ret, char **ret_errors);
 /* The same for text that came another way; `name` stands for the file in messages. */
 int config_parse(const char *name, const char *text, size_t length, struct config **ret, char **ret_errors);
 
-/* Adds a root with the defaults (--root DIR): 0, -ENOMEM, or -EINVAL with a sentence in `why` (relative, "/", twice,
- * inside another). */
+/*
+ * Adds a root with the defaults (--root DIR): 0, -ENOMEM, or -EINVAL with a sentence in `why` (relative, "/", twice,
+ * inside another).
+ */
 int config_add_root(struct config *config, const char *path, char *why, size_t size);
 
 /* Canonical text; NULL when out of memory. The caller frees it. */

@@ -13,7 +13,8 @@
 int daemon_key_set(struct config *config, const char *key, const char *value, char *why);
 int root_key_set(struct root_rules *rules, const char *key, const char *value, char *why);
 
-/* The path of a root as text with escapes: 0 with the normalized bytes in *ret_path, -EINVAL with a sentence, -ENOMEM.
+/*
+ * The path of a root as text with escapes: 0 with the normalized bytes in *ret_path, -EINVAL with a sentence, -ENOMEM.
  */
 int root_path_parse(const char *text, char **ret_path, char *why);
 int root_path_check(const char *bytes, char **ret_path, char *why);

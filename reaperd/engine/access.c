@@ -96,7 +96,8 @@ bool access_allows(const struct string_list *names, const struct control_call *c
 
 		if (!known || !known->exists)
 			continue;
-		if (known->name[0] == '@' ? control_call_in_group(call, known->id) : control_call_uid(call) == known->id)
+		if (known->name[0] == '@' ? control_call_in_group(call, known->id) :
+					    control_call_uid(call) == known->id)
 			return true;
 	}
 	return false;

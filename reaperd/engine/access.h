@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who is meant by the names of `register`: users by name or number, groups with an @ before. Names are looked up once for each configuration, for
- * a look-up may ask a network.
+ * Who is meant by the names of `register`: users by name or number, groups with an @ before. Names are looked up once
+ * for each configuration, for a look-up may ask a network.
  */
 #ifndef REAPERD_ENGINE_ACCESS_H
 #define REAPERD_ENGINE_ACCESS_H

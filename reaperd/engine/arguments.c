@@ -10,8 +10,8 @@
 #include "base/path.h"
 #include "base/text.h"
 
-#define GENERATIONS_MAX 64 /* living ones of one name that are looked at */
-#define PAST_ROWS_MAX 1000 /* of one name, in search of the roots that have it */
+#define GENERATIONS_MAX 64   /* living ones of one name that are looked at */
+#define PAST_ROWS_MAX	1000 /* of one name, in search of the roots that have it */
 
 int argument_bytes(struct control_call *call, const json_t *parameters, const char *key, char **ret)
 {
@@ -47,11 +47,13 @@ int argument_root(struct engine *engine, struct control_call *call, const json_t
 		*ret = model_root_by_path(engine->model, path);
 	if (*ret)
 		return 0;
-	control_error_about(call, "io.reaperd.NoSuchRoot", "root", json_string_value(json_object_get(parameters, "root")));
+	control_error_about(call, "io.reaperd.NoSuchRoot", "root",
+			    json_string_value(json_object_get(parameters, "root")));
 	return -ENOENT;
 }
 
-int argument_time(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key, int64_t *ret)
+int argument_time(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key,
+		  int64_t *ret)
 {
 	const char *text = json_string_value(json_object_get(parameters, key));
 
@@ -62,7 +64,8 @@ int argument_time(struct engine *engine, struct control_call *call, const json_t
 	return -EINVAL;
 }
 
-int argument_time_end(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key, int64_t *ret)
+int argument_time_end(struct engine *engine, struct control_call *call, const json_t *parameters, const char *key,
+		      int64_t *ret)
 {
 	int r = argument_time(engine, call, parameters, key, ret);
 
@@ -129,7 +132,8 @@ static int roots_with(struct engine *engine, const struct root *only, const char
 	for (const struct root *root = model_roots(engine->model); root; root = root->next) {
 		if (only && root != only)
 			continue;
-		if (actions_of(engine, root, name, generation, NULL, 0) > 0 && string_list_add(ret, root->rules.path) < 0)
+		if (actions_of(engine, root, name, generation, NULL, 0) > 0 &&
+		    string_list_add(ret, root->rules.path) < 0)
 			return -ENOMEM;
 	}
 	/* A ledger that cannot be read has no past to offer; the present is enough then. */

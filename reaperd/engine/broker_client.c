@@ -74,7 +74,8 @@ static void take_result(struct broker *broker, const uint8_t *bytes, size_t leng
 	if (job)
 		job->function(job->context, broker->engine, &result);
 	else
-		log_error("bug of ours: the broker answered job %llu, which nobody asked for", (unsigned long long)result.job);
+		log_error("bug of ours: the broker answered job %llu, which nobody asked for",
+			  (unsigned long long)result.job);
 	free(job);
 	message_result_clear(&result);
 }
@@ -197,7 +198,8 @@ static int send_or_enqueue(struct broker *broker, const void *bytes, size_t leng
 	return r == -EAGAIN ? enqueue(broker, bytes, length) : r;
 }
 
-int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function, void *context)
+int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
+		   void *context)
 {
 	uint8_t buffer[WIRE_FRAME_MAX];
 	struct job *job = calloc(1, sizeof(*job));

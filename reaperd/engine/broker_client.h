@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asking the broker: requests out, results in, over the inherited SOCK_SEQPACKET. Asynchronous; nothing here blocks. A broker that is gone ends
- * the engine: a service manager starts both anew.
+ * Asking the broker: requests out, results in, over the inherited SOCK_SEQPACKET. Asynchronous; nothing here blocks. A
+ * broker that is gone ends the engine: a service manager starts both anew.
  */
 #ifndef REAPERD_ENGINE_BROKER_CLIENT_H
 #define REAPERD_ENGINE_BROKER_CLIENT_H
@@ -9,8 +9,8 @@
 #include "engine/engine.h"
 
 /*
- * Called once, with the result; `result` is good during the call. error ECANCELED: the engine ends, nothing is known, and nothing is to be done but to
- * release `context`.
+ * Called once, with the result; `result` is good during the call. error ECANCELED: the engine ends, nothing is known,
+ * and nothing is to be done but to release `context`.
  */
 typedef void broker_result_function(void *context, struct engine *engine, const struct message_result *result);
 
@@ -19,10 +19,11 @@ struct broker *broker_new(struct engine *engine, int fd);
 void broker_free(struct broker *broker);
 
 /*
- * Sends a request of the current configuration (serial and job are filled in here). 0, -EMSGSIZE (ask for less at once), -ENOMEM or -EPIPE; after an
- * error `function` is not called.
+ * Sends a request of the current configuration (serial and job are filled in here). 0, -EMSGSIZE (ask for less at
+ * once), -ENOMEM or -EPIPE; after an error `function` is not called.
  */
-int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function, void *context);
+int broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
+		   void *context);
 
 /* Before the engine is taken apart: every request that is under way is answered with ECANCELED. */
 void broker_cancel(struct broker *broker);
@@ -34,6 +35,7 @@ struct mount_reference broker_reference(const struct mount *mount);
 int broker_say(struct broker *broker, enum message_type type);
 
 /* For the engine: what the broker hands over at the start and after each reload. */
-void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count);
+void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
+			       size_t fd_count);
 
 #endif

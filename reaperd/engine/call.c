@@ -255,8 +255,8 @@ static const struct control_parameter *parameter_find(const struct control_param
 }
 
 /*
- * The name of the first parameter that is wrong, or NULL. A name that the method does not have is wrong too: a misspelt "dry_run" must
- * not become a reap. Removes nulls, which stand for what is absent.
+ * The name of the first parameter that is wrong, or NULL. A name that the method does not have is wrong too: a misspelt
+ * "dry_run" must not become a reap. Removes nulls, which stand for what is absent.
  */
 static const char *parameters_check(json_t *parameters, const struct control_parameter *list)
 {
@@ -265,7 +265,7 @@ static const char *parameters_check(json_t *parameters, const struct control_par
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(parameters, next, name, value) {
+	json_object_foreach_safe (parameters, next, name, value) {
 		parameter = parameter_find(list, name);
 		if (!parameter)
 			return name;
@@ -337,8 +337,9 @@ static void call_dispatch(struct control_call *call, const char *name, json_t *p
 		control_error(call, "org.varlink.service.ExpectedMore", NULL);
 	else if (!call_is_allowed(call, method, parameters))
 		control_error_about(call, "io.reaperd.NotAllowed", "reason",
-				    method->privilege == CONTROL_ROOT ? "only root may do this" :
-									"only root and the users that `register` names may do this");
+				    method->privilege == CONTROL_ROOT ?
+					    "only root may do this" :
+					    "only root and the users that `register` names may do this");
 	else
 		method->handler(call_connection(call)->control->options.context, call, parameters);
 }

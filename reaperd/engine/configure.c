@@ -98,11 +98,13 @@ static bool set_up(struct engine *engine, int *fds, size_t fd_count)
 	return true;
 }
 
-static void first_configuration(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count)
+static void first_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
+				size_t fd_count)
 {
 	engine->flags = message->flags;
 	engine->facts.observe = message->flags & CONFIGURATION_OBSERVE;
-	engine->source_wanted = message->source == SOURCE_AUTO ? engine->config->source : (enum source_kind)message->source;
+	engine->source_wanted =
+		message->source == SOURCE_AUTO ? engine->config->source : (enum source_kind)message->source;
 	snprintf(engine->state_dir, sizeof(engine->state_dir), "%s", message->state_dir);
 	if (!set_up(engine, fds, fd_count)) {
 		fail(engine, "the engine cannot start");
@@ -126,7 +128,8 @@ static void next_configuration(struct engine *engine)
 	tracker_want_read(engine->tracker);
 }
 
-void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count)
+void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
+			       size_t fd_count)
 {
 	struct config *config = NULL;
 	bool first = !engine->config;

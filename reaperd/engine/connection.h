@@ -51,7 +51,7 @@ struct connection {
 	struct outgoing out;
 	struct control_call call; /* the one that is being answered */
 	bool eof;		  /* the peer sends no more */
-	bool doomed;		  /* to be closed by connection_run(), never by an answer: whoever answers still holds the call */
+	bool doomed; /* to be closed by connection_run(), never by an answer: whoever answers still holds the call */
 	struct connection *next, *previous;
 };
 

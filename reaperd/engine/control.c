@@ -11,10 +11,10 @@
 #include "engine/varlink_service.h"
 
 #define ACCEPTS_A_TURN 16
-#define STEPS_A_TURN 32
-#define OUTGOING_LOW 65536 /* below this a producer is asked for more, and the next request is begun */
+#define STEPS_A_TURN   32
+#define OUTGOING_LOW   65536 /* below this a producer is asked for more, and the next request is begun */
 #define KEEP_ALLOCATED 65536
-#define ACCEPT_PAUSE 1.0
+#define ACCEPT_PAUSE   1.0
 
 const struct control_limits control_limits_default = {
 	.request = 65536,
@@ -72,7 +72,8 @@ static void connection_flush(struct connection *connection)
 	ssize_t length;
 
 	while (outgoing_pending(out) > 0) {
-		length = send(connection->fd, out->bytes + out->sent, outgoing_pending(out), MSG_DONTWAIT | MSG_NOSIGNAL);
+		length = send(connection->fd, out->bytes + out->sent, outgoing_pending(out),
+			      MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (length < 0 && errno == EINTR)
 			continue;
 		if (length < 0 && errno != EAGAIN)

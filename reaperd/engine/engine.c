@@ -53,7 +53,9 @@ static void become_ready(struct engine *engine)
 	engine_journal(engine, &(struct journal_event){ .type = EVENT_START });
 	log_notice("ready: source %s, namespaces self, %zu roots, %zu mounts below them of %zu, mode %s",
 		   source_name(engine->source.ops->kind), engine->config->root_count, counts.root_mounts, counts.mounts,
-		   engine->facts.observe ? "observe" : engine->facts.paused ? "paused" : "enforce");
+		   engine->facts.observe ? "observe" :
+		   engine->facts.paused	 ? "paused" :
+					   "enforce");
 	broker_say(engine->broker, MESSAGE_READY);
 	notify_ready(engine);
 }

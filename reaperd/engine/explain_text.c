@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-#define AGE_SIZE 32
+#define AGE_SIZE     32
 #define HOLDERS_SAID 8
 
 void explain_say(json_t *text, const char *format, ...)
@@ -39,8 +39,9 @@ static void say_what(json_t *text, const struct action *action)
 	CLEANUP_FREE char *root = shown(action->root->rules.path);
 	CLEANUP_FREE char *path = shown(action->path);
 
-	explain_say(text, "Action %s, generation %" PRIu32 ", below %s is %s and has %zu %s.", name, action->generation, root,
-		    action_state_name(action->state), action->mount_count, action->mount_count == 1 ? "mount" : "mounts");
+	explain_say(text, "Action %s, generation %" PRIu32 ", below %s is %s and has %zu %s.", name, action->generation,
+		    root, action_state_name(action->state), action->mount_count,
+		    action->mount_count == 1 ? "mount" : "mounts");
 	explain_say(text, "Its directory is %s below the root%s.", path,
 		    action->in_trash ? ", where a trash pattern says that a cleaner moved it" : "");
 }
@@ -54,11 +55,12 @@ static void say_owner(json_t *text, const struct action *action)
 	if (owner->kind == OWNER_INFERRED && owner->pid == 0)
 		explain_say(text, "Nobody registered it: that it is an action follows from its path alone.");
 	else if (owner->pid == 0)
-		explain_say(text, "It was registered by uid %" PRId64 ", without a process that it depends on.", owner->uid);
+		explain_say(text, "It was registered by uid %" PRId64 ", without a process that it depends on.",
+			    owner->uid);
 	else
-		explain_say(text, "Its owner is %s: pid %" PRId32 "%s%s%s, uid %" PRId64 "%s%s.", owner_kind_name(owner->kind),
-			    owner->pid, *comm ? " (" : "", comm, *comm ? ")" : "", owner->uid, *cgroup ? ", cgroup " : "",
-			    cgroup);
+		explain_say(text, "Its owner is %s: pid %" PRId32 "%s%s%s, uid %" PRId64 "%s%s.",
+			    owner_kind_name(owner->kind), owner->pid, *comm ? " (" : "", comm, *comm ? ")" : "",
+			    owner->uid, *cgroup ? ", cgroup " : "", cgroup);
 	if (owner->lease)
 		explain_say(text, "A runner holds it by a lease: an open connection.");
 	else if (action->registered)
@@ -86,7 +88,8 @@ static void say_evidence(json_t *text, const struct engine *engine, const struct
 
 	for (int i = 0; i < EVIDENCE_COUNT; i++) {
 		if (action->evidence & EVIDENCE_BIT(i))
-			say_one_evidence(text, engine, "Evidence:", i, &action->evidence_state[i], acting & EVIDENCE_BIT(i));
+			say_one_evidence(text, engine, "Evidence:", i, &action->evidence_state[i],
+					 acting & EVIDENCE_BIT(i));
 	}
 }
 
@@ -130,14 +133,17 @@ static void say_decision(json_t *text, const struct engine *engine, const struct
 		say_when(text, engine, decision);
 		break;
 	case VERDICT_RECHECK:
-		explain_say(text, "The grace for `%s` is over; that it still holds is asked once more before anything is touched.",
-			    because);
+		explain_say(
+			text,
+			"The grace for `%s` is over; that it still holds is asked once more before anything is touched.",
+			because);
 		break;
 	case VERDICT_REAP:
 		if (decision->hold == HOLD_NONE)
 			explain_say(text, "It is being reaped for `%s`.", because);
 		else
-			explain_say(text, "It is over for `%s`, and not reaped: %s.", because, hold_sentences[decision->hold]);
+			explain_say(text, "It is over for `%s`, and not reaped: %s.", because,
+				    hold_sentences[decision->hold]);
 		break;
 	case VERDICT_COUNT:
 		break;
@@ -151,7 +157,9 @@ void explain_say_action(json_t *text, const struct engine *engine, const struct 
 	say_owner(text, action);
 	say_evidence(text, engine, action);
 	if (action->state == ACTION_CLEARED)
-		explain_say(text, "No mount of it is left below the build root: nothing more is to be done. What was moved out of the roots is nobody's here.");
+		explain_say(
+			text,
+			"No mount of it is left below the build root: nothing more is to be done. What was moved out of the roots is nobody's here.");
 	else
 		say_decision(text, engine, decision);
 }
@@ -171,8 +179,8 @@ static void say_attempts(json_t *text, const struct engine *engine, const char *
 		explain_say(text, "%s is tried again in %s.", target, age_format(left, age, sizeof(age)));
 }
 
-void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount, const struct decision *decision,
-		       const struct mount *in_the_way)
+void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount,
+		       const struct decision *decision, const struct mount *in_the_way)
 {
 	CLEANUP_FREE char *target = shown(mount->facts.target);
 	CLEANUP_FREE char *whose = NULL;
@@ -181,7 +189,8 @@ void explain_say_mount(json_t *text, const struct engine *engine, const struct m
 	if (asprintf(&whose, "Evidence about the mount on %s alone:", target) < 0)
 		whose = NULL;
 	if (whose && (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))
-		say_one_evidence(text, engine, whose, EVIDENCE_MOVED, &mount->moved, acts & EVIDENCE_BIT(EVIDENCE_MOVED));
+		say_one_evidence(text, engine, whose, EVIDENCE_MOVED, &mount->moved,
+				 acts & EVIDENCE_BIT(EVIDENCE_MOVED));
 	if (whose && (mount->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
 		say_one_evidence(text, engine, whose, EVIDENCE_SOURCE_DELETED, &mount->source_deleted,
 				 acts & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED));
@@ -189,7 +198,8 @@ void explain_say_mount(json_t *text, const struct engine *engine, const struct m
 	if (decision->verdict == VERDICT_REAP && decision->hold > HOLD_BRAKE) {
 		CLEANUP_FREE char *other = shown(in_the_way ? in_the_way->facts.target : NULL);
 
-		explain_say(text, "%s is left alone: %s%s%s.", target, hold_sentences[decision->hold], *other ? ": " : "", other);
+		explain_say(text, "%s is left alone: %s%s%s.", target, hold_sentences[decision->hold],
+			    *other ? ": " : "", other);
 	}
 	say_attempts(text, engine, target, mount);
 }
@@ -201,8 +211,10 @@ void explain_say_unowned(json_t *text, const struct mount *mount)
 	CLEANUP_FREE char *layout = shown(mount->instance ? mount->instance->root->rules.layout : NULL);
 
 	if (mount->instance)
-		explain_say(text, "The mount on %s lies below %s, where the layout %s names no action: it is shown, never reaped.",
-			    target, root, layout);
+		explain_say(
+			text,
+			"The mount on %s lies below %s, where the layout %s names no action: it is shown, never reaped.",
+			target, root, layout);
 	else
 		explain_say(text, "The mount on %s lies below no configured build root: it is never touched.", target);
 }
@@ -215,8 +227,8 @@ void explain_say_past(json_t *text, const struct store_action_row *row)
 
 	time_format_rfc3339(row->first_seen, first, sizeof(first));
 	time_format_rfc3339(row->ended, ended, sizeof(ended));
-	explain_say(text, "Action %s, generation %" PRIu32 ", below %s is past: first seen %s, %s%s%s.", name, row->generation,
-		    root, first, row->state, row->ended ? " at " : "", row->ended ? ended : "");
+	explain_say(text, "Action %s, generation %" PRIu32 ", below %s is past: first seen %s, %s%s%s.", name,
+		    row->generation, root, first, row->state, row->ended ? " at " : "", row->ended ? ended : "");
 }
 
 void explain_say_holders(json_t *text, const char *target, const struct holder_result *holders, int count)
@@ -227,10 +239,11 @@ void explain_say_holders(json_t *text, const char *target, const struct holder_r
 		CLEANUP_FREE char *comm = shown(holders[i].comm);
 
 		if (strcmp(holders[i].how, "fd") == 0)
-			explain_say(text, "pid %" PRId32 " (%s) holds %s by its fd %" PRIu32 ".", holders[i].pid, comm, target,
-				    holders[i].number);
+			explain_say(text, "pid %" PRId32 " (%s) holds %s by its fd %" PRIu32 ".", holders[i].pid, comm,
+				    target, holders[i].number);
 		else
-			explain_say(text, "pid %" PRId32 " (%s) holds %s by its %s.", holders[i].pid, comm, target, holders[i].how);
+			explain_say(text, "pid %" PRId32 " (%s) holds %s by its %s.", holders[i].pid, comm, target,
+				    holders[i].how);
 	}
 	if (count > HOLDERS_SAID)
 		explain_say(text, "%d more hold %s.", count - HOLDERS_SAID, target);

@@ -14,9 +14,12 @@ void explain_say(json_t *text, const char *format, ...) __attribute__((format(pr
 void explain_say_action(json_t *text, const struct engine *engine, const struct action *action,
 			const struct decision *decision);
 
-/* What sets this mount apart from its action: its own evidence, what holds it up, steps tried. Nothing where nothing does. */
-void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount, const struct decision *decision,
-		       const struct mount *in_the_way);
+/*
+ * What sets this mount apart from its action: its own evidence, what holds it up, steps tried. Nothing where nothing
+ * does.
+ */
+void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount,
+		       const struct decision *decision, const struct mount *in_the_way);
 
 void explain_say_unowned(json_t *text, const struct mount *mount);
 void explain_say_past(json_t *text, const struct store_action_row *row);

@@ -126,7 +126,8 @@ void ledger_reconcile(struct engine *engine)
 				  engine->now);
 	}
 	if (intents.count > 0)
-		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table", intents.count);
+		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table",
+			   intents.count);
 	free(intents.items);
 }
 
@@ -144,13 +145,14 @@ char *ledger_detail_string(const char *key, const char *value)
 	return text;
 }
 
-static void journal_evidence(struct engine *engine, const struct action *action, const struct mount *mount, enum evidence evidence,
-			     bool holds, const char *because)
+static void journal_evidence(struct engine *engine, const struct action *action, const struct mount *mount,
+			     enum evidence evidence, bool holds, const char *because)
 {
 	char detail[160];
 
-	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence), holds ? "true" : "false",
-		 because ? ",\"because\":\"" : "", because ? because : "", because ? "\"" : "");
+	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence),
+		 holds ? "true" : "false", because ? ",\"because\":\"" : "", because ? because : "",
+		 because ? "\"" : "");
 	engine_journal(engine, &(struct journal_event){
 				       .type = EVENT_EVIDENCE, .action = action, .mount = mount, .detail = detail });
 }

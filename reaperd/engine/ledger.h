@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine's hand on the store: what is saved when, in which order (a root before its actions, an action before its mounts). A store that cannot
- * write keeps the rows dirty; they are saved when it can.
+ * The engine's hand on the store: what is saved when, in which order (a root before its actions, an action before its
+ * mounts). A store that cannot write keeps the rows dirty; they are saved when it can.
  */
 #ifndef REAPERD_ENGINE_LEDGER_H
 #define REAPERD_ENGINE_LEDGER_H
 
 #include "engine/engine.h"
 
-/* Opens the ledger in the state directory and names this start in it; always gives a store, degraded at worst. NULL: no memory. */
+/*
+ * Opens the ledger in the state directory and names this start in it; always gives a store, degraded at worst. NULL: no
+ * memory.
+ */
 struct store *ledger_open(struct engine *engine);
 
 void ledger_save_action(struct engine *engine, struct action *action);
@@ -27,7 +30,10 @@ void ledger_retain(struct engine *engine);
 /* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan. */
 void ledger_reconcile(struct engine *engine);
 
-/* {"key":"value"} with the value escaped for JSON (bytes that are not UTF-8 as \xNN text). NULL when out of memory or value is NULL. Caller frees. */
+/*
+ * {"key":"value"} with the value escaped for JSON (bytes that are not UTF-8 as \xNN text). NULL when out of memory or
+ * value is NULL. Caller frees.
+ */
 char *ledger_detail_string(const char *key, const char *value);
 
 /* The same for what came or went of a mount's own evidence since the last call. */

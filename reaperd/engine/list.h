@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Answers that are lists: with `more` in pieces as the client takes them, otherwise in one, where that is short enough. A list is
- * made over many turns of the loop, so what makes it must not keep pointers into the model.
+ * Answers that are lists: with `more` in pieces as the client takes them, otherwise in one, where that is short enough.
+ * A list is made over many turns of the loop, so what makes it must not keep pointers into the model.
  */
 #ifndef REAPERD_ENGINE_LIST_H
 #define REAPERD_ENGINE_LIST_H

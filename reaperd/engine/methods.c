@@ -8,22 +8,48 @@
 #include "engine/interface.h"
 #include "engine/status.h"
 
-#define PARAMETERS(...) (const struct control_parameter[]){ __VA_ARGS__, { .name = NULL } }
-#define REQUIRED_STRING(name) { name, CONTROL_STRING, true }
-#define STRING(name) { name, CONTROL_STRING, false }
-#define INTEGER(name) { name, CONTROL_INTEGER, false }
-#define NUMBER(name) { name, CONTROL_NUMBER, false }
-#define FLAG(name) { name, CONTROL_BOOLEAN, false }
-#define STRINGS(name) { name, CONTROL_STRINGS, false }
+#define PARAMETERS(...)                                                                                                \
+	(const struct control_parameter[])                                                                             \
+	{                                                                                                              \
+		__VA_ARGS__,                                                                                           \
+		{                                                                                                      \
+			.name = NULL                                                                                   \
+		}                                                                                                      \
+	}
+#define REQUIRED_STRING(name)                                                                                          \
+	{                                                                                                              \
+		name, CONTROL_STRING, true                                                                             \
+	}
+#define STRING(name)                                                                                                   \
+	{                                                                                                              \
+		name, CONTROL_STRING, false                                                                            \
+	}
+#define INTEGER(name)                                                                                                  \
+	{                                                                                                              \
+		name, CONTROL_INTEGER, false                                                                           \
+	}
+#define NUMBER(name)                                                                                                   \
+	{                                                                                                              \
+		name, CONTROL_NUMBER, false                                                                            \
+	}
+#define FLAG(name)                                                                                                     \
+	{                                                                                                              \
+		name, CONTROL_BOOLEAN, false                                                                           \
+	}
+#define STRINGS(name)                                                                                                  \
+	{                                                                                                              \
+		name, CONTROL_STRINGS, false                                                                           \
+	}
 
 static const struct control_method methods[] = {
 	{ "GetStatus", method_get_status, CONTROL_READ, false, NULL },
-	{ "ListActions", method_list_actions, CONTROL_READ, false, PARAMETERS(STRING("root"), STRING("state"), FLAG("all")) },
+	{ "ListActions", method_list_actions, CONTROL_READ, false,
+	  PARAMETERS(STRING("root"), STRING("state"), FLAG("all")) },
 	{ "ListMounts", method_list_mounts, CONTROL_READ, false,
 	  PARAMETERS(STRING("root"), STRING("action"), FLAG("all"), STRING("at")) },
 	{ "Events", method_events, CONTROL_READ, false,
-	  PARAMETERS(FLAG("follow"), INTEGER("after"), STRING("since"), STRING("until"), STRING("root"), STRING("action"),
-		     STRING("type")) },
+	  PARAMETERS(FLAG("follow"), INTEGER("after"), STRING("since"), STRING("until"), STRING("root"),
+		     STRING("action"), STRING("type")) },
 	{ "Explain", method_explain, CONTROL_READ, false, PARAMETERS(REQUIRED_STRING("what"), STRING("root")) },
 	{ "Metrics", method_metrics, CONTROL_READ, false, NULL },
 	{ "GetConfiguration", method_get_configuration, CONTROL_READ, false, NULL },

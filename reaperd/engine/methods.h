@@ -7,8 +7,8 @@
 #include "engine/engine.h"
 
 /*
- * Serves the listening socket (taken) and sets engine->control. Beside root, the user who made the socket listen has root's privileges: that is
- * the broker's user. 0 or -errno.
+ * Serves the listening socket (taken) and sets engine->control. Beside root, the user who made the socket listen has
+ * root's privileges: that is the broker's user. 0 or -errno.
  */
 int methods_serve(struct engine *engine, int listen_fd);
 

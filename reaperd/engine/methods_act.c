@@ -14,7 +14,7 @@
 #include "engine/list.h"
 #include "report/report.h"
 
-#define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
+#define PAUSE_MAX	(100. * 365 * 24 * 3600) /* seconds */
 #define GENERATIONS_MAX 64
 
 bool method_may_register(void *context, struct control_call *call, const json_t *parameters)
@@ -24,7 +24,8 @@ bool method_may_register(void *context, struct control_call *call, const json_t 
 	CLEANUP_FREE char *path = NULL;
 	const struct root *root;
 
-	if (text_unescape(json_string_value(json_object_get(parameters, "root")), &bytes) < 0 || path_normalize(bytes, &path) < 0)
+	if (text_unescape(json_string_value(json_object_get(parameters, "root")), &bytes) < 0 ||
+	    path_normalize(bytes, &path) < 0)
 		return false;
 	root = model_root_by_path(engine->model, path);
 	return root && access_allows(&root->rules.register_users, call, engine->serial);
@@ -67,7 +68,8 @@ static void reply_begin_error(struct control_call *call, int error)
 	else if (error == -ESRCH)
 		control_invalid_parameter(call, "pid");
 	else if (error == -ENOENT)
-		control_error_about(call, "io.reaperd.Unavailable", "reason", "no directory stands at the root's path yet");
+		control_error_about(call, "io.reaperd.Unavailable", "reason",
+				    "no directory stands at the root's path yet");
 	else
 		control_error_about(call, "io.reaperd.Unavailable", "reason", "out of memory");
 }
@@ -84,8 +86,8 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 	int r = registration_take(&registration, call, parameters);
 
 	if (r == 0) {
-		r = engine_begin(context, registration.root, registration.name, registration.pid, registration.max_age, false,
-				 control_call_uid(call), &generation);
+		r = engine_begin(context, registration.root, registration.name, registration.pid, registration.max_age,
+				 false, control_call_uid(call), &generation);
 		if (r < 0)
 			reply_begin_error(call, r);
 		else
@@ -231,7 +233,10 @@ void method_resume(void *context, struct control_call *call, const json_t *param
 	control_reply(call, json_object());
 }
 
-/* What becomes of it is journalled as `reload`: the broker reads the file, and a bad one leaves the old configuration in force. */
+/*
+ * What becomes of it is journalled as `reload`: the broker reads the file, and a bad one leaves the old configuration
+ * in force.
+ */
 void method_reload(void *context, struct control_call *call, const json_t *parameters)
 {
 	(void)parameters;

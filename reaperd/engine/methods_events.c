@@ -90,8 +90,8 @@ static bool reader_wants(const struct reader *reader, const struct store_event *
 static int produce_events(void *context, struct control_call *call);
 
 /*
- * New events are read from the ledger when the client can take them, a piece at a time: so a storm costs a slow follower neither memory
- * nor its connection. Only what the ledger does not take is handed over as it comes.
+ * New events are read from the ledger when the client can take them, a piece at a time: so a storm costs a slow
+ * follower neither memory nor its connection. Only what the ledger does not take is handed over as it comes.
  */
 static void on_event(void *context, const struct store_event *event)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Explain: what is known of an action, a path or a mount. Who holds the mounts is asked of the broker; the answer waits for that, a few seconds
- * at most.
+ * Explain: what is known of an action, a path or a mount. Who holds the mounts is asked of the broker; the answer waits
+ * for that, a few seconds at most.
  */
 #include "engine/methods.h"
 
@@ -17,9 +17,9 @@
 #include "model/layout.h"
 #include "report/report.h"
 
-#define HOLDERS_WAIT 3.0
-#define HOLDERS_ASKED 8	  /* mounts whose holders are looked for: each look reads all of /proc */
-#define ATTEMPTS_SHOWN 50 /* the latest */
+#define HOLDERS_WAIT	  3.0
+#define HOLDERS_ASKED	  8  /* mounts whose holders are looked for: each look reads all of /proc */
+#define ATTEMPTS_SHOWN	  50 /* the latest */
 #define GENERATIONS_SHOWN 16
 
 /* An Explain call under way. Each look for holders keeps one reference, the call another. */
@@ -71,8 +71,9 @@ static void explain_on_deadline(struct ev_loop *loop, struct ev_timer *timer, in
 
 	(void)loop;
 	(void)events;
-	json_array_foreach(explain->explanations, i, explanation)
-		explain_say(json_object_get(explanation, "text"), "Not all who hold its mounts could be found out in time.");
+	json_array_foreach (explain->explanations, i, explanation)
+		explain_say(json_object_get(explanation, "text"),
+			    "Not all who hold its mounts could be found out in time.");
 	explain_reply(explain);
 }
 
@@ -176,8 +177,9 @@ static json_t *attempts_of(struct engine *engine, struct store_filter filter)
 }
 
 /* What is decided for one mount: by its own evidence, or by its action's, with what holds up this one in particular. */
-static struct decision mount_decision(struct engine *engine, const struct mount *mount, const struct decision *of_action,
-				      const struct reap_list *order, const struct mount **ret_in_the_way)
+static struct decision mount_decision(struct engine *engine, const struct mount *mount,
+				      const struct decision *of_action, const struct reap_list *order,
+				      const struct mount **ret_in_the_way)
 {
 	struct decision decision = *of_action;
 
@@ -200,8 +202,9 @@ static void explain_mount(struct explain *explain, const struct mount *mount, co
 	json_t *text = json_object_get(explanation, "text");
 	const struct mount *in_the_way;
 	struct decision decision = mount_decision(engine, mount, of_action, order, &in_the_way);
-	json_t *object = json_pack("{s:o, s:o, s:o, s:[]}", "mount", report_mount(mount, engine->mnt_namespace), "decision",
-				   report_decision(&decision, engine->now), "evidence", mount_evidence(mount), "holders");
+	json_t *object =
+		json_pack("{s:o, s:o, s:o, s:[]}", "mount", report_mount(mount, engine->mnt_namespace), "decision",
+			  report_decision(&decision, engine->now), "evidence", mount_evidence(mount), "holders");
 
 	if (!object)
 		return;
@@ -231,8 +234,8 @@ static void explain_action(struct explain *explain, struct action *action, const
 				       .mount_id = only ? only->facts.id : 0 };
 	bool cleared = action->state == ACTION_CLEARED;
 	json_t *explanation = json_pack("{s:o, s:o, s:[], s:[], s:o}", "action", report_action(action), "decision",
-					cleared ? json_null() : report_decision(&decision, engine->now), "text", "mounts",
-					"attempts", attempts_of(engine, filter));
+					cleared ? json_null() : report_decision(&decision, engine->now), "text",
+					"mounts", "attempts", attempts_of(engine, filter));
 	struct reap_list order;
 
 	if (!explanation)
@@ -252,8 +255,8 @@ static void explain_unowned(struct explain *explain, const struct mount *mount)
 	static const struct reap_list nothing;
 	const struct decision keep = { .verdict = VERDICT_KEEP };
 	struct store_filter filter = { .mount_id = mount->facts.id };
-	json_t *explanation = json_pack("{s:n, s:n, s:[], s:[], s:o}", "action", "decision", "text", "mounts", "attempts",
-					attempts_of(explain->engine, filter));
+	json_t *explanation = json_pack("{s:n, s:n, s:[], s:[], s:o}", "action", "decision", "text", "mounts",
+					"attempts", attempts_of(explain->engine, filter));
 
 	if (!explanation)
 		return;
@@ -266,8 +269,8 @@ static int explain_past(void *context, const struct store_action_row *row)
 {
 	struct explain *explain = context;
 	struct store_filter filter = { .root = row->root, .action = row->name, .generation = row->generation };
-	json_t *explanation = json_pack("{s:o, s:n, s:[], s:[], s:o}", "action", report_action_row(row), "decision", "text",
-					"mounts", "attempts", attempts_of(explain->engine, filter));
+	json_t *explanation = json_pack("{s:o, s:n, s:[], s:[], s:o}", "action", report_action_row(row), "decision",
+					"text", "mounts", "attempts", attempts_of(explain->engine, filter));
 
 	if (!explanation)
 		return -ENOMEM;

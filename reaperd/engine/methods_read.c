@@ -177,7 +177,8 @@ static int note_actions(struct list_context *list, const struct root *only)
 			continue;
 		for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
 			for (const struct action *action = instance->actions; action; action = action->next) {
-				if (action->state == ACTION_CLEARED || (list->state >= 0 && (int)action->state != list->state))
+				if (action->state == ACTION_CLEARED ||
+				    (list->state >= 0 && (int)action->state != list->state))
 					continue;
 				if (note_action(&list->actions, action) < 0)
 					return -ENOMEM;

@@ -55,8 +55,8 @@ static bool action_is_doubted(const struct action *action)
 }
 
 /*
- * The actions of one reference. Of several generations those that are not active: who asks for a name whose directory was replaced means
- * the one that was left.
+ * The actions of one reference. Of several generations those that are not active: who asks for a name whose directory
+ * was replaced means the one that was left.
  */
 static int take_reference(struct engine *engine, struct control_call *call, const char *text, const struct root *root,
 			  bool active, struct targets *targets)
@@ -95,7 +95,8 @@ static bool action_has_leftovers(const struct engine *engine, const struct actio
 	return false;
 }
 
-static int take_leftovers(struct engine *engine, struct control_call *call, const struct root *only, struct targets *targets)
+static int take_leftovers(struct engine *engine, struct control_call *call, const struct root *only,
+			  struct targets *targets)
 {
 	for (const struct root *root = model_roots(engine->model); root; root = root->next) {
 		if (only && root != only)
@@ -112,7 +113,8 @@ static int take_leftovers(struct engine *engine, struct control_call *call, cons
 	return 0;
 }
 
-static int take_targets(struct engine *engine, struct control_call *call, const json_t *parameters, struct targets *targets)
+static int take_targets(struct engine *engine, struct control_call *call, const json_t *parameters,
+			struct targets *targets)
 {
 	const json_t *actions = json_object_get(parameters, "actions");
 	bool leftovers = argument_flag(parameters, "leftovers");

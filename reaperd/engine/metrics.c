@@ -30,7 +30,8 @@ struct root_metrics {
 struct metrics {
 	uint64_t events[EVENT_TYPE_COUNT];
 	struct histogram reap, latency;
-	struct root_metrics *roots; /* never removed: their number is bounded by the configurations that were in force */
+	struct root_metrics
+		*roots; /* never removed: their number is bounded by the configurations that were in force */
 };
 
 struct metrics *metrics_new(void)
@@ -93,8 +94,8 @@ static struct root_metrics *metrics_root(struct metrics *metrics, const char *pa
 	return root;
 }
 
-void metrics_reap(struct metrics *metrics, const char *root, enum evidence because, enum step step, enum outcome outcome,
-		  int64_t duration)
+void metrics_reap(struct metrics *metrics, const char *root, enum evidence because, enum step step,
+		  enum outcome outcome, int64_t duration)
 {
 	struct root_metrics *counts = metrics_root(metrics, root);
 
@@ -153,7 +154,8 @@ static void put_histogram(FILE *out, const char *name, const char *help, const s
 
 static void put_mounts(FILE *out, const struct root_status *roots, size_t count)
 {
-	put_help(out, "mounts", "gauge", "Mounts below a build root: of live actions, over and to go, stuck, or no action's.");
+	put_help(out, "mounts", "gauge",
+		 "Mounts below a build root: of live actions, over and to go, stuck, or no action's.");
 	for (size_t i = 0; i < count; i++) {
 		put_root_value(out, "mounts", roots[i].path, "attached", roots[i].live);
 		put_root_value(out, "mounts", roots[i].path, "leftover", roots[i].over);
@@ -178,7 +180,8 @@ static void put_events(FILE *out, const struct metrics *metrics)
 {
 	put_help(out, "events_total", "counter", "Journalled events since the start.");
 	for (int type = 0; type < EVENT_TYPE_COUNT; type++)
-		fprintf(out, "reaperd_events_total{type=\"%s\"} %" PRIu64 "\n", event_type_name(type), metrics->events[type]);
+		fprintf(out, "reaperd_events_total{type=\"%s\"} %" PRIu64 "\n", event_type_name(type),
+			metrics->events[type]);
 }
 
 static void put_root_reaps(FILE *out, const struct root_metrics *root)
@@ -203,7 +206,8 @@ static void put_reaps(FILE *out, const struct metrics *metrics)
 	put_help(out, "reaps_total", "counter", "Steps tried on leftovers, by what they came to.");
 	for (const struct root_metrics *root = metrics->roots; root; root = root->next)
 		put_root_reaps(out, root);
-	put_histogram(out, "reap_duration_seconds", "How long one step on one mount took.", &metrics->reap, reap_bounds);
+	put_histogram(out, "reap_duration_seconds", "How long one step on one mount took.", &metrics->reap,
+		      reap_bounds);
 	put_histogram(out, "event_latency_seconds", "From a wake-up by the kernel to the model that it led to.",
 		      &metrics->latency, latency_bounds);
 }
@@ -212,13 +216,16 @@ static void put_engine(FILE *out, struct engine *engine, const struct status *st
 {
 	uint64_t mount_max = status_mount_max();
 
-	put_number(out, "lost_events_total", "counter", "Mount events that the kernel had to drop.", (double)engine->lost);
+	put_number(out, "lost_events_total", "counter", "Mount events that the kernel had to drop.",
+		   (double)engine->lost);
 	put_number(out, "stuck_mounts", "gauge", "Mounts that survived their ladder.", (double)status->stuck);
 	put_number(out, "hung_operations", "gauge", "Operations past their deadline whose process has not ended.",
 		   (double)status->hung);
-	put_number(out, "oldest_leftover_seconds", "gauge", "For how long evidence has held for the oldest leftover; 0: none.",
+	put_number(out, "oldest_leftover_seconds", "gauge",
+		   "For how long evidence has held for the oldest leftover; 0: none.",
 		   (double)status->oldest_leftover / NSEC_PER_SEC);
-	put_number(out, "paused", "gauge", "1 while reaping is paused, for everything or for a root.", status->paused_somewhere);
+	put_number(out, "paused", "gauge", "1 while reaping is paused, for everything or for a root.",
+		   status->paused_somewhere);
 	put_number(out, "ledger_bytes", "gauge", "Size of the ledger with its write-ahead log.",
 		   (double)store_bytes(engine->store));
 	put_number(out, "ledger_degraded", "gauge", "1 while the ledger cannot be written.",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tells a service manager that we are ready and alive (sd_notify, watchdog), where built with libsystemd; else nothing. */
+/*
+ * Tells a service manager that we are ready and alive (sd_notify, watchdog), where built with libsystemd; else nothing.
+ */
 #ifndef REAPERD_ENGINE_NOTIFY_H
 #define REAPERD_ENGINE_NOTIFY_H
 

@@ -58,7 +58,8 @@ void once_turn(struct engine *engine)
 
 	if (!(engine->flags & CONFIGURATION_ONCE) || engine->stopping)
 		return;
-	if (engine->plan_wanted || tracker_is_busy(engine->tracker) || prober_is_busy(engine->prober) || reaper_is_busy(engine->reaper))
+	if (engine->plan_wanted || tracker_is_busy(engine->tracker) || prober_is_busy(engine->prober) ||
+	    reaper_is_busy(engine->reaper))
 		return;
 	tally = count_all(engine);
 	log_notice("done: %llu mounts reaped, %zu left over, %zu stuck, %zu unknown",

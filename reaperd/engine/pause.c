@@ -9,7 +9,10 @@
 #include "base/log.h"
 #include "base/text.h"
 
-/* "paused" for everything, "paused:<root>" for one; the value is the time until which, 0 for no end. NULL: no memory; caller frees. */
+/*
+ * "paused" for everything, "paused:<root>" for one; the value is the time until which, 0 for no end. NULL: no memory;
+ * caller frees.
+ */
 static char *key_of(const struct root *root)
 {
 	CLEANUP_FREE char *shown = root ? text_escape(root->rules.path) : NULL;
@@ -54,7 +57,8 @@ void engine_pause(struct engine *engine, struct root *root, double seconds)
 	snprintf(value, sizeof(value), "%" PRId64, until);
 	keep(engine, root, value);
 	snprintf(detail, sizeof(detail), "{\"seconds\":%.3f}", seconds);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
+	engine_journal(engine, &(struct journal_event){
+				       .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
 }
 
 void engine_resume(struct engine *engine, struct root *root)
@@ -88,7 +92,9 @@ void pause_restore(struct engine *engine)
 		restore_one(engine, root);
 }
 
-/* Real time, for the pause was promised in it over restarts; looked at each minute at the least, should the clock jump. */
+/*
+ * Real time, for the pause was promised in it over restarts; looked at each minute at the least, should the clock jump.
+ */
 static void look(struct engine *engine, struct root *root, bool paused, int64_t until)
 {
 	int64_t left = until - engine->now.real;

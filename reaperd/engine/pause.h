@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The switch: reaping stops, watching goes on. Kept in the ledger over restarts. Commands use engine_pause() and engine_resume(). */
+/*
+ * The switch: reaping stops, watching goes on. Kept in the ledger over restarts. Commands use engine_pause() and
+ * engine_resume().
+ */
 #ifndef REAPERD_ENGINE_PAUSE_H
 #define REAPERD_ENGINE_PAUSE_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a probe's answer to evidence. Whatever was not seen in this answer is not held any longer: evidence must hold in an unbroken row. */
+/*
+ * From a probe's answer to evidence. Whatever was not seen in this answer is not held any longer: evidence must hold in
+ * an unbroken row.
+ */
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -8,15 +11,17 @@
 #include "engine/prober.h"
 #include "engine/tracker.h"
 
-#define PROBED                                                                                                                \
-	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |                \
+#define PROBED                                                                                                         \
+	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |            \
 	 EVIDENCE_BIT(EVIDENCE_DEAD) | EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
 
 /*
- * Of all that a probe can tell, exactly `seen` holds: since now, for it may have come about at any moment of the probe, and confirmed as of the
- * moment when the probe was sent, for the same reason. So the shortest grace, none, still takes a second look.
+ * Of all that a probe can tell, exactly `seen` holds: since now, for it may have come about at any moment of the probe,
+ * and confirmed as of the moment when the probe was sent, for the same reason. So the shortest grace, none, still takes
+ * a second look.
  */
-static void hold_exactly(struct engine *engine, struct action *action, uint32_t seen, const char *because, struct now sent)
+static void hold_exactly(struct engine *engine, struct action *action, uint32_t seen, const char *because,
+			 struct now sent)
 {
 	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++) {
 		if (!(PROBED & EVIDENCE_BIT(bit)))
@@ -60,7 +65,10 @@ static void take_identity(struct action *action, const struct probe_result *resu
 	action->dirty = true;
 }
 
-/* What joined in the turn in which the question was sent, or after, is asked about once more at once, so that little comes between. */
+/*
+ * What joined in the turn in which the question was sent, or after, is asked about once more at once, so that little
+ * comes between.
+ */
 static void confirm(struct engine *engine, struct action *action, struct now sent)
 {
 	bool all = true;
@@ -81,7 +89,10 @@ static void present(struct engine *engine, struct action *action, const struct p
 
 	if (result->identity_known && !action->identity.known)
 		take_identity(action, result);
-	/* Where a mount of its own stands on the directory, a walk to the path reached that, which is all that can be compared. */
+	/*
+	 * Where a mount of its own stands on the directory, a walk to the path reached that, which is all that can be
+	 * compared.
+	 */
 	if (result->identity_known || action->covered_by_own)
 		confirm(engine, action, sent);
 	if (result->full && !action->seen_full) {
@@ -95,8 +106,9 @@ static void present(struct engine *engine, struct action *action, const struct p
 }
 
 /*
- * Mounts that came after the known directory was last seen may stand in another, made at the same name when this one had gone: it was asked for by its
- * handle, which says nothing of the name. They begin the next generation, whose directory is not known yet.
+ * Mounts that came after the known directory was last seen may stand in another, made at the same name when this one
+ * had gone: it was asked for by its handle, which says nothing of the name. They begin the next generation, whose
+ * directory is not known yet.
  */
 static void part_with_newcomers(struct engine *engine, struct action *action)
 {
@@ -126,22 +138,24 @@ static void missing(struct engine *engine, struct action *action, struct now sen
 }
 
 /*
- * Another directory stands at the path. The mounts that a walk through it reaches belong to it: to the next generation of the name. What is left
- * behind belongs to the recorded directory, and that is over.
+ * Another directory stands at the path. The mounts that a walk through it reaches belong to it: to the next generation
+ * of the name. What is left behind belongs to the recorded directory, and that is over.
  */
-static void replaced(struct engine *engine, struct action *action, const struct probe_result *result, struct mount *const *mounts,
-		     size_t mount_count, struct now sent)
+static void replaced(struct engine *engine, struct action *action, const struct probe_result *result,
+		     struct mount *const *mounts, size_t mount_count, struct now sent)
 {
 	struct mount *reached[PROBE_MOUNTS_MAX];
 	size_t count = 0;
 	struct action *next;
 
 	/*
-	 * Seen without walking there. Where mounts have no unique ids, those that are listed now may have taken the numbers and the places of those that the
-	 * kernel detached when somebody walked to the new directory: in doubt nothing is over.
+	 * Seen without walking there. Where mounts have no unique ids, those that are listed now may have taken the
+	 * numbers and the places of those that the kernel detached when somebody walked to the new directory: in doubt
+	 * nothing is over.
 	 */
 	if (!result->local && !engine->source.ops->unique_ids) {
-		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), "replaced, but mounts have no unique ids", sent);
+		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), "replaced, but mounts have no unique ids",
+			     sent);
 		return;
 	}
 	if (!result->local)
@@ -156,8 +170,8 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 		take_identity(next, result);
 		next->identity_checked = sent;
 		ledger_save_action(engine, next);
-		log_info("%s: another directory stands at %s: generation %u begins", action->root->rules.path, action->path,
-			 next->generation);
+		log_info("%s: another directory stands at %s: generation %u begins", action->root->rules.path,
+			 action->path, next->generation);
 	}
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
 }
@@ -169,8 +183,8 @@ static void unknown(struct engine *engine, struct action *action, const struct p
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), why ? why : "unexpected answer", sent);
 }
 
-void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result, struct mount *const *mounts,
-			size_t mount_count, struct now sent)
+void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result,
+			struct mount *const *mounts, size_t mount_count, struct now sent)
 {
 	action->probed = sent;
 	switch ((enum probe_state)result->state) {

@@ -84,7 +84,10 @@ int prober_configure(struct prober *prober)
 	return 0;
 }
 
-/* What has no directory of its own (trash) or none that can be named, no mount and no owner, or no filesystem to ask, is not probed. */
+/*
+ * What has no directory of its own (trash) or none that can be named, no mount and no owner, or no filesystem to ask,
+ * is not probed.
+ */
 static bool is_probed(const struct action *action)
 {
 	return (action->mounts || action->registered) && !action->in_trash && action->instance->carrier &&
@@ -194,8 +197,8 @@ static void take_answer(struct engine *engine, struct root *root, const struct p
 	}
 	for (size_t i = 0; i < asked->mount_count; i++)
 		mounts[i] = model_mount(engine->model, asked->mounts[i]);
-	prober_take_result(engine, action, index < result->count ? &result->probes[index] : &failed, mounts, asked->mount_count,
-			   job->sent);
+	prober_take_result(engine, action, index < result->count ? &result->probes[index] : &failed, mounts,
+			   asked->mount_count, job->sent);
 }
 
 static void on_answer(void *context, struct engine *engine, const struct message_result *result)
@@ -277,7 +280,10 @@ static void insert_oldest_first(struct action **ret, size_t size, size_t *count,
 	ret[i] = action;
 }
 
-/* The wanted actions of a root, at most `size`. Those not asked about for the longest time: more may be wanted than can be asked in a round. */
+/*
+ * The wanted actions of a root, at most `size`. Those not asked about for the longest time: more may be wanted than can
+ * be asked in a round.
+ */
 static size_t choose(struct root *root, struct action **ret, size_t size)
 {
 	size_t count = 0;
@@ -303,9 +309,9 @@ static bool fill_root_item(const struct engine *engine, const struct root *root,
 /* Sends one batch; where it does not fit into a datagram, half as many. */
 static int send_batch(struct prober *prober, struct root *root, struct action **actions, size_t count)
 {
-	struct message_request request = {
-		.type = MESSAGE_PROBE, .root = (uint32_t)root->index, .count = count ? (uint32_t)count : 1
-	};
+	struct message_request request = { .type = MESSAGE_PROBE,
+					   .root = (uint32_t)root->index,
+					   .count = count ? (uint32_t)count : 1 };
 	struct probe_job *job = calloc(1, sizeof(*job));
 	int r = job ? 0 : -ENOMEM;
 
@@ -410,7 +416,8 @@ bool prober_is_busy(const struct prober *prober)
 	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
 		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
 			for (struct action *action = instance->actions; action; action = action->next)
-				if (is_probed(action) && (action->probe_wanted || action->probing || !action->probed.mono))
+				if (is_probed(action) &&
+				    (action->probe_wanted || action->probing || !action->probed.mono))
 					return true;
 	return false;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks, through the broker, what has become of the directories of actions, and turns the answers into evidence. Each root has a round every
- * probe-interval while it has actions (else none: an idle daemon does not wake), and whoever suspects something asks for one action at once.
+ * Asks, through the broker, what has become of the directories of actions, and turns the answers into evidence. Each
+ * root has a round every probe-interval while it has actions (else none: an idle daemon does not wake), and whoever
+ * suspects something asks for one action at once.
  */
 #ifndef REAPERD_ENGINE_PROBER_H
 #define REAPERD_ENGINE_PROBER_H
@@ -19,8 +20,8 @@ void prober_want(struct prober *prober, struct action *action);
 void prober_want_all(struct prober *prober, struct root *root);
 
 /*
- * A mount was attached below the action's path, so a directory stands there: what a probe had said of its absence does not hold in an unbroken row any
- * longer. Which directory, the next probe tells.
+ * A mount was attached below the action's path, so a directory stands there: what a probe had said of its absence does
+ * not hold in an unbroken row any longer. Which directory, the next probe tells.
  */
 void prober_noticed_attach(struct engine *engine, struct action *action);
 
@@ -31,7 +32,7 @@ void prober_turn(struct prober *prober);
 bool prober_is_busy(const struct prober *prober);
 
 /* What a probe's answer means for the action: evidence, identity, generation. `sent` is when the question was asked. */
-void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result, struct mount *const *mounts,
-			size_t mount_count, struct now sent);
+void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result,
+			struct mount *const *mounts, size_t mount_count, struct now sent);
 
 #endif

@@ -75,8 +75,8 @@ static void put_off_tree(struct mount *top)
 }
 
 /*
- * How much of the mount's path is over with it: its action's directory, or where the mount lies now the place that its name stands for. Where the mount
- * alone has lost its source, its action lives on, and none of that is.
+ * How much of the mount's path is over with it: its action's directory, or where the mount lies now the place that its
+ * name stands for. Where the mount alone has lost its source, its action lives on, and none of that is.
  */
 static uint32_t action_length(const struct reap_item *item, const char *relative)
 {
@@ -84,7 +84,8 @@ static uint32_t action_length(const struct reap_item *item, const char *relative
 	const char *name;
 	size_t name_length, length;
 
-	if (item->evidence == EVIDENCE_SOURCE_DELETED && !(mount->action->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
+	if (item->evidence == EVIDENCE_SOURCE_DELETED &&
+	    !(mount->action->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
 		return (uint32_t)strlen(relative);
 	switch (layout_place(&mount->instance->root->rules, relative, &name, &name_length, &length)) {
 	case PLACE_ACTION:
@@ -123,8 +124,8 @@ static void job_free(struct reap_job *job)
 
 static char *attempt_detail(const struct asked *asked, const struct step_result *result)
 {
-	json_t *detail = json_pack("{s:s, s:s, s:s}", "step", step_name(asked->step), "outcome", outcome_name(result->outcome),
-				   "because", evidence_name(asked->because));
+	json_t *detail = json_pack("{s:s, s:s, s:s}", "step", step_name(asked->step), "outcome",
+				   outcome_name(result->outcome), "because", evidence_name(asked->because));
 	CLEANUP_FREE char *shown = text_escape(result->detail);
 	char *text;
 
@@ -167,8 +168,8 @@ static void climb(struct engine *engine, struct mount *mount, const struct asked
 			put_off_tree(mount);
 		return;
 	}
-	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target, outcome_name(outcome),
-		    (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
+	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target,
+		    outcome_name(outcome), (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
 	journal_asked(engine, EVENT_STUCK, asked, NULL);
 }
 
@@ -344,12 +345,13 @@ static void put_off(struct engine *engine, struct mount *mount)
 	mount->retry_mono = engine->now.mono + policy_backoff(mount->rounds);
 	engine_plan_at(engine, mount->retry_mono);
 	if (mount->rounds == 1)
-		log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it", mount->facts.target);
+		log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it",
+			    mount->facts.target);
 }
 
 /*
- * Without unique ids what the runner unmounted before it ended its action may meanwhile be the next one's, and look the same: so the table is read once
- * more first.
+ * Without unique ids what the runner unmounted before it ended its action may meanwhile be the next one's, and look the
+ * same: so the table is read once more first.
  */
 static bool may_be_anothers(const struct engine *engine, const struct reap_item *item)
 {

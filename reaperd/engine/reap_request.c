@@ -50,7 +50,8 @@ static int preview_one(struct plan *plan, struct action *action, bool active, co
 	action->reap_now = was;
 	if (active && decision.verdict <= VERDICT_SUSPECT) {
 		decision.because = EVIDENCE_ENDED;
-		decision.hold = engine->facts.observe || action->root->rules.mode == ROOT_MODE_OBSERVE ? HOLD_OBSERVE : HOLD_NONE;
+		decision.hold = engine->facts.observe || action->root->rules.mode == ROOT_MODE_OBSERVE ? HOLD_OBSERVE :
+													 HOLD_NONE;
 	} else if (decision.verdict <= VERDICT_SUSPECT) {
 		return 0;
 	}
@@ -63,7 +64,8 @@ static int preview_one(struct plan *plan, struct action *action, bool active, co
 	return 0;
 }
 
-int engine_reap_preview(struct engine *engine, struct action *const *actions, size_t count, bool active, struct reap_list *ret)
+int engine_reap_preview(struct engine *engine, struct action *const *actions, size_t count, bool active,
+			struct reap_list *ret)
 {
 	struct plan plan = { .next = INT64_MAX };
 	int r = 0;

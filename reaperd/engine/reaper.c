@@ -140,7 +140,8 @@ static void check_age(struct engine *engine, struct action *action)
 {
 	int64_t most = action->owner.max_age ? action->owner.max_age : action->root->rules.max_age;
 	/* Registered again, it is as old as its last registration. */
-	int64_t born = action->owner.max_age && action->owner.begun.mono ? action->owner.begun.mono : action->first_seen.mono;
+	int64_t born =
+		action->owner.max_age && action->owner.begun.mono ? action->owner.begun.mono : action->first_seen.mono;
 
 	if (most == 0 || action->evidence & EVIDENCE_BIT(EVIDENCE_EXPIRED))
 		return;
@@ -159,9 +160,9 @@ static void say_what_goes(struct action *action, const struct decision *decision
 		    (decision->hold == HOLD_NONE || decision->hold == HOLD_OBSERVE);
 
 	if (goes && !action->told)
-		log_info("%s%s@%u below %s, %zu mounts: %s", decision->hold == HOLD_OBSERVE ? "would reap " : "reaping ",
-			 action->name, action->generation, action->root->rules.path, action->mount_count,
-			 evidence_name(decision->because));
+		log_info("%s%s@%u below %s, %zu mounts: %s",
+			 decision->hold == HOLD_OBSERVE ? "would reap " : "reaping ", action->name, action->generation,
+			 action->root->rules.path, action->mount_count, evidence_name(decision->because));
 	action->told = goes;
 }
 
@@ -242,8 +243,8 @@ static void recheck(struct engine *engine, const struct decision *decision)
 }
 
 /*
- * What is to be reaped, but attached after the evidence, needs the directory's identity first. An answer that did not tell it would not tell it at once,
- * either: then the next round asks.
+ * What is to be reaped, but attached after the evidence, needs the directory's identity first. An answer that did not
+ * tell it would not tell it at once, either: then the next round asks.
  */
 static void confirm_newcomers(struct engine *engine, const struct reap_list *list)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Carries out what the policy decides: states and evidence are journalled, batches of steps are written down as intents, asked of the broker, and
- * their outcomes taken. It decides nothing: what to reap, in which order and when again is policy/'s.
+ * Carries out what the policy decides: states and evidence are journalled, batches of steps are written down as
+ * intents, asked of the broker, and their outcomes taken. It decides nothing: what to reap, in which order and when
+ * again is policy/'s.
  */
 #ifndef REAPERD_ENGINE_REAPER_H
 #define REAPERD_ENGINE_REAPER_H

@@ -131,8 +131,8 @@ static void on_exit_of_owner(struct ev_loop *loop, ev_io *io, int events)
 }
 
 /* 0, -ESRCH where there is no such process (or, with a start time, not that one), or -errno. */
-static int watch_process(struct registry *registry, const struct root *root, const char *name, uint32_t generation, int32_t pid,
-			 uint64_t start_time)
+static int watch_process(struct registry *registry, const struct root *root, const char *name, uint32_t generation,
+			 int32_t pid, uint64_t start_time)
 {
 	struct owner_watch *watch = calloc(1, sizeof(*watch));
 	int r;
@@ -140,7 +140,10 @@ static int watch_process(struct registry *registry, const struct root *root, con
 	if (!watch)
 		return -ENOMEM;
 	r = watch->pidfd = kernel_pidfd_open(pid);
-	/* Asked after the pidfd was opened, the start time is that of the process which the pidfd holds, or the process has gone. */
+	/*
+	 * Asked after the pidfd was opened, the start time is that of the process which the pidfd holds, or the process
+	 * has gone.
+	 */
 	if (r >= 0 && start_time && kernel_process_start_time(pid) != start_time) {
 		close(watch->pidfd);
 		r = -ESRCH;
@@ -184,10 +187,11 @@ static void drop_watches(struct registry *registry, const struct action *action,
 
 static bool is_current(const struct action *action)
 {
-	const uint32_t over = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_MOVED) | EVIDENCE_BIT(EVIDENCE_REPLACED) |
-			      EVIDENCE_BIT(EVIDENCE_MISSING);
+	const uint32_t over = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_MOVED) |
+			      EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_MISSING);
 
-	return action->instance->visible && !action->in_trash && action->state != ACTION_CLEARED && !(action->evidence & over);
+	return action->instance->visible && !action->in_trash && action->state != ACTION_CLEARED &&
+	       !(action->evidence & over);
 }
 
 /* The action that a runner means by a name: the newest in the directory that stands at the root now. */
@@ -218,7 +222,8 @@ static int check_name(const struct root *root, const char *name)
 	return 0;
 }
 
-static int next_action(struct engine *engine, struct root *root, const char *name, struct action *former, struct action **ret)
+static int next_action(struct engine *engine, struct root *root, const char *name, struct action *former,
+		       struct action **ret)
 {
 	CLEANUP_FREE struct mount **mounts = NULL;
 	size_t count = 0;
@@ -229,8 +234,8 @@ static int next_action(struct engine *engine, struct root *root, const char *nam
 	if (!mounts)
 		return -ENOMEM;
 	/*
-	 * Without unique ids a mount that was unmounted and made anew since the last read of the table looks like the former one: in doubt it belongs to
-	 * who begins now.
+	 * Without unique ids a mount that was unmounted and made anew since the last read of the table looks like the
+	 * former one: in doubt it belongs to who begins now.
 	 */
 	for (struct mount *mount = former->mounts; mount; mount = mount->action_next)
 		if (mount_id_is_synthetic(mount->facts.id) && !mount->in_flight)
@@ -268,8 +273,8 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	action->dirty = true;
 }
 
-int engine_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease, int64_t uid,
-		 uint32_t *ret_generation)
+int engine_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
+		 int64_t uid, uint32_t *ret_generation)
 {
 	struct action *action;
 	int r = check_name(root, name);
@@ -298,18 +303,23 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 	if (policy_evidence_clear(action, EVIDENCE_EXPIRED))
 		ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
 	ledger_save_action(engine, action);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
+	engine_journal(engine, &(struct journal_event){
+				       .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
 	prober_want(engine->prober, action);
 	*ret_generation = action->generation;
 	return 0;
 }
 
-int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
+int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
+	       uint32_t *ret_generation)
 {
 	struct action *action = current_action(engine, root, name);
 
 	if (generation && action && action->generation != generation) {
-		/* Renamed meanwhile, or past: then there is nothing more to end, and the next one of that name is another's. */
+		/*
+		 * Renamed meanwhile, or past: then there is nothing more to end, and the next one of that name is
+		 * another's.
+		 */
 		bool is_past = action->generation > generation;
 
 		action = find_begun(root, name, generation);
@@ -323,7 +333,10 @@ int engine_end(struct engine *engine, struct root *root, const char *name, uint3
 	*ret_generation = action->generation;
 	if (action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED))
 		return 0;
-	/* What it mounted last may not have been seen yet: without a mount, the reaper takes the registration back after the next read. */
+	/*
+	 * What it mounted last may not have been seen yet: without a mount, the reaper takes the registration back
+	 * after the next read.
+	 */
 	action->registered = !action->mounts;
 	drop_watches(engine->registry, action, NULL);
 	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
@@ -355,7 +368,9 @@ static void restore_owner(struct registry *registry, struct action *action)
 
 	if (!action->registered)
 		return;
-	/* When it was registered last is not in the ledger: it gets its whole time once more, rather than too little. */
+	/*
+	 * When it was registered last is not in the ledger: it gets its whole time once more, rather than too little.
+	 */
 	action->owner.begun = engine->now;
 	if (action->owner.lease) {
 		action->owner.lease = false;
@@ -366,12 +381,13 @@ static void restore_owner(struct registry *registry, struct action *action)
 		return;
 	r = note_begun(action);
 	if (r == 0)
-		r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid, action->owner.start_time);
+		r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid,
+				  action->owner.start_time);
 	if (r == -ESRCH)
 		owner_exited(engine, action, "process");
 	else if (r < 0)
-		log_warning("%s: cannot watch process %d, the owner of %s: %s", action->root->rules.path, action->owner.pid,
-			    action->name, strerror(-r));
+		log_warning("%s: cannot watch process %d, the owner of %s: %s", action->root->rules.path,
+			    action->owner.pid, action->name, strerror(-r));
 }
 
 void registry_restore(struct registry *registry)
@@ -438,8 +454,8 @@ static void watch_pidfile(struct registry *registry, struct root *root, struct r
 }
 
 /*
- * The worker that left the action has gone, and another one, which writes its pidfile before it mounts, uses the directory that it found. What it mounts
- * there is its own.
+ * The worker that left the action has gone, and another one, which writes its pidfile before it mounts, uses the
+ * directory that it found. What it mounts there is its own.
  */
 void registry_noticed_attach(struct registry *registry, struct mount *mount)
 {

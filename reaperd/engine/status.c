@@ -149,8 +149,8 @@ static json_t *root_json(const struct engine *engine, const struct root_status *
 
 	for (int i = 0; i < ACTION_STATE_COUNT; i++)
 		actions += i == ACTION_CLEARED ? 0 : status->actions[i];
-	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "mode", mode_name(engine, root->rules.mode), "actions",
-			   (json_int_t)actions, "mounts", (json_int_t)status->mounts, "leftovers",
+	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "mode", mode_name(engine, root->rules.mode),
+			   "actions", (json_int_t)actions, "mounts", (json_int_t)status->mounts, "leftovers",
 			   (json_int_t)status->leftovers, "stuck", (json_int_t)status->stuck, "health",
 			   root_health_name(root->health), "paused", engine->facts.paused || root->paused);
 	if (object && report_set_bytes(object, "path", status->path) < 0) {
@@ -180,8 +180,8 @@ static json_t *namespaces_json(const struct engine *engine)
 
 static json_t *ledger_json(struct engine *engine)
 {
-	json_t *ledger = json_pack("{s:s, s:I}", "state", store_state(engine->store) == STORE_OK ? "ok" : "degraded", "bytes",
-				   (json_int_t)store_bytes(engine->store));
+	json_t *ledger = json_pack("{s:s, s:I}", "state", store_state(engine->store) == STORE_OK ? "ok" : "degraded",
+				   "bytes", (json_int_t)store_bytes(engine->store));
 
 	if (ledger) {
 		report_set_bytes(ledger, "path", store_path(engine->store));
@@ -193,10 +193,11 @@ static json_t *ledger_json(struct engine *engine)
 json_t *status_json(struct engine *engine, const struct status *status)
 {
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:{s:s, s:I, s:I}}", "version",
-		status_version(), "source", source_name(engine->source.ops->kind), "source_note", engine->source_note,
-		"namespaces", namespaces_json(engine), "mode", mode_name(engine, ROOT_MODE_ENFORCE), "paused",
-		engine->facts.paused, "roots", roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
+		"{s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:{s:s, s:I, s:I}}",
+		"version", status_version(), "source", source_name(engine->source.ops->kind), "source_note",
+		engine->source_note, "namespaces", namespaces_json(engine), "mode",
+		mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused, "roots",
+		roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
 		(json_int_t)status->unowned, "events", (json_int_t)engine->events, "lost", (json_int_t)engine->lost,
 		"rescans", (json_int_t)engine->rescans, "lag_ms", (double)engine->lag / NSEC_PER_MSEC, "wakeups",
 		(json_int_t)engine->wakeups, "ledger", ledger_json(engine), "broker", "state", "ok", "in_flight",

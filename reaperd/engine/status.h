@@ -22,7 +22,7 @@ struct root_status {
 struct status {
 	struct root_status *roots;
 	size_t root_count;
-	uint64_t table; /* mounts in the whole table */
+	uint64_t table;	 /* mounts in the whole table */
 	uint64_t mounts; /* below roots */
 	uint64_t unowned;
 	uint64_t leftovers;

@@ -13,17 +13,17 @@
 #include "engine/registry.h"
 #include "engine/tracker.h"
 
-#define REST_FACTOR 6			   /* a read that took t is followed by a rest of 6 t */
-#define REST_MIN (5 * NSEC_PER_MSEC)
-#define REST_REAPING (20 * NSEC_PER_MSEC) /* our own batch changes the table all the time */
+#define REST_FACTOR	   6 /* a read that took t is followed by a rest of 6 t */
+#define REST_MIN	   (5 * NSEC_PER_MSEC)
+#define REST_REAPING	   (20 * NSEC_PER_MSEC) /* our own batch changes the table all the time */
 #define REST_AFTER_FAILURE NSEC_PER_SEC
 
 struct tracker {
 	struct engine *engine;
 	ev_io io;
 	bool read_wanted, refresh_wanted, complete_wanted;
-	bool has_read; /* once at least: the model is the table, not the ledger's memory of it */
-	int64_t woken;	   /* mono; 0: not */
+	bool has_read;	    /* once at least: the model is the table, not the ledger's memory of it */
+	int64_t woken;	    /* mono; 0: not */
 	int64_t not_before; /* mono */
 	int64_t read_at;    /* mono: before the last read of the table, which a refresh is not */
 };
@@ -34,8 +34,8 @@ static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)events;
 	/*
-	 * Not drained here: until the read, further changes need not wake us, and draining first and reading then is what
-	 * makes sure that a change after the read wakes us again.
+	 * Not drained here: until the read, further changes need not wake us, and draining first and reading then is
+	 * what makes sure that a change after the read wakes us again.
 	 */
 	ev_io_stop(loop, watcher);
 	if (tracker->woken == 0)
@@ -107,8 +107,8 @@ void tracker_want_refresh(struct tracker *tracker)
 }
 
 /*
- * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to it, by whomever, makes the
- * kernel detach what is mounted below. Without that evidence nobody can say who it was.
+ * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
+ * it, by whomever, makes the kernel detach what is mounted below. Without that evidence nobody can say who it was.
  */
 static const char *detached_by(const struct mount *mount)
 {
@@ -122,8 +122,8 @@ static const char *detached_by(const struct mount *mount)
 }
 
 /*
- * Where all that an action had lies elsewhere now, its directory does: what is mounted at the name from this turn on is another
- * directory's, the next generation's. False where the action goes on.
+ * Where all that an action had lies elsewhere now, its directory does: what is mounted at the name from this turn on is
+ * another directory's, the next generation's. False where the action goes on.
  */
 static bool name_was_left(const struct action *action, struct now now)
 {
@@ -197,15 +197,18 @@ static void moved(struct engine *engine, const struct change *change)
 	CLEANUP_FREE char *detail = ledger_detail_string("from", change->old_target);
 
 	if (!mount->instance && change->old_action)
-		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target, mount->facts.target);
+		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target,
+			    mount->facts.target);
 	if (mount->action && mount->action != change->old_action)
 		joined(engine, mount);
 	else if (mount->action && !mount->evidence)
-		prober_noticed_attach(engine, mount->action); /* renamed as a whole: what was said was said of the old path */
+		prober_noticed_attach(engine,
+				      mount->action); /* renamed as a whole: what was said was said of the old path */
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, NULL);
-	engine_journal(engine, &(struct journal_event){
-				       .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
+	engine_journal(engine,
+		       &(struct journal_event){
+			       .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
 	if (mount->action)
 		prober_want(engine->prober, mount->action);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and journals what changed. Reads at once while it is
- * quiet; after a read that took long, rests for several times as long, so that a storm costs a bounded share of a processor.
+ * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and journals what
+ * changed. Reads at once while it is quiet; after a read that took long, rests for several times as long, so that a
+ * storm costs a bounded share of a processor.
  */
 #ifndef REAPERD_ENGINE_TRACKER_H
 #define REAPERD_ENGINE_TRACKER_H

@@ -3,39 +3,38 @@
 
 #include <string.h>
 
-static const char description[] =
-	"# What every varlink service can be asked.\n"
-	"interface org.varlink.service\n"
-	"\n"
-	"# Who this is, and which interfaces it has.\n"
-	"method GetInfo() -> (\n"
-	"  vendor: string,\n"
-	"  product: string,\n"
-	"  version: string,\n"
-	"  url: string,\n"
-	"  interfaces: []string\n"
-	")\n"
-	"\n"
-	"# The text of one of its interfaces.\n"
-	"method GetInterfaceDescription(interface: string) -> (description: string)\n"
-	"\n"
-	"# There is no interface of this name.\n"
-	"error InterfaceNotFound(interface: string)\n"
-	"\n"
-	"# The interface has no method of this name.\n"
-	"error MethodNotFound(method: string)\n"
-	"\n"
-	"# The method is described, and not offered.\n"
-	"error MethodNotImplemented(method: string)\n"
-	"\n"
-	"# This parameter is missing, unknown or of another type.\n"
-	"error InvalidParameter(parameter: string)\n"
-	"\n"
-	"# The caller may not do this.\n"
-	"error PermissionDenied()\n"
-	"\n"
-	"# The method answers more than once: call it with `more`.\n"
-	"error ExpectedMore()\n";
+static const char description[] = "# What every varlink service can be asked.\n"
+				  "interface org.varlink.service\n"
+				  "\n"
+				  "# Who this is, and which interfaces it has.\n"
+				  "method GetInfo() -> (\n"
+				  "  vendor: string,\n"
+				  "  product: string,\n"
+				  "  version: string,\n"
+				  "  url: string,\n"
+				  "  interfaces: []string\n"
+				  ")\n"
+				  "\n"
+				  "# The text of one of its interfaces.\n"
+				  "method GetInterfaceDescription(interface: string) -> (description: string)\n"
+				  "\n"
+				  "# There is no interface of this name.\n"
+				  "error InterfaceNotFound(interface: string)\n"
+				  "\n"
+				  "# The interface has no method of this name.\n"
+				  "error MethodNotFound(method: string)\n"
+				  "\n"
+				  "# The method is described, and not offered.\n"
+				  "error MethodNotImplemented(method: string)\n"
+				  "\n"
+				  "# This parameter is missing, unknown or of another type.\n"
+				  "error InvalidParameter(parameter: string)\n"
+				  "\n"
+				  "# The caller may not do this.\n"
+				  "error PermissionDenied()\n"
+				  "\n"
+				  "# The method answers more than once: call it with `more`.\n"
+				  "error ExpectedMore()\n";
 
 static void get_info(void *context, struct control_call *call, const json_t *parameters)
 {
@@ -46,8 +45,7 @@ static void get_info(void *context, struct control_call *call, const json_t *par
 	for (const struct control_interface *const *i = control_call_interfaces(call); *i; i++)
 		json_array_append_new(interfaces, json_string((*i)->name));
 	control_reply(call, json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "reaperd", "product", "reaperd", "version",
-				      control_call_version(call), "url", "", "interfaces",
-				      interfaces));
+				      control_call_version(call), "url", "", "interfaces", interfaces));
 }
 
 static void get_interface_description(void *context, struct control_call *call, const json_t *parameters)

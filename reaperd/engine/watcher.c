@@ -12,8 +12,8 @@
 #include "engine/watcher.h"
 #include "kernel/at.h"
 
-#define WATCHES_MAX 4096	       /* directories; beyond that the probes do alone */
-#define RETRY (30 * NSEC_PER_SEC)      /* after a watch could not be added */
+#define WATCHES_MAX 4096		/* directories; beyond that the probes do alone */
+#define RETRY	    (30 * NSEC_PER_SEC) /* after a watch could not be added */
 
 enum watch_state {
 	WATCH_ASKED,
@@ -23,11 +23,11 @@ enum watch_state {
 
 struct watch {
 	char *root_path;
-	char *path;	    /* relative to the root */
+	char *path; /* relative to the root */
 	uint64_t carrier_id;
 	enum watch_state state;
 	int descriptor;
-	int64_t retry;	    /* FAILED: mono */
+	int64_t retry; /* FAILED: mono */
 	struct watch *next;
 };
 
@@ -117,7 +117,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 			at += sizeof(*event) + event->len;
 		}
 	if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
-		log_warning("inotify stopped working (%s): the probes go on alone", length ? strerror(errno) : "end of file");
+		log_warning("inotify stopped working (%s): the probes go on alone",
+			    length ? strerror(errno) : "end of file");
 		ev_io_stop(loop, io);
 	}
 	engine_wake(watcher->engine);
@@ -150,7 +151,8 @@ void watcher_free(struct watcher *watcher)
 	free(watcher);
 }
 
-static struct watch *find(struct watcher *watcher, const char *root_path, const char *path, size_t length, uint64_t carrier_id)
+static struct watch *find(struct watcher *watcher, const char *root_path, const char *path, size_t length,
+			  uint64_t carrier_id)
 {
 	for (struct watch *watch = watcher->watches; watch; watch = watch->next)
 		if (watch->carrier_id == carrier_id && strcmp(watch->root_path, root_path) == 0 &&
@@ -178,7 +180,8 @@ static void on_answer(void *context, struct engine *engine, const struct message
 {
 	struct watch_job *job = context;
 	struct watcher *watcher = engine->watcher;
-	struct watch *watch = watcher ? find(watcher, job->root_path, job->path, strlen(job->path), job->carrier_id) : NULL;
+	struct watch *watch =
+		watcher ? find(watcher, job->root_path, job->path, strlen(job->path), job->carrier_id) : NULL;
 	int error = result->error ? result->error : result->count == 1 ? result->watches[0].error : EPROTO;
 
 	if (watch && error == 0) {
@@ -218,7 +221,8 @@ static int ask(struct watcher *watcher, struct root *root, struct watch *watch, 
 	return r;
 }
 
-static struct watch *add(struct watcher *watcher, const char *root_path, const char *path, size_t length, uint64_t carrier_id)
+static struct watch *add(struct watcher *watcher, const char *root_path, const char *path, size_t length,
+			 uint64_t carrier_id)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 
@@ -238,7 +242,10 @@ static struct watch *add(struct watcher *watcher, const char *root_path, const c
 	return watch;
 }
 
-/* Below a FUSE or network root a walk by name could act (see kernel/at.h), so only the root directory itself is watched there. */
+/*
+ * Below a FUSE or network root a walk by name could act (see kernel/at.h), so only the root directory itself is watched
+ * there.
+ */
 static bool may_walk(const struct mount *carrier, size_t parent_length)
 {
 	return parent_length == 0 || !kernel_fstype_has_force(carrier->facts.fstype);

@@ -34,8 +34,10 @@ static int open_path(int dirfd, const char *path, uint64_t resolve)
 	};
 	long fd;
 
-	/* EAGAIN without RESOLVE_CACHED: something was renamed or mounted during the walk, so that the kernel could not
-	 * tell whether it had left the directory. */
+	/*
+	 * EAGAIN without RESOLVE_CACHED: something was renamed or mounted during the walk, so that the kernel could not
+	 * tell whether it had left the directory.
+	 */
 	for (int tries = 0; tries < 8; tries++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN || (resolve & RESOLVE_CACHED))

@@ -27,8 +27,10 @@ struct kernel_mount {
 	uint64_t dev; /* the superblock's */
 };
 
-/* An O_PATH fd of the directory `path` (absolute, no symlink anywhere: openat2 RESOLVE_NO_SYMLINKS from "/"), or
- * -errno. */
+/*
+ * An O_PATH fd of the directory `path` (absolute, no symlink anywhere: openat2 RESOLVE_NO_SYMLINKS from "/"), or
+ * -errno.
+ */
 int kernel_open_root(const char *path);
 
 /*
@@ -38,17 +40,23 @@ int kernel_open_root(const char *path);
  */
 int kernel_open_root_passively(const char *path);
 
-/* An O_PATH|O_DIRECTORY fd of `relative` ("" or "." is dirfd itself) beneath dirfd: openat2 with
+/*
+ * An O_PATH|O_DIRECTORY fd of `relative` ("" or "." is dirfd itself) beneath dirfd: openat2 with
  * RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS, and `resolve` more (RESOLVE_NO_XDEV, RESOLVE_CACHED). -errno: -ENOENT,
- * -ELOOP (a symlink), -EXDEV, -EAGAIN (not cached), -ENOTCONN … */
+ * -ELOOP (a symlink), -EXDEV, -EAGAIN (not cached), -ENOTCONN …
+ */
 int kernel_open_beneath(int dirfd, const char *relative, uint64_t resolve);
 
-/* Where name (or, with "", dirfd itself) stands: the top of a stack of mounts, never through a symlink or automount.
- * `sync`: AT_STATX_FORCE_SYNC, else DONT_SYNC. */
+/*
+ * Where name (or, with "", dirfd itself) stands: the top of a stack of mounts, never through a symlink or automount.
+ * `sync`: AT_STATX_FORCE_SYNC, else DONT_SYNC.
+ */
 int kernel_status_at(int dirfd, const char *name, bool sync, struct place_status *ret);
 
-/* True where the place lies on that mount. Without unique ids: the same number and device, for numbers come again at
- * once. */
+/*
+ * True where the place lies on that mount. Without unique ids: the same number and device, for numbers come again at
+ * once.
+ */
 bool kernel_place_is_on(const struct place_status *place, const struct kernel_mount *mount);
 
 /*
@@ -70,15 +78,19 @@ int kernel_handle_of(int dirfd, int32_t *ret_type, uint8_t *bytes, uint32_t *len
 /* A readable fd of the directory that `fd`, perhaps an O_PATH one, stands on; no name is looked up for it. -errno. */
 int kernel_reopen_directory(int fd);
 
-/* Opens by handle (O_PATH) on the filesystem of mount_fd, which must not be O_PATH. -ESTALE: gone. Needs
- * CAP_DAC_READ_SEARCH. */
+/*
+ * Opens by handle (O_PATH) on the filesystem of mount_fd, which must not be O_PATH. -ESTALE: gone. Needs
+ * CAP_DAC_READ_SEARCH.
+ */
 int kernel_open_by_handle(int mount_fd, int32_t type, const uint8_t *bytes, uint32_t length);
 
 /* The filesystem's f_type. Asks the filesystem: -ENOTCONN from a FUSE without a server. */
 int kernel_fs_magic(int fd, uint64_t *ret);
 
-/* True for filesystems whose names can change behind the kernel's back (FUSE, NFS, CIFS, 9p, ceph, AFS, …) and for all
- * that are not known to be local. */
+/*
+ * True for filesystems whose names can change behind the kernel's back (FUSE, NFS, CIFS, 9p, ceph, AFS, …) and for all
+ * that are not known to be local.
+ */
 bool kernel_fs_is_remote(uint64_t magic);
 /* True for the types that have a forced unmount: FUSE, NFS, CIFS, 9p, ceph and their like. By the name in mountinfo. */
 bool kernel_fstype_has_force(const char *fstype);

@@ -123,7 +123,8 @@ static int look_at(const struct kernel_probe *probe, int fd, const char *name, c
 	return next == -EXDEV || kernel_error_is_gone(next) ? 0 : next;
 }
 
-/* `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno.
+/*
+ * `fd` stands at `path` of the action's directory. Never looks into a mount; stops at the first contents. 0 or -errno.
  */
 static int look_below(const struct kernel_probe *probe, int fd, const char *path, struct kernel_probe_result *ret)
 {

@@ -104,8 +104,10 @@ static void search_descriptors(struct search *search, pid_t pid)
 	}
 }
 
-/* A mapping names its superblock in text, so that only few links have to be followed. Without the right to follow them
- * the text must do. */
+/*
+ * A mapping names its superblock in text, so that only few links have to be followed. Without the right to follow them
+ * the text must do.
+ */
 static bool is_mapping_of(const struct search *search, pid_t pid, const char *line)
 {
 	uint64_t from, to;

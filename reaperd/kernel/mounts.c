@@ -35,8 +35,10 @@ struct mount_request {
 	uint64_t param; /* statmount: what is wanted; listmount: after which id */
 };
 
-/* The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where
- * they are. */
+/*
+ * The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where
+ * they are.
+ */
 struct mount_answer {
 	uint32_t size;
 	uint32_t super_options;

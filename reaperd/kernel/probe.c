@@ -147,8 +147,8 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 
 	ret->local = true;
 	/*
-	 * A mount on the directory itself hides which directory it is, and a name that is mounted on cannot be removed. To look it up would hold the mount for
-	 * an instant, in which its owner's plain unmount fails with EBUSY.
+	 * A mount on the directory itself hides which directory it is, and a name that is mounted on cannot be removed.
+	 * To look it up would hold the mount for an instant, in which its owner's plain unmount fails with EBUSY.
 	 */
 	if (covers_itself(probe)) {
 		conclude(ret, KERNEL_PROBE_PRESENT, 0);
@@ -157,9 +157,9 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 	parent = kernel_open_beneath(root, directory, RESOLVE_NO_XDEV);
 	if (parent < 0) {
 		conclude(ret,
-			 parent == -EXDEV ? KERNEL_PROBE_COVERED :
-			 kernel_error_is_gone(parent)  ? KERNEL_PROBE_MISSING :
-					    KERNEL_PROBE_UNKNOWN,
+			 parent == -EXDEV	      ? KERNEL_PROBE_COVERED :
+			 kernel_error_is_gone(parent) ? KERNEL_PROBE_MISSING :
+							KERNEL_PROBE_UNKNOWN,
 			 parent);
 		return;
 	}
@@ -183,8 +183,10 @@ static void probe_local(int root, const struct kernel_probe *probe, struct kerne
 		kernel_look_inside(probe, fd, ret);
 }
 
-/* An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every
- * live action. */
+/*
+ * An error of the filesystem itself. Only ENOTCONN says that a FUSE is dead: a storage outage answers EIO for every
+ * live action.
+ */
 static void conclude_error(struct kernel_probe_result *ret, uint64_t magic, int r)
 {
 	bool dead = r == -ENOTCONN || (magic != FUSE_SUPER_MAGIC && (r == -ESTALE || r == -EHOSTDOWN));
@@ -212,7 +214,8 @@ static int lists(int fd, const char *path)
 	return -errno;
 }
 
-/* Without looking names up a mount is known to be out of reach only where its path's first segment is not even listed.
+/*
+ * Without looking names up a mount is known to be out of reach only where its path's first segment is not even listed.
  */
 static void compare_remote(const struct kernel_probe *probe, int fd, struct kernel_probe_result *ret)
 {
@@ -265,7 +268,10 @@ static void probe_by_cache(int root, uint64_t magic, const struct kernel_probe *
 		conclude(ret, r ? KERNEL_PROBE_PRESENT : KERNEL_PROBE_MISSING, r ? 0 : -ENOENT);
 }
 
-/* The known directory has gone: does its name still stand there, for another? Where the parent is not cached nobody asks. */
+/*
+ * The known directory has gone: does its name still stand there, for another? Where the parent is not cached nobody
+ * asks.
+ */
 static bool name_is_listed(int root, const char *path)
 {
 	CLEANUP_CLOSE int parent = -1;

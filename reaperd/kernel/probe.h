@@ -41,10 +41,14 @@ struct kernel_probe {
 enum kernel_probe_state {
 	KERNEL_PROBE_PRESENT,
 	KERNEL_PROBE_MISSING,
-	KERNEL_PROBE_REPLACED, /* another directory; `reachable` says which mounts can still be reached through it, on a remote filesystem of none */
-	KERNEL_PROBE_DEAD,     /* ENOTCONN; on a network filesystem ESTALE and EHOSTDOWN too */
-	KERNEL_PROBE_COVERED,  /* the root, or the action's parent, is not on the recorded mount: says nothing */
-	KERNEL_PROBE_UNKNOWN,  /* error says why */
+	/*
+	 * another directory; `reachable` says which mounts can still be reached through it, on a remote filesystem of
+	 * none
+	 */
+	KERNEL_PROBE_REPLACED,
+	KERNEL_PROBE_DEAD,    /* ENOTCONN; on a network filesystem ESTALE and EHOSTDOWN too */
+	KERNEL_PROBE_COVERED, /* the root, or the action's parent, is not on the recorded mount: says nothing */
+	KERNEL_PROBE_UNKNOWN, /* error says why */
 };
 
 struct kernel_probe_result {
@@ -54,8 +58,10 @@ struct kernel_probe_result {
 	struct kernel_identity identity; /* of what stands there now */
 	bool local;
 	bool hollow; /* nothing but the path to the mounts; only where asked, on local filesystems */
-	bool full; /* contents were seen in it: more than directories and empty files, which may be mount points in the
-		      making */
+	/*
+	 * contents were seen in it: more than directories and empty files, which may be mount points in the making
+	 */
+	bool full;
 	uint64_t reachable; /* bit n: mounts[n] */
 };
 

@@ -35,7 +35,8 @@ uint64_t kernel_process_start_time(int32_t pid)
 		return 0;
 	/* The command may hold spaces and parentheses itself: the fields go on behind the last one. */
 	end = strrchr(line, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start) != 1)
+	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			   &start) != 1)
 		return 0;
 	return start;
 }

@@ -18,7 +18,10 @@ struct mount_entry {
 	uint64_t dev;	     /* the superblock's */
 	uint64_t peer_group; /* 0: not shared */
 	uint64_t master;     /* the peer group that it is a slave of; 0: none */
-	uint64_t from;	     /* a slave whose master's group is out of sight: the nearest one in sight that it receives from; else 0 */
+	/*
+	 * a slave whose master's group is out of sight: the nearest one in sight that it receives from; else 0
+	 */
+	uint64_t from;
 	/* NULL until kernel_table_fill() */
 	char *root, *target, *fstype;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a source read: plain facts about mounts, without history. A source fills a struct scan, model_apply() takes the facts out of
- * it, scan_clear() releases the rest. Paths are bytes, unescaped.
+ * What a source read: plain facts about mounts, without history. A source fills a struct scan, model_apply() takes the
+ * facts out of it, scan_clear() releases the rest. Paths are bytes, unescaped.
  */
 #ifndef REAPERD_MODEL_FACTS_H
 #define REAPERD_MODEL_FACTS_H
@@ -11,17 +11,21 @@
 #include <stdint.h>
 
 struct mount_facts {
-	uint64_t id;	 /* the kernel's unique id; 0 where the source has none: the model then gives one of its own (mount_id_is_synthetic()) */
+	/*
+	 * the kernel's unique id; 0 where the source has none: the model then gives one of its own
+	 * (mount_id_is_synthetic())
+	 */
+	uint64_t id;
 	uint64_t parent; /* likewise; the parent's unique id */
 	uint32_t id32;	 /* the id that mountinfo shows, reused by the kernel at once */
 	uint32_t parent32;
-	uint64_t dev;	    /* makedev(): the superblock's device */
-	char *root;	    /* path within the filesystem, "//deleted" removed; all strings owned */
-	bool root_deleted;  /* it had "//deleted" at its end */
-	char *target;	    /* the mount point, as seen from the root of the source's process */
-	char *fstype;	    /* with subtype: "fuse.bindfs" */
-	char *source;	    /* "" where there is none */
-	char *options;	    /* of the mount: "rw,nosuid" */
+	uint64_t dev;	     /* makedev(): the superblock's device */
+	char *root;	     /* path within the filesystem, "//deleted" removed; all strings owned */
+	bool root_deleted;   /* it had "//deleted" at its end */
+	char *target;	     /* the mount point, as seen from the root of the source's process */
+	char *fstype;	     /* with subtype: "fuse.bindfs" */
+	char *source;	     /* "" where there is none */
+	char *options;	     /* of the mount: "rw,nosuid" */
 	char *super_options; /* of the superblock */
 	uint64_t peer_group; /* 0: not shared */
 	uint64_t master;     /* the peer group that it is a slave of; 0: none */
@@ -30,7 +34,8 @@ struct mount_facts {
 struct scan {
 	bool complete;	 /* `mounts` is the whole table: what is not in it is gone */
 	bool unique_ids; /* ids are the kernel's unique ones */
-	struct mount_facts *mounts; /* new mounts, and known ones that were read again (the model finds out what changed) */
+	struct mount_facts
+		*mounts; /* new mounts, and known ones that were read again (the model finds out what changed) */
 	size_t count;
 	size_t allocated;
 	uint64_t *gone; /* ids that the table no longer has; only where !complete */
@@ -44,7 +49,10 @@ int scan_add_gone(struct scan *scan, uint64_t id); /* 0 or -ENOMEM */
 void scan_clear(struct scan *scan);
 void mount_facts_clear(struct mount_facts *facts);
 
-/* Synthetic ids are the model's own: unique for its lifetime, below 2^62, never mistaken for the kernel's (2^61 is set). */
+/*
+ * Synthetic ids are the model's own: unique for its lifetime, below 2^62, never mistaken for the kernel's (2^61 is
+ * set).
+ */
 #define MOUNT_ID_SYNTHETIC (UINT64_C(1) << 61)
 static inline bool mount_id_is_synthetic(uint64_t id)
 {

@@ -138,8 +138,8 @@ static void resolve(struct model *model, struct scan *scan, struct entry *entrie
 		drop_remounted(entries, scan->count);
 	drop_unwitnessed(entries, scan->count);
 	for (size_t i = 0; i < scan->count; i++)
-		scan->mounts[i].id = entries[i].known ? entries[i].known->mount.facts.id
-						      : MOUNT_ID_SYNTHETIC | ++model->last_synthetic;
+		scan->mounts[i].id = entries[i].known ? entries[i].known->mount.facts.id :
+							MOUNT_ID_SYNTHETIC | ++model->last_synthetic;
 	for (size_t i = 0; i < scan->count; i++) {
 		struct mount_facts *facts = &scan->mounts[i];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The model: the mount table of a namespace as a tree, the build roots found in it, their actions, and which mount belongs to which action.
- * It does no I/O, reads no clock and decides nothing: sources hand facts in, the engine hands evidence in, the policy reads.
+ * The model: the mount table of a namespace as a tree, the build roots found in it, their actions, and which mount
+ * belongs to which action. It does no I/O, reads no clock and decides nothing: sources hand facts in, the engine hands
+ * evidence in, the policy reads.
  *
  * The model owns every struct that it shows; pointers stay good until the change that removes them has been
  * handled: mounts that went and actions that were forgotten live until the next model_apply().
@@ -27,8 +28,8 @@ struct evidence_state {
 };
 
 /*
- * Which directory it is. Inode numbers come again at once, so a file handle and the birth time are compared too where the filesystem has
- * them (name_to_handle_at(2), statx(2) STX_BTIME).
+ * Which directory it is. Inode numbers come again at once, so a file handle and the birth time are compared too where
+ * the filesystem has them (name_to_handle_at(2), statx(2) STX_BTIME).
  */
 struct dir_identity {
 	bool known;
@@ -58,7 +59,7 @@ struct root {
 	enum root_health health;
 	bool paused;
 	int64_t paused_until; /* real ns; 0: until somebody resumes */
-	int64_t row; /* the ledger's */
+	int64_t row;	      /* the ledger's */
 	/* The rest is the model's. */
 	struct root_instance *instances;
 	struct root *next;
@@ -69,8 +70,8 @@ struct root_instance {
 	struct root *root;
 	uint64_t dev;
 	char *fs_path;
-	struct mount *carrier; /* the mount that the directory lies on; NULL once that is gone */
-	bool visible;	       /* a walk to the root's path ends in it */
+	struct mount *carrier;	/* the mount that the directory lies on; NULL once that is gone */
+	bool visible;		/* a walk to the root's path ends in it */
 	struct action *actions; /* by ->next */
 	struct root_instance *next;
 };
@@ -84,52 +85,52 @@ const char *owner_kind_name(enum owner_kind kind);
 
 struct owner {
 	enum owner_kind kind;
-	int32_t pid;		/* 0: none */
-	uint64_t start_time;	/* clock ticks since boot, field 22 of /proc/PID/stat; 0: unknown */
-	char *comm;		/* each NULL where not known; owned */
-	int64_t uid;		/* -1: unknown */
+	int32_t pid;	     /* 0: none */
+	uint64_t start_time; /* clock ticks since boot, field 22 of /proc/PID/stat; 0: unknown */
+	char *comm;	     /* each NULL where not known; owned */
+	int64_t uid;	     /* -1: unknown */
 	char *cgroup;
 	char *container;
 	struct now begun; /* when it was registered last, as far as this start of ours knows; mono 0: not */
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
 	uint32_t begun_generation;
-	bool lease;	/* held by an open connection */
+	bool lease;	 /* held by an open connection */
 	int64_t max_age; /* of the registration, ns; 0: none */
 };
 
 struct action {
 	struct root *root;
 	struct root_instance *instance;
-	char *name;	  /* the segment that {action} names; for what was only ever seen below a trash pattern, the path */
-	char *path;	  /* relative to the root: its directory */
-	uint32_t generation; /* from 1 */
+	char *name; /* the segment that {action} names; for what was only ever seen below a trash pattern, the path */
+	char *path; /* relative to the root: its directory */
+	uint32_t generation;	 /* from 1 */
 	enum action_state state; /* changed by policy_set_state() alone */
 	struct dir_identity identity;
 	struct now identity_checked; /* when a probe last found this identity at the path; mono 0: never */
-	bool in_trash;	 /* lies below a trash pattern */
-	bool registered; /* begun by a runner and not ended */
-	bool seen_full;	 /* its directory was seen with something besides the path to its mounts */
-	bool covered_by_own; /* one of its own mounts stands on the action's directory itself */
-	bool told;	     /* the log has said that it would be reaped */
-	bool reap_now;	     /* an operator asked: no grace, and evidence acts though reap-when leaves it out */
-	bool probe_wanted;   /* the prober's book-keeping, kept here so that it goes with the action */
+	bool in_trash;		     /* lies below a trash pattern */
+	bool registered;	     /* begun by a runner and not ended */
+	bool seen_full;		     /* its directory was seen with something besides the path to its mounts */
+	bool covered_by_own;	     /* one of its own mounts stands on the action's directory itself */
+	bool told;		     /* the log has said that it would be reaped */
+	bool reap_now;		     /* an operator asked: no grace, and evidence acts though reap-when leaves it out */
+	bool probe_wanted;	     /* the prober's book-keeping, kept here so that it goes with the action */
 	bool probing;
 	struct now probed; /* the last answer of any kind; mono 0: none */
 	struct owner owner;
 	uint32_t evidence; /* EVIDENCE_BIT()s that hold now; of mounts: see mount->evidence */
 	struct evidence_state evidence_state[EVIDENCE_COUNT];
 	struct now first_seen;
-	struct now ended; /* when it became cleared, or its runner ended it; real 0: not */
+	struct now ended;     /* when it became cleared, or its runner ended it; real 0: not */
 	struct mount *mounts; /* attached ones, by ->action_next */
 	size_t mount_count;
-	int64_t row; /* the ledger's; 0: not written yet */
-	bool dirty;  /* to be written */
+	int64_t row;	     /* the ledger's; 0: not written yet */
+	bool dirty;	     /* to be written */
 	struct action *next; /* of the instance */
 };
 
 struct mount {
 	struct mount_facts facts;
-	struct mount *parent; /* NULL for the namespace's root */
+	struct mount *parent;	/* NULL for the namespace's root */
 	struct mount *children; /* by ->sibling, newest first */
 	struct mount *sibling;
 	struct root_instance *instance; /* the build root that it is below; NULL: below none */
@@ -139,19 +140,19 @@ struct mount {
 	uint32_t evidence; /* MOVED, SOURCE_DELETED, STALE_COPY */
 	struct evidence_state moved, source_deleted;
 	struct now first_seen;
-	struct now gone; /* real 0: attached */
+	struct now gone;   /* real 0: attached */
 	struct now joined; /* when it came to its action: attached, or moved there */
-	bool confirmed;	 /* a probe that was sent after it joined found its action's directory at the path */
-	bool restored;	 /* known from the ledger, first_seen of an earlier start */
+	bool confirmed;	   /* a probe that was sent after it joined found its action's directory at the path */
+	bool restored;	   /* known from the ledger, first_seen of an earlier start */
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
-	uint8_t next_step;  /* index into its ladder */
-	uint32_t attempts;  /* steps tried */
-	uint32_t rounds;    /* whole ladders without success */
-	int64_t retry_mono; /* not before */
+	uint8_t next_step;	   /* index into its ladder */
+	uint32_t attempts;	   /* steps tried */
+	uint32_t rounds;	   /* whole ladders without success */
+	int64_t retry_mono;	   /* not before */
 	enum outcome last_outcome; /* meaningful where attempts > 0 */
-	bool in_flight;	    /* the broker has it */
-	uint32_t told_evidence; /* what of its own evidence is in the journal */
-	bool asked;	    /* we asked for its removal: when it goes, it is reaped */
+	bool in_flight;		   /* the broker has it */
+	uint32_t told_evidence;	   /* what of its own evidence is in the journal */
+	bool asked;		   /* we asked for its removal: when it goes, it is reaped */
 	int64_t row;
 	bool dirty;
 };
@@ -175,8 +176,9 @@ struct model *model_new(void); /* NULL when out of memory */
 void model_free(struct model *model);
 
 /*
- * Takes `rules` as the roots, in this order: a root with a path that is known already keeps its actions and gets the new rules, one that is
- * no longer named is forgotten with its actions (their mounts stay in the table). Copies. 0 or -ENOMEM.
+ * Takes `rules` as the roots, in this order: a root with a path that is known already keeps its actions and gets the
+ * new rules, one that is no longer named is forgotten with its actions (their mounts stay in the table). Copies. 0 or
+ * -ENOMEM.
  */
 int model_set_roots(struct model *model, const struct root_rules *const *rules, size_t count);
 struct root *model_roots(struct model *model); /* by ->next, in the order of the configuration */
@@ -184,9 +186,10 @@ struct root *model_root_at(struct model *model, size_t index);
 struct root *model_root_by_path(struct model *model, const char *path);
 
 /*
- * Brings the model to the state that the scan found and says what changed; takes the strings out of `scan`. Mounts below roots are given to
- * the actions that the layouts name, actions are made as needed (with `generation` asked for the last number in use). A mount that moved keeps its
- * identity. 0 or -ENOMEM; after -ENOMEM the caller asks for a complete scan.
+ * Brings the model to the state that the scan found and says what changed; takes the strings out of `scan`. Mounts
+ * below roots are given to the actions that the layouts name, actions are made as needed (with `generation` asked for
+ * the last number in use). A mount that moved keeps its identity. 0 or -ENOMEM; after -ENOMEM the caller asks for a
+ * complete scan.
  */
 int model_apply(struct model *model, struct scan *scan, struct now now, struct changes *ret_changes);
 
@@ -195,23 +198,31 @@ typedef uint32_t model_generation_function(void *context, const struct root *roo
 void model_on_generation(struct model *model, model_generation_function *function, void *context);
 
 /* The next generation of `action`'s name: it takes the given mounts over. NULL when out of memory. */
-struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count, struct now now);
+struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count,
+				     struct now now);
 
-/* An action that a runner announced before it has any mount. Its instance is the visible one of the root; -ENOENT where there is none. */
+/*
+ * An action that a runner announced before it has any mount. Its instance is the visible one of the root; -ENOENT where
+ * there is none.
+ */
 int model_announce(struct model *model, struct root *root, const char *name, struct now now, struct action **ret);
 
-/* The directory of an action of this name: the layout with {action} replaced; only where the layout has no "*". NULL otherwise. Caller frees. */
+/*
+ * The directory of an action of this name: the layout with {action} replaced; only where the layout has no "*". NULL
+ * otherwise. Caller frees.
+ */
 char *model_action_path(const struct root *root, const char *name);
 
 /* Forgets an action without mounts; it lives until the next model_apply(). */
 void model_forget_action(struct model *model, struct action *action);
 
 /*
- * For the start: what the ledger knew of this boot. The action's and mount's fields are filled in by the caller before model_apply() is
- * called for the first time; the mount is attached to the action. NULL when out of memory.
+ * For the start: what the ledger knew of this boot. The action's and mount's fields are filled in by the caller before
+ * model_apply() is called for the first time; the mount is attached to the action. NULL when out of memory.
  */
-struct action *model_restore_action(struct model *model, struct root *root, uint64_t instance_dev, const char *instance_fs_path,
-				    const char *name, const char *path, uint32_t generation);
+struct action *model_restore_action(struct model *model, struct root *root, uint64_t instance_dev,
+				    const char *instance_fs_path, const char *name, const char *path,
+				    uint32_t generation);
 /* Takes the strings of `facts`. */
 struct mount *model_restore_mount(struct model *model, struct mount_facts *facts, struct action *action);
 
@@ -226,7 +237,8 @@ int model_each_mount(struct model *model, model_mount_function *function, void *
 int model_each_root_mount(struct model *model, model_mount_function *function, void *context);
 
 /* Actions of a root by name, newest generation first: fills at most `size`, returns how many there are. */
-size_t model_find_actions(struct model *model, const struct root *root, const char *name, struct action **ret, size_t size);
+size_t model_find_actions(struct model *model, const struct root *root, const char *name, struct action **ret,
+			  size_t size);
 
 /* Where the mount's target lies below its root: points into facts.target; NULL where it is below none. */
 const char *mount_root_relative(const struct mount *mount);
@@ -239,9 +251,9 @@ struct mount *model_mount_for_path(const struct model *model, const char *path);
 
 /* Counts memory and state; for tests and status. */
 struct model_counts {
-	size_t mounts;	     /* in the table */
-	size_t root_mounts;  /* below roots */
-	size_t unowned;	     /* below roots, no action */
+	size_t mounts;	    /* in the table */
+	size_t root_mounts; /* below roots */
+	size_t unowned;	    /* below roots, no action */
 	size_t actions[ACTION_STATE_COUNT];
 };
 void model_count(struct model *model, const struct root *root_or_null, struct model_counts *ret);

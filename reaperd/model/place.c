@@ -26,8 +26,10 @@ void place_later(struct model *model, struct mount_node *node)
 
 /* ---- evidence ---- */
 
-/* Confirmed by a reading of the mount itself, not where it is placed again for another's sake or for a new
- * configuration's. */
+/*
+ * Confirmed by a reading of the mount itself, not where it is placed again for another's sake or for a new
+ * configuration's.
+ */
 static void evidence_holds(struct model *model, struct mount *mount, uint32_t bit, struct evidence_state *state)
 {
 	if (!model->applying)
@@ -303,8 +305,10 @@ static bool source_is_deleted(const struct model *model, const struct mount *mou
 	return false;
 }
 
-/* A mount at a place that no layout names gets an action of its own, named by its path, so that it can be reaped like
- * others. */
+/*
+ * A mount at a place that no layout names gets an action of its own, named by its path, so that it can be reaped like
+ * others.
+ */
 static void review_source(struct model *model, struct mount_node *node)
 {
 	struct mount *mount = &node->mount;

@@ -93,8 +93,10 @@ static void kill_instance(struct model *model, struct root_instance *instance)
 	model->dead_instances = instance_node(instance);
 }
 
-/* Where the root's directory lies within the carrier's filesystem: NULL where the carrier is not above it, or without
- * memory. */
+/*
+ * Where the root's directory lies within the carrier's filesystem: NULL where the carrier is not above it, or without
+ * memory.
+ */
 static char *path_within(const struct root *root, const struct mount *carrier)
 {
 	const char *rest = path_relative(root->rules.path, carrier->facts.target);

@@ -98,7 +98,8 @@ uint64_t hash_number(uint64_t number)
 	return number ^ (number >> 31);
 }
 
-/* Whoever may mount chooses paths: with bytes that the kernel drew for this process nobody can choose them to collide.
+/*
+ * Whoever may mount chooses paths: with bytes that the kernel drew for this process nobody can choose them to collide.
  */
 static uint64_t hash_key(void)
 {

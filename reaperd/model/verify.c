@@ -40,9 +40,9 @@ static void check_links(struct check *check, const struct mount_node *node)
 	const struct mount *mount = &node->mount;
 	const struct mount_node *parent = mounts_find(check->model, mount->facts.parent);
 	uint64_t id = mount->facts.id;
-	struct mount *list = mount->parent	     ? mount->parent->children
-			     : check->model->orphans ? &check->model->orphans->mount
-						     : NULL;
+	struct mount *list = mount->parent	   ? mount->parent->children :
+			     check->model->orphans ? &check->model->orphans->mount :
+						     NULL;
 
 	expect(check, mounts_find(check->model, id) == node, "mount %" PRIu64 " is not found by its id", id);
 	expect(check, node->in_table && mount->gone.real == 0, "mount %" PRIu64 " is in the table and gone", id);

@@ -11,9 +11,12 @@
 /* What says nothing about the action's end: it is reported, and leaves the action active. */
 #define SAYS_NOTHING (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
 
-/* What a filesystem or the mount table must confirm once more after the grace. The rest was said by somebody and stays said. */
-#define NEEDS_CONFIRMING                                                                                           \
-	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_MOVED) |          \
+/*
+ * What a filesystem or the mount table must confirm once more after the grace. The rest was said by somebody and stays
+ * said.
+ */
+#define NEEDS_CONFIRMING                                                                                               \
+	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_MOVED) |             \
 	 EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) | EVIDENCE_BIT(EVIDENCE_DEAD))
 
 static const char *const verdict_names[] = {
@@ -157,11 +160,13 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 	reap_now = mount->action->reap_now;
 	if (mount->evidence)
 		decision = (struct decision){ .verdict = VERDICT_SUSPECT, .because = first_evidence(mount->evidence) };
-	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED) && (reap_now || rules->reap_when & EVIDENCE_BIT(EVIDENCE_MOVED)))
+	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED) &&
+	    (reap_now || rules->reap_when & EVIDENCE_BIT(EVIDENCE_MOVED)))
 		decision = nearer(decision, weigh(rules, EVIDENCE_MOVED, &mount->moved, reap_now, now));
 	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED) &&
 	    (reap_now || rules->reap_when & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
-		decision = nearer(decision, weigh(rules, EVIDENCE_SOURCE_DELETED, &mount->source_deleted, reap_now, now));
+		decision =
+			nearer(decision, weigh(rules, EVIDENCE_SOURCE_DELETED, &mount->source_deleted, reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
 		decision.hold = hold_of(mount->action->root, facts, now);
 	decision.action = mount->action;

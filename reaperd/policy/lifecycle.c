@@ -6,7 +6,9 @@
 
 #define S(state) (1u << (state))
 
-/* From each state, which others an action may come to. Any state may clear, for mounts may go at any time by any hand. */
+/*
+ * From each state, which others an action may come to. Any state may clear, for mounts may go at any time by any hand.
+ */
 static const unsigned allowed[ACTION_STATE_COUNT] = {
 	[ACTION_ACTIVE] = S(ACTION_SUSPECT) | S(ACTION_OVER) | S(ACTION_REAPING) | S(ACTION_CLEARED) | S(ACTION_STUCK),
 	[ACTION_SUSPECT] = S(ACTION_ACTIVE) | S(ACTION_OVER) | S(ACTION_REAPING) | S(ACTION_CLEARED) | S(ACTION_STUCK),
@@ -123,7 +125,10 @@ bool policy_take_outcome(struct mount *mount, enum step step, enum outcome outco
 	mount->last_outcome = outcome;
 	switch (outcome) {
 	case OUTCOME_GONE:
-		/* The table has the last word: if it shows the mount all the same, there is no hurry to be told so again. */
+		/*
+		 * The table has the last word: if it shows the mount all the same, there is no hurry to be told so
+		 * again.
+		 */
 		mount->retry_mono = now.mono + policy_backoff(1);
 		return false;
 	case OUTCOME_MISMATCH:

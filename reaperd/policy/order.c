@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which mounts go, in which order. Everything here works on one set, "what is over": the mounts that the plan's REAP decisions name, less
- * what is protected. A mount is left alone while anything outside the set is mounted below it.
+ * Which mounts go, in which order. Everything here works on one set, "what is over": the mounts that the plan's REAP
+ * decisions name, less what is protected. A mount is left alone while anything outside the set is mounted below it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@ struct candidate {
 	struct mount *mount;
 	enum evidence evidence;
 	enum hold hold;
-	struct mount *because; /* what holds it up */
+	struct mount *because;	  /* what holds it up */
 	struct candidate *parent; /* of its parent mount, where that is over too */
-	bool several;	       /* one lazy call on it would not do all that its subtree's ladders say */
+	bool several;		  /* one lazy call on it would not do all that its subtree's ladders say */
 };
 
 struct candidates {
@@ -48,7 +48,8 @@ static int candidates_add(struct candidates *candidates, struct mount *mount, en
 		candidates->items = items;
 		candidates->allocated = allocated;
 	}
-	candidates->items[candidates->count++] = (struct candidate){ .mount = mount, .evidence = evidence, .hold = hold };
+	candidates->items[candidates->count++] =
+		(struct candidate){ .mount = mount, .evidence = evidence, .hold = hold };
 	return 0;
 }
 
@@ -67,8 +68,9 @@ static struct candidate *find(const struct candidates *candidates, const struct 
 }
 
 /*
- * A mount that came after its action's evidence may belong to the next action of that name: the name alone would judge it until a probe that was
- * sent after it came has found the recorded directory at the path, or has found the evidence again.
+ * A mount that came after its action's evidence may belong to the next action of that name: the name alone would judge
+ * it until a probe that was sent after it came has found the recorded directory at the path, or has found the evidence
+ * again.
  */
 static bool is_confirmed(const struct mount *mount, const struct decision *decision)
 {
@@ -111,7 +113,8 @@ static int collect(const struct plan *plan, struct now now, struct candidates *r
 		if (decision->verdict != VERDICT_REAP)
 			continue;
 		if (decision->mount) {
-			r = candidates_add(ret, decision->mount, decision->because, hold_for(decision->mount, decision, now));
+			r = candidates_add(ret, decision->mount, decision->because,
+					   hold_for(decision->mount, decision, now));
 			continue;
 		}
 		for (struct mount *mount = decision->action->mounts; mount && r == 0; mount = mount->action_next)
@@ -148,7 +151,10 @@ static enum step step_of(const struct mount *mount)
 	return ladder->steps[mount->next_step < ladder->count ? mount->next_step : 0];
 }
 
-/* What is live below a mount is live below all that it is mounted on. Loops, not recursion: a build can stack mounts as deep as the table is large. */
+/*
+ * What is live below a mount is live below all that it is mounted on. Loops, not recursion: a build can stack mounts as
+ * deep as the table is large.
+ */
 static void mark_live_below(struct candidates *candidates)
 {
 	for (size_t i = 0; i < candidates->count; i++)
@@ -188,7 +194,10 @@ static bool has_stacked_child(const struct mount *mount)
 	return false;
 }
 
-/* What lies over a mount is in its way, unless it goes first. What is stacked on the mount itself is its child: mark_live_below() saw to it. */
+/*
+ * What lies over a mount is in its way, unless it goes first. What is stacked on the mount itself is its child:
+ * mark_live_below() saw to it.
+ */
 static struct mount *cover_of(const struct model *model, const struct candidates *candidates, const struct mount *mount)
 {
 	struct mount *top;
@@ -263,7 +272,8 @@ static struct candidate *deepest(const struct candidates *candidates, struct can
 }
 
 /* Children first, the newest of them before older ones, for what was mounted later may cover what was there. */
-static int emit_tree(const struct candidates *candidates, struct candidate *top, bool include_held, struct reap_list *list)
+static int emit_tree(const struct candidates *candidates, struct candidate *top, bool include_held,
+		     struct reap_list *list)
 {
 	struct candidate *at = deepest(candidates, top);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decisions: from the model and its evidence to what should be done, each with its reason. Pure: no file, no clock, no SQL. The same function
- * serves the daemon, `reaperctl audit` and (later) `replay`.
+ * Decisions: from the model and its evidence to what should be done, each with its reason. Pure: no file, no clock, no
+ * SQL. The same function serves the daemon, `reaperctl audit` and (later) `replay`.
  *
- * Rules that hold here: nothing is reaped on hung or unknown; evidence must have held for the whole grace and have been confirmed after its
- * end; a mount is never reaped while anything live, unowned or protected is mounted below it.
+ * Rules that hold here: nothing is reaped on hung or unknown; evidence must have held for the whole grace and have been
+ * confirmed after its end; a mount is never reaped while anything live, unowned or protected is mounted below it.
  */
 #ifndef REAPERD_POLICY_POLICY_H
 #define REAPERD_POLICY_POLICY_H
@@ -29,16 +29,16 @@ const char *verdict_name(enum verdict verdict);
 /* Why a REAP is not carried out, or a mount left out of one. */
 enum hold {
 	HOLD_NONE,
-	HOLD_OBSERVE,	/* mode = observe */
+	HOLD_OBSERVE, /* mode = observe */
 	HOLD_PAUSED,
-	HOLD_BRAKE,	/* max-reaps-per-minute */
-	HOLD_PROTECTED, /* a protect pattern */
-	HOLD_UNOWNED,	/* no layout names an action there */
-	HOLD_LIVE_CHILD, /* something that is not over is mounted below it */
-	HOLD_COVERED,	/* another mount lies over it: out of reach of every path */
-	HOLD_LOCKED,	/* inherited from another user namespace */
-	HOLD_BACKOFF,	/* tried without success; again at `due` */
-	HOLD_IN_FLIGHT, /* the broker has it */
+	HOLD_BRAKE,	  /* max-reaps-per-minute */
+	HOLD_PROTECTED,	  /* a protect pattern */
+	HOLD_UNOWNED,	  /* no layout names an action there */
+	HOLD_LIVE_CHILD,  /* something that is not over is mounted below it */
+	HOLD_COVERED,	  /* another mount lies over it: out of reach of every path */
+	HOLD_LOCKED,	  /* inherited from another user namespace */
+	HOLD_BACKOFF,	  /* tried without success; again at `due` */
+	HOLD_IN_FLIGHT,	  /* the broker has it */
 	HOLD_UNCONFIRMED, /* attached after the evidence: its directory's identity is not confirmed yet */
 	HOLD_COUNT,
 };
@@ -48,9 +48,10 @@ struct decision {
 	struct action *action;
 	struct mount *mount; /* NULL: about the whole action; else about this mount alone (moved, source-deleted) */
 	enum verdict verdict;
-	enum hold hold;	       /* with VERDICT_REAP: why it is not carried out; HOLD_NONE: carry it out */
-	enum evidence because; /* the strongest acting evidence, or of SUSPECT the first there is; meaningless for KEEP */
-	int64_t due;	       /* WAIT: CLOCK_MONOTONIC ns */
+	enum hold hold; /* with VERDICT_REAP: why it is not carried out; HOLD_NONE: carry it out */
+	/* the strongest acting evidence, or of SUSPECT the first there is; meaningless for KEEP */
+	enum evidence because;
+	int64_t due; /* WAIT: CLOCK_MONOTONIC ns */
 };
 
 struct plan {
@@ -62,12 +63,15 @@ struct plan {
 void plan_clear(struct plan *plan);
 
 struct policy_facts {
-	bool paused;  /* everything */
-	bool observe; /* everything: --observe */
+	bool paused;	     /* everything */
+	bool observe;	     /* everything: --observe */
 	int64_t brake_until; /* no reap before this; 0: no brake */
 };
 
-/* One decision for each action that has mounts or evidence, and one for each mount with evidence of its own. 0 or -ENOMEM. */
+/*
+ * One decision for each action that has mounts or evidence, and one for each mount with evidence of its own. 0 or
+ * -ENOMEM.
+ */
 int policy_plan(struct model *model, const struct policy_facts *facts, struct now now, struct plan *ret);
 
 /* The decision for one action or one mount of it alone (explain). */
@@ -77,15 +81,18 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 /* Which evidence acts for this action: its bits that reap-when includes, and a registration's own max-age. */
 uint32_t policy_acting(const struct action *action);
 
-/* True for evidence that a filesystem, or the mount table, is asked for again and again; the rest was said once, and stays said. */
+/*
+ * True for evidence that a filesystem, or the mount table, is asked for again and again; the rest was said once, and
+ * stays said.
+ */
 bool policy_is_asked_of_the_filesystem(enum evidence evidence);
 
 struct reap_item {
 	struct mount *mount;
 	enum step step;
 	enum evidence evidence; /* that its action, or it, is over by */
-	enum hold hold; /* not HOLD_NONE: left out, and why */
-	struct mount *because; /* the mount that holds it up: a live child, a cover; or NULL */
+	enum hold hold;		/* not HOLD_NONE: left out, and why */
+	struct mount *because;	/* the mount that holds it up: a live child, a cover; or NULL */
 };
 
 struct reap_list {
@@ -96,11 +103,12 @@ struct reap_list {
 void reap_list_clear(struct reap_list *list);
 
 /*
- * The mounts that the REAP decisions of a plan name (`held` ones too when include_held, for dry runs), in the order in which they must go: overmounts
- * before what they cover, children before parents, each with the step that its ladder has reached; where every ladder of a tree is `detach` alone, only the
- * topmost mount. 0 or -ENOMEM.
+ * The mounts that the REAP decisions of a plan name (`held` ones too when include_held, for dry runs), in the order in
+ * which they must go: overmounts before what they cover, children before parents, each with the step that its ladder
+ * has reached; where every ladder of a tree is `detach` alone, only the topmost mount. 0 or -ENOMEM.
  */
-int policy_order(struct model *model, const struct plan *plan, bool include_held, struct now now, struct reap_list *ret);
+int policy_order(struct model *model, const struct plan *plan, bool include_held, struct now now,
+		 struct reap_list *ret);
 
 /* True where one of the root's protect patterns meets the mount's path below the root. */
 bool policy_is_protected(const struct mount *mount);
@@ -108,21 +116,27 @@ bool policy_is_protected(const struct mount *mount);
 /* The state that the action's evidence, decision and mounts amount to. */
 enum action_state policy_state(const struct action *action, const struct decision *decision);
 
-/* Allowed changes of state are a table; others are a bug of ours and are refused (-EINVAL). The one place that changes ->state. */
+/*
+ * Allowed changes of state are a table; others are a bug of ours and are refused (-EINVAL). The one place that changes
+ * ->state.
+ */
 int policy_set_state(struct action *action, enum action_state state);
 
 /* When a mount that survived its ladder `rounds` times is tried again: 1 s doubled each time, at most 5 min. ns */
 int64_t policy_backoff(uint32_t rounds);
 
-/* What a step's outcome means for the mount: advances next_step, rounds, retry_mono, state. Returns true where the mount is now stuck. */
+/*
+ * What a step's outcome means for the mount: advances next_step, rounds, retry_mono, state. Returns true where the
+ * mount is now stuck.
+ */
 bool policy_take_outcome(struct mount *mount, enum step step, enum outcome outcome, struct now now);
 
 /* For a mount that is not over after all: the ladder begins anew, and it is not stuck. */
 void policy_forget_attempts(struct mount *mount);
 
 /*
- * An action all of whose mounts moved away, or lost their sources, is over as a whole: raises its mounts' own evidence to the action, or takes it
- * back. Returns the EVIDENCE_BIT()s that changed. Call it before policy_plan().
+ * An action all of whose mounts moved away, or lost their sources, is over as a whole: raises its mounts' own evidence
+ * to the action, or takes it back. Returns the EVIDENCE_BIT()s that changed. Call it before policy_plan().
  */
 uint32_t policy_hoist(struct action *action, struct now now);
 

@@ -10,8 +10,10 @@
 #include "kernel/mounts.h"
 #include "model/facts.h"
 
-/* Which strings of statmount(2) are believed to be there: ~0 but in tests, which take some away as an older kernel
- * does. */
+/*
+ * Which strings of statmount(2) are believed to be there: ~0 but in tests, which take some away as an older kernel
+ * does.
+ */
 extern uint64_t listmount_believed_fields;
 
 /* Copies the strings: 0 or -ENOMEM. */

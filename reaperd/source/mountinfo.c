@@ -224,8 +224,10 @@ static int compare_numbered(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-/* The kernel writes the table in pieces: a mount that went after its line was written leaves its number to a new one
- * further on. */
+/*
+ * The kernel writes the table in pieces: a mount that went after its line was written leaves its number to a new one
+ * further on.
+ */
 static int keep_last_of_each(struct scan *scan)
 {
 	CLEANUP_FREE struct numbered *order = calloc(scan->count + 1, sizeof(*order));

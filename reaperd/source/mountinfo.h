@@ -10,8 +10,10 @@
 
 #define MOUNTINFO_PATH "/proc/self/mountinfo"
 
-/* What ends the root of a mount whose directory within the filesystem is deleted. No other path has two slashes in a
- * row. */
+/*
+ * What ends the root of a mount whose directory within the filesystem is deleted. No other path has two slashes in a
+ * row.
+ */
 #define MOUNTINFO_DELETED "//deleted"
 
 /*

@@ -22,8 +22,10 @@ struct source_ops {
 	/* -EOPNOTSUPP with a sentence in `why` where this kernel or process cannot. */
 	int (*open)(struct source *source, char *why, size_t size);
 	void (*close)(struct source *source);
-	/* Takes the pending wake-up back, so that the fd is quiet until the next change. 1: there was one, 0: none, or
-	 * -errno. */
+	/*
+	 * Takes the pending wake-up back, so that the fd is quiet until the next change. 1: there was one, 0: none, or
+	 * -errno.
+	 */
 	int (*drain)(struct source *source);
 	/*
 	 * Reads what changed since `model` was last brought up to date, or everything where `complete`. A mount that

@@ -317,8 +317,10 @@ static int name_aside(const char *path, char *name, size_t size)
 	return -EEXIST;
 }
 
-/* The lost file's numbers are unknown: go on above any that it can have given, so that readers who resume by seq miss
- * nothing. */
+/*
+ * The lost file's numbers are unknown: go on above any that it can have given, so that readers who resume by seq miss
+ * nothing.
+ */
 static void number_from_clock(struct store *store)
 {
 	int64_t microseconds = clock_now().real / 1000;

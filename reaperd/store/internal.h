@@ -55,8 +55,10 @@ struct store {
 
 /* ---- file.c ---- */
 
-/* Opens, migrates and prepares: 0, or -errno with a sentence in store->problem. A corrupt file is set aside and a fresh
- * one made. */
+/*
+ * Opens, migrates and prepares: 0, or -errno with a sentence in store->problem. A corrupt file is set aside and a fresh
+ * one made.
+ */
 int store_file_open(struct store *store);
 void store_file_close(struct store *store);
 /* Closes without a checkpoint and without touching anything by name: the names may lead to files that are not ours. */
@@ -73,8 +75,10 @@ static inline bool store_rc_is_corrupt(int rc)
 	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
-/* A configured connection's judgement: 0, -EEXIST (another program's), -EPROTO (newer), -EUCLEAN or -EIO, with a
- * sentence in ->problem. */
+/*
+ * A configured connection's judgement: 0, -EEXIST (another program's), -EPROTO (newer), -EUCLEAN or -EIO, with a
+ * sentence in ->problem.
+ */
 int store_file_judge(struct store *store);
 int store_file_prepare(struct store *store);	 /* an SQLite code */
 bool store_file_is_current(struct store *store); /* its version is this program's */
@@ -83,11 +87,15 @@ bool store_file_is_current(struct store *store); /* its version is this program'
 
 /* Begins the turn's transaction if need be: 0, or -EIO where the store cannot write. */
 int store_begin(struct store *store);
-/* Runs a bound statement that gives no row, or one whose first column goes to *ret_id (may be NULL): 0, -EIO, or
- * -EINVAL for a refused row. */
+/*
+ * Runs a bound statement that gives no row, or one whose first column goes to *ret_id (may be NULL): 0, -EIO, or
+ * -EINVAL for a refused row.
+ */
 int store_run(struct store *store, enum statement statement, int64_t *ret_id);
-/* Everything since the last commit is rolled back; the store is degraded, or begins a new file where this one is
- * corrupt. */
+/*
+ * Everything since the last commit is rolled back; the store is degraded, or begins a new file where this one is
+ * corrupt.
+ */
 void store_fail(struct store *store, int rc);
 /* After an error of a reading statement, which it resets: -EUCLEAN, -EBUSY or -EIO. */
 int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc);

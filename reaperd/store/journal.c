@@ -125,7 +125,8 @@ static int add_entry(struct store *store, const struct ring_entry *entry)
 
 void store_add_event(struct store *store, struct store_event *event)
 {
-	/* Before the number: another process may have moved the file's on, which the transaction's beginning finds out.
+	/*
+	 * Before the number: another process may have moved the file's on, which the transaction's beginning finds out.
 	 */
 	store_begin(store);
 	event->seq = store_next_number(store, NUMBER_EVENT);

@@ -30,7 +30,8 @@ static int64_t limit(const struct store_filter *filter)
 	return filter->limit > 0 ? filter->limit : -1;
 }
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row: what actions, mounts and attempts share.
+/*
+ * ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row: what actions, mounts and attempts share.
  */
 static struct binding bind_filter(struct store *store, enum statement number, const struct store_filter *filter)
 {

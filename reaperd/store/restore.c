@@ -120,8 +120,8 @@ static int each_evidence(struct store *store, const char *json, struct now now, 
 		enum evidence evidence;
 
 		/*
-		 * Nobody watched meanwhile, and the clock on the wall may have been set: shown as it was recorded, it has to hold for
-		 * the whole grace from now on, and is not confirmed.
+		 * Nobody watched meanwhile, and the clock on the wall may have been set: shown as it was recorded, it
+		 * has to hold for the whole grace from now on, and is not confirmed.
 		 */
 		if (kind && evidence_parse(kind, &evidence) == 0)
 			function(context, evidence, (struct evidence_state){ .since = since });

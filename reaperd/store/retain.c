@@ -21,8 +21,10 @@ static int64_t one_integer(struct store *store, sqlite3_stmt *statement, int64_t
 	return value;
 }
 
-/* Nothing that is newer than this goes; where the file is too large, the oldest so many events and what is as old as
- * they are. */
+/*
+ * Nothing that is newer than this goes; where the file is too large, the oldest so many events and what is as old as
+ * they are.
+ */
 static int64_t cutoff(struct store *store, int64_t keep_ns, int64_t keep_bytes, struct now now)
 {
 	struct binding oldest = store_bind(store, STATEMENT_OLDEST_EVENTS);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/statements.h"
 
-/* Parameters are bound in the order in which they stand here; where they are numbered, a filter (read.c) has them in
- * one fixed order. */
+/*
+ * Parameters are bound in the order in which they stand here; where they are numbered, a filter (read.c) has them in
+ * one fixed order.
+ */
 
 /* ?1 after seq, ?2 since, ?3 until, ?4 root, ?5 name, ?6 generation, ?7 type, ?8 mount id, ?9 target, ?10 limit */
 #define EVENTS(index, condition, order)                                                                                 \
@@ -27,8 +29,10 @@
 #define ACTIONS_IN_ORDER(index, condition) ACTIONS(index, condition, "r.path, a.name, a.generation, a.id")
 #define ACTIONS_BY_ROW(index, condition)   ACTIONS(index, condition, "a.id")
 
-/* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too, ?9 at, ?10 target, ?11
- * mount id */
+/*
+ * ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 past ones too, ?9 at, ?10 target, ?11
+ * mount id
+ */
 #define MOUNTS(tables, order)                                                                                          \
 	"SELECT m.id, m.mount_id, m.parent_id, n.inode, r.path, a.name, a.generation, m.target, m.fstype, m.source, "  \
 	"m.options, m.state, m.attached, m.detached, m.detached_by FROM " tables                                       \
@@ -100,8 +104,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"handle = excluded.handle, in_trash = excluded.in_trash, registered = excluded.registered, "
 		"seen_full = excluded.seen_full, owner = excluded.owner, lease = excluded.lease, "
 		"max_age = excluded.max_age, evidence = excluded.evidence, ended = excluded.ended",
-	/* The action's row may be missing in a file that was begun anew: the mount is then written without it, and
-	   again when all is. */
+	/*
+	 * The action's row may be missing in a file that was begun anew: the mount is then written without it, and
+	 * again when all is.
+	 */
 	[STATEMENT_MOUNT] =
 		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
 		"fstype, source, options, super_options, peer_group, master, root, action, state, evidence, attached, "

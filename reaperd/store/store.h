@@ -6,8 +6,8 @@
  *
  * Writing is collected: the first write of a turn begins a transaction, store_commit() ends it. A file that is corrupt
  * is set aside under another
- * name (…​.corrupt-TIME), one that is newer than this program is left alone; in both cases the store says so and does
- * not overwrite.
+ * name (…​.corrupt-TIME), one that is newer than this program is left alone; in both cases the store says so and
+ * does not overwrite.
  *
  * All SQL is in schema/ and in store/statements.c. Paths and names are BLOBs of bytes; times are INTEGER nanoseconds
  * since 1970.
@@ -30,11 +30,15 @@ enum store_state {
 	STORE_DEGRADED, /* "degraded": store_problem() says why */
 };
 
-/* Opens or makes the ledger for writing. Always gives a store (NULL only when out of memory): one that cannot be used
- * is degraded. */
+/*
+ * Opens or makes the ledger for writing. Always gives a store (NULL only when out of memory): one that cannot be used
+ * is degraded.
+ */
 struct store *store_open(const char *path);
-/* Opens an existing ledger for reading only (reaperctl --db): 0, -ENOENT, -EUCLEAN (no ledger of ours, or corrupt),
- * -EPROTO (of another version), -errno. */
+/*
+ * Opens an existing ledger for reading only (reaperctl --db): 0, -ENOENT, -EUCLEAN (no ledger of ours, or corrupt),
+ * -EPROTO (of another version), -errno.
+ */
 int store_open_readonly(const char *path, struct store **ret);
 void store_close(struct store *store); /* commits */
 
@@ -48,8 +52,10 @@ const char *store_problem(const struct store *store);
 const char *store_path(const struct store *store);
 int64_t store_bytes(const struct store *store); /* of the file with its WAL */
 
-/* Ends the turn. 0, or -EIO where the store is or became degraded. While it is, tries every 10 s to have the file
- * again, and writes back the ring. */
+/*
+ * Ends the turn. 0, or -EIO where the store is or became degraded. While it is, tries every 10 s to have the file
+ * again, and writes back the ring.
+ */
 int store_commit(struct store *store);
 /* The next store_commit() tries at once. */
 void store_retry(struct store *store);
@@ -91,8 +97,10 @@ struct store_event {
 /* Appends to the journal and sets event->seq (which goes on in memory while degraded). */
 void store_add_event(struct store *store, struct store_event *event);
 
-/* Intent before a step; call store_commit() before the step is asked for. Returns the attempt's row, which while
- * degraded is in the ring. */
+/*
+ * Intent before a step; call store_commit() before the step is asked for. Returns the attempt's row, which while
+ * degraded is in the ring.
+ */
 int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because,
 			 struct now now);
 void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail,
@@ -106,15 +114,19 @@ typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount
 				  enum step step);
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);
 
-/* Restores actions and mounts that were open in this boot and namespace into the model, before its first scan. 0 or
- * -errno. */
+/*
+ * Restores actions and mounts that were open in this boot and namespace into the model, before its first scan. 0 or
+ * -errno.
+ */
 int store_restore(struct store *store, struct model *model, struct now now);
 
 /* The last generation of a name in use below a root (a model_generation_function with the store as context). */
 uint32_t store_last_generation(void *store, const struct root *root, const char *name);
 
-/* Small steps of retention: removes at most a few hundred old journal rows, attempts, mounts and actions that are over.
- * Returns how many went. */
+/*
+ * Small steps of retention: removes at most a few hundred old journal rows, attempts, mounts and actions that are over.
+ * Returns how many went.
+ */
 int store_retain(struct store *store, int64_t keep_ns, int64_t keep_bytes, struct now now);
 
 /* Settings that outlive a start: pause. `value` NULL removes. */
@@ -135,8 +147,10 @@ struct store_filter {
 	int limit;	     /* 0: none. Events: with a limit and no after_seq or since, the last so many */
 	const char *target;  /* mounts, events: this mount point */
 	uint64_t mount_id;   /* 0: any */
-	bool by_row; /* actions, mounts: in the order of their rows, only those after after_row; with a limit, a list in
-			pieces */
+	/*
+	 * actions, mounts: in the order of their rows, only those after after_row; with a limit, a list in pieces
+	 */
+	bool by_row;
 	int64_t after_row;
 };
 

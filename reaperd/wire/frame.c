@@ -151,7 +151,8 @@ static void take_fds(struct msghdr *message, int *fds, size_t *ret_count)
 
 		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 			continue;
-		/* The buffer's alignment can make room for more than was asked for, but never for more than it holds.
+		/*
+		 * The buffer's alignment can make room for more than was asked for, but never for more than it holds.
 		 */
 		count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Bounds-checked reading and writing of one datagram, and sending one with file descriptors over a SOCK_SEQPACKET pair. A reader
- * that ran past its end stays failed; callers look once, at the end. Native byte order: both ends are of one build on one machine.
+ * Bounds-checked reading and writing of one datagram, and sending one with file descriptors over a SOCK_SEQPACKET pair.
+ * A reader that ran past its end stays failed; callers look once, at the end. Native byte order: both ends are of one
+ * build on one machine.
  */
 #ifndef REAPERD_WIRE_FRAME_H
 #define REAPERD_WIRE_FRAME_H
@@ -12,7 +13,7 @@
 #include <sys/types.h>
 
 #define WIRE_FRAME_MAX 65536 /* bytes of one datagram */
-#define WIRE_FDS_MAX 4
+#define WIRE_FDS_MAX   4
 
 struct wire_writer {
 	uint8_t *bytes;
@@ -44,8 +45,8 @@ bool wire_reader_is_done(const struct wire_reader *reader); /* read to its end, 
 int wire_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count);
 
 /*
- * One datagram: its length, 0 at the end of the stream, -EAGAIN, -EMSGSIZE (cut), or -errno. Received fds are close-on-exec and the caller's;
- * more than WIRE_FDS_MAX are closed and give -EMSGSIZE.
+ * One datagram: its length, 0 at the end of the stream, -EAGAIN, -EMSGSIZE (cut), or -errno. Received fds are
+ * close-on-exec and the caller's; more than WIRE_FDS_MAX are closed and give -EMSGSIZE.
  */
 ssize_t wire_receive(int fd, void *buffer, size_t size, int *fds, size_t *ret_fd_count);
 

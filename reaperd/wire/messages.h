@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What broker and engine say to each other. Fixed-size fields and bounded strings; each message has one encoder and one decoder here,
- * and a decoder refuses (-EBADMSG) whatever its encoder would not have written. The engine never names an absolute path or a raw flag: a
- * request says {configuration serial, root index, relative path, mount id, operation}.
+ * What broker and engine say to each other. Fixed-size fields and bounded strings; each message has one encoder and one
+ * decoder here, and a decoder refuses (-EBADMSG) whatever its encoder would not have written. The engine never names an
+ * absolute path or a raw flag: a request says {configuration serial, root index, relative path, mount id, operation}.
  */
 #ifndef REAPERD_WIRE_MESSAGES_H
 #define REAPERD_WIRE_MESSAGES_H
@@ -16,26 +16,32 @@
 
 enum message_type {
 	/* broker to engine */
-	MESSAGE_CONFIGURATION = 1, /* fds: [0] a sealed memfd with the configuration's text; at start also [1] the control socket (listening) and
-				      [2] the inotify instance, which the broker's children add watches to */
-	MESSAGE_RESULT,		   /* of a request: see struct message_result */
-	MESSAGE_STOP,		   /* finish what is in flight, commit, exit 0 */
-	MESSAGE_RELOAD_FAILED,	   /* text: why the new configuration was refused */
+	/*
+	 * fds: [0] a sealed memfd with the configuration's text; at start also [1] the control socket (listening) and
+	 * [2] the inotify instance, which the broker's children add watches to
+	 */
+	MESSAGE_CONFIGURATION = 1,
+	MESSAGE_RESULT,	       /* of a request: see struct message_result */
+	MESSAGE_STOP,	       /* finish what is in flight, commit, exit 0 */
+	MESSAGE_RELOAD_FAILED, /* text: why the new configuration was refused */
 	/* engine to broker */
 	MESSAGE_READY = 16, /* the first scan is done */
 	MESSAGE_WATCH,	    /* put an inotify watch on directories */
-	MESSAGE_PROBE,	    /* what has become of action directories; with the path "", whether the root itself answers */
-	MESSAGE_STEP,	    /* one step of the ladder on each of a batch of mounts */
-	MESSAGE_HOLDERS,    /* who holds a mount */
-	MESSAGE_RELOAD,	    /* read the configuration again, as for SIGHUP */
+	MESSAGE_PROBE,	 /* what has become of action directories; with the path "", whether the root itself answers */
+	MESSAGE_STEP,	 /* one step of the ladder on each of a batch of mounts */
+	MESSAGE_HOLDERS, /* who holds a mount */
+	MESSAGE_RELOAD,	 /* read the configuration again, as for SIGHUP */
 };
 
 /* Set at start in struct message_configuration. */
-#define CONFIGURATION_ONCE 1u
+#define CONFIGURATION_ONCE    1u
 #define CONFIGURATION_OBSERVE 2u
 
 struct message_configuration {
-	uint32_t serial; /* of the configuration: requests name it; a request with an old one is answered with result_error -ESTALE */
+	/*
+	 * of the configuration: requests name it; a request with an old one is answered with result_error -ESTALE
+	 */
+	uint32_t serial;
 	uint32_t flags;
 	uint32_t source; /* enum source_kind after --source */
 	char state_dir[PATH_MAX];
@@ -43,20 +49,24 @@ struct message_configuration {
 };
 
 #define REQUEST_ITEMS_MAX 64
-#define PROBE_MOUNTS_MAX 64
-#define HANDLE_MAX 128
+#define PROBE_MOUNTS_MAX  64
+#define HANDLE_MAX	  128
 
 /* Which mount a request means. */
 struct mount_reference {
-	uint64_t id;   /* unique; 0 where the kernel has none: then the other two must agree, and the kind of filesystem */
+	/* unique; 0 where the kernel has none: then the other two must agree, and the kind of filesystem */
+	uint64_t id;
 	uint32_t id32; /* as in mountinfo */
 	uint64_t dev;
 };
 
 struct probe_item {
-	char *path; /* of the action's directory, relative to the root, "": whether the root itself answers; owned by the message */
+	/*
+	 * of the action's directory, relative to the root, "": whether the root itself answers; owned by the message
+	 */
+	char *path;
 	struct mount_reference carrier; /* the mount that the root directory lay on when the action was recorded */
-	bool known; /* the identity below is known */
+	bool known;			/* the identity below is known */
 	uint64_t dev, ino;
 	int64_t birth;
 	int32_t handle_type;
@@ -67,7 +77,7 @@ struct probe_item {
 	struct probe_mount {
 		char *path; /* relative to the action's directory: "" is the directory itself */
 		struct mount_reference mount;
-	} *mounts;
+	} * mounts;
 };
 
 struct watch_item {
@@ -76,9 +86,12 @@ struct watch_item {
 };
 
 struct step_item {
-	char *path;	       /* of the mount point, relative to the root */
-	uint32_t action_length; /* how many bytes of `path` are the action's directory: what lies at or below it is the action's own */
-	uint8_t step;	       /* enum step */
+	char *path; /* of the mount point, relative to the root */
+	/*
+	 * how many bytes of `path` are the action's directory: what lies at or below it is the action's own
+	 */
+	uint32_t action_length;
+	uint8_t step; /* enum step */
 	struct mount_reference mount;
 };
 
@@ -122,13 +135,13 @@ struct probe_result {
 };
 
 struct watch_result {
-	int32_t error; /* errno, 0: none; EIDRM where the carrier is another */
+	int32_t error;	    /* errno, 0: none; EIDRM where the carrier is another */
 	int32_t descriptor; /* inotify's */
 };
 
 struct step_result {
-	uint32_t outcome; /* enum outcome */
-	int32_t error;	  /* errno of the call, 0: none */
+	uint32_t outcome;  /* enum outcome */
+	int32_t error;	   /* errno of the call, 0: none */
 	bool made_private; /* the parent mount was made private first */
 	uint64_t stranger; /* OUTCOME_REFUSED, MISMATCH: the mount that would be hit, or that stands there; 0: none */
 	int64_t duration;  /* ns */
@@ -138,7 +151,7 @@ struct step_result {
 struct holder_result {
 	int32_t pid;
 	char comm[17];
-	char how[12]; /* "cwd", "root", "exe", "fd", "mmap", "namespace", "loop" */
+	char how[12];	 /* "cwd", "root", "exe", "fd", "mmap", "namespace", "loop" */
 	uint32_t number; /* how = fd: which */
 };
 #define HOLDERS_MAX 64
@@ -147,8 +160,11 @@ struct holder_result {
 struct message_result {
 	enum message_type request;
 	uint64_t job;
-	int32_t error;	     /* 0, or why the whole request was not served: ESTALE, or what opening the root gave (ENOENT, ...) */
-	uint32_t in_flight;  /* children at work and killed but not ended, for status */
+	/*
+	 * 0, or why the whole request was not served: ESTALE, or what opening the root gave (ENOENT, ...)
+	 */
+	int32_t error;
+	uint32_t in_flight; /* children at work and killed but not ended, for status */
 	uint32_t hung;
 	uint32_t count;
 	union {
@@ -159,7 +175,10 @@ struct message_result {
 	};
 };
 
-/* Encoders write one datagram into `buffer` (WIRE_FRAME_MAX bytes): its length, -EMSGSIZE, or -EINVAL for a value that no message may have. */
+/*
+ * Encoders write one datagram into `buffer` (WIRE_FRAME_MAX bytes): its length, -EMSGSIZE, or -EINVAL for a value that
+ * no message may have.
+ */
 ssize_t message_encode_configuration(const struct message_configuration *message, enum message_type type, void *buffer);
 ssize_t message_encode_plain(enum message_type type, void *buffer); /* READY, STOP, RELOAD */
 ssize_t message_encode_request(const struct message_request *message, void *buffer);

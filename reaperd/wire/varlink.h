@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Varlink's framing: messages of JSON text, each ended by one NUL byte, over a stream. This knows bytes only; what is in them is for who uses it.
+ * Varlink's framing: messages of JSON text, each ended by one NUL byte, over a stream. This knows bytes only; what is
+ * in them is for who uses it.
  */
 #ifndef REAPERD_WIRE_VARLINK_H
 #define REAPERD_WIRE_VARLINK_H
@@ -21,8 +22,8 @@ void varlink_buffer_init(struct varlink_buffer *buffer, size_t limit);
 void varlink_buffer_clear(struct varlink_buffer *buffer);
 
 /*
- * Reads what is there from a socket, without waiting: > 0 bytes, 0 at its end, -EAGAIN, -EMSGSIZE (a message over the limit), -ENOMEM or
- * -errno.
+ * Reads what is there from a socket, without waiting: > 0 bytes, 0 at its end, -EAGAIN, -EMSGSIZE (a message over the
+ * limit), -ENOMEM or -errno.
  */
 ssize_t varlink_buffer_read(struct varlink_buffer *buffer, int fd);
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A filesystem that misbehaves on command, for tests: a tree of empty directories in memory, served by libfuse's low-level interface, so that
- * node ids are ours and file handles work. What other programs do through the mount (mkdir, rmdir, rename) is ordinary; what a test says on the
- * control socket changes the tree behind the kernel's back.
+ * A filesystem that misbehaves on command, for tests: a tree of empty directories in memory, served by libfuse's
+ * low-level interface, so that node ids are ours and file handles work. What other programs do through the mount
+ * (mkdir, rmdir, rename) is ordinary; what a test says on the control socket changes the tree behind the kernel's back.
  *
  *     misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT
  *
- * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error TEXT":
- *     errno N         answers N to everything (5 is EIO); 0 ends it
- *     mkdir|remove|replace PATH   remove takes the tree below, too; replace puts a new empty directory there
- *     invalidate PATH  tells the kernel that the name is no longer good
- *     stop | go       no answers until `go`
- *     lookups         how often a name was looked up so far (handles, which ask for ".", do not count)
+ * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error
+ * TEXT": errno N         answers N to everything (5 is EIO); 0 ends it mkdir|remove|replace PATH   remove takes the
+ * tree below, too; replace puts a new empty directory there invalidate PATH  tells the kernel that the name is no
+ * longer good stop | go       no answers until `go` lookups         how often a name was looked up so far (handles,
+ * which ask for ".", do not count)
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -95,7 +94,7 @@ static bool node_is_empty(const struct node *node)
 
 static struct stat node_stat(size_t number)
 {
-	return (struct stat) {
+	return (struct stat){
 		.st_ino = number,
 		.st_mode = nodes[number]->mode,
 		.st_nlink = S_ISDIR(nodes[number]->mode) ? 2 : 1,

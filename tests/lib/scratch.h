@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 
-/* In main(), before the tests: makes the directory and tries a namespace in a child. False, with the reason on stderr,
- * where it cannot be had. */
+/*
+ * In main(), before the tests: makes the directory and tries a namespace in a child. False, with the reason on stderr,
+ * where it cannot be had.
+ */
 bool scratch_begin(void);
 void scratch_end(void);
 

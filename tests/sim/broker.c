@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A broker that does as it pleases within the contract: answers late, fails, finds mounts busy, and counts what it should never have been asked. */
+/*
+ * A broker that does as it pleases within the contract: answers late, fails, finds mounts busy, and counts what it
+ * should never have been asked.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -172,7 +175,8 @@ static void take_step(const struct step_item *item, struct step_result *ret)
 	world.steps++;
 	*ret = (struct step_result){ .outcome = OUTCOME_GONE, .duration = 20000 };
 	if (!path_is_plain_relative(item->path) || item->action_length == 0 || item->action_length > strlen(item->path))
-		world_violated("a step with the path '%s', of which %u bytes are the action's", item->path, item->action_length);
+		world_violated("a step with the path '%s', of which %u bytes are the action's", item->path,
+			       item->action_length);
 	if (!mount)
 		return;
 	world_mount_target(mount, target, sizeof(target));
@@ -246,7 +250,8 @@ static void take_requests(bool may_delay)
 			free(one);
 			continue;
 		}
-		one->due = world.now.mono + (may_delay && world_chance(20) ? (int64_t)world_random(3000) * NSEC_PER_MSEC : 0);
+		one->due = world.now.mono +
+			   (may_delay && world_chance(20) ? (int64_t)world_random(3000) * NSEC_PER_MSEC : 0);
 		one->next = pending;
 		pending = one;
 	}

@@ -23,7 +23,10 @@ static struct world_dir *any_live_dir(void)
 	return NULL;
 }
 
-/* A walk to a place whose directory was replaced behind the kernel's back makes the kernel detach what hung below the old one. */
+/*
+ * A walk to a place whose directory was replaced behind the kernel's back makes the kernel detach what hung below the
+ * old one.
+ */
 void world_walk_to(const char *path)
 {
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
@@ -50,7 +53,8 @@ static void mount_in(const struct world_dir *dir)
 	struct world_mount *mount;
 
 	world_walk_to(dir->path);
-	mount = world_attach(world.cover ? world.cover : world.root_mount, dir->serial, places[world_random(5)], types[world_random(4)]);
+	mount = world_attach(world.cover ? world.cover : world.root_mount, dir->serial, places[world_random(5)],
+			     types[world_random(4)]);
 	if (mount && world_chance(20))
 		world_attach(mount->id, dir->serial, mount->below, "tmpfs"); /* stacked */
 	if (mount)
@@ -202,9 +206,18 @@ static void something_goes_wrong(void)
 void world_happen(void)
 {
 	static void (*const things[])(void) = {
-		action_begins,	      action_begins,		  action_begins,	   action_mounts_more,
-		action_mounts_more,   action_ends_cleanly,	  directory_vanishes,	   directory_vanishes,
-		directory_is_replaced, directory_is_moved_to_trash, directory_is_published, directory_is_emptied,
+		action_begins,
+		action_begins,
+		action_begins,
+		action_mounts_more,
+		action_mounts_more,
+		action_ends_cleanly,
+		directory_vanishes,
+		directory_vanishes,
+		directory_is_replaced,
+		directory_is_moved_to_trash,
+		directory_is_published,
+		directory_is_emptied,
 		somebody_mounts_elsewhere,
 	};
 

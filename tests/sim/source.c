@@ -60,7 +60,11 @@ static int sim_refresh(struct source *source, const struct model *model, struct 
 }
 
 static const struct source_ops sim_ops = {
-	.kind = SOURCE_LISTMOUNT, .unique_ids = true, .drain = sim_drain, .read = sim_read, .refresh = sim_refresh,
+	.kind = SOURCE_LISTMOUNT,
+	.unique_ids = true,
+	.drain = sim_drain,
+	.read = sim_read,
+	.refresh = sim_refresh,
 };
 
 int source_open(enum source_kind kind, struct source *ret, char *why, size_t size)

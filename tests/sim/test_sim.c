@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The real engine in a made-up world, thousands of steps from one seed, invariants looked at after each. Without arguments a fixed set of seeds; with
- * them: test_sim SEED [STEPS], verbose, to replay one.
+ * The real engine in a made-up world, thousands of steps from one seed, invariants looked at after each. Without
+ * arguments a fixed set of seeds; with them: test_sim SEED [STEPS], verbose, to replay one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,9 +89,9 @@ static void describe_leftovers(struct engine *engine)
 		world_mount_target(mount, target, sizeof(target));
 		printf("  left over: mount %llu at %s, directory %u at '%s', action %s@%u %s, evidence %x, its own %x, rounds %u, %s%s\n",
 		       (unsigned long long)mount->id, target, dir->serial, dir->path, action ? action->name : "-",
-		       action ? action->generation : 0, action ? action_state_name(action->state) : "-", action ? action->evidence : 0,
-		       known ? known->evidence : 0, known ? known->rounds : 0, known && known->in_flight ? "in flight " : "",
-		       action && action->registered ? "registered" : "");
+		       action ? action->generation : 0, action ? action_state_name(action->state) : "-",
+		       action ? action->evidence : 0, known ? known->evidence : 0, known ? known->rounds : 0,
+		       known && known->in_flight ? "in flight " : "", action && action->registered ? "registered" : "");
 	}
 }
 
@@ -157,8 +157,9 @@ static bool run(uint64_t seed, unsigned steps)
 	}
 	if (!*world.violation)
 		settle(engine);
-	printf("seed %llu: %u things happened, %llu steps asked, %llu mounts reaped: %s\n", (unsigned long long)seed, steps,
-	       (unsigned long long)world.steps, (unsigned long long)world.reaped, *world.violation ? world.violation : "kept");
+	printf("seed %llu: %u things happened, %llu steps asked, %llu mounts reaped: %s\n", (unsigned long long)seed,
+	       steps, (unsigned long long)world.steps, (unsigned long long)world.reaped,
+	       *world.violation ? world.violation : "kept");
 	engine_free(engine);
 	world_broker_end();
 	if (getenv("SIM_KEEP"))

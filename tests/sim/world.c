@@ -118,7 +118,8 @@ void world_mount_target(const struct world_mount *mount, char *ret, size_t size)
 	if (!dir)
 		snprintf(ret, size, "/%s", mount->below);
 	else
-		snprintf(ret, size, WORLD_ROOT "/%s%s%s", *dir->path ? dir->path : dir->last_path, *mount->below ? "/" : "", mount->below);
+		snprintf(ret, size, WORLD_ROOT "/%s%s%s", *dir->path ? dir->path : dir->last_path,
+			 *mount->below ? "/" : "", mount->below);
 }
 
 struct world_mount *world_attach(uint64_t parent, uint32_t dir, const char *below, const char *fstype)

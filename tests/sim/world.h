@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A world for the engine to live in: a build root with directories and mounts, a clock, a mount table to read and a broker to ask, all made up, all from
- * one seed. The world knows what is really alive, and counts every step of the engine's that an invariant forbids.
+ * A world for the engine to live in: a build root with directories and mounts, a clock, a mount table to read and a
+ * broker to ask, all made up, all from one seed. The world knows what is really alive, and counts every step of the
+ * engine's that an invariant forbids.
  *
- * It takes the place of base/clock_now.c and of the sources by defining their functions (the linker takes the test's), and of the broker by
- * speaking the wire.
+ * It takes the place of base/clock_now.c and of the sources by defining their functions (the linker takes the test's),
+ * and of the broker by speaking the wire.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -15,7 +16,7 @@
 #include "base/clock.h"
 #include "wire/messages.h"
 
-#define WORLD_ROOT "/b"
+#define WORLD_ROOT  "/b"
 #define WORLD_GRACE (5 * NSEC_PER_SEC)
 
 struct world_dir {
@@ -26,7 +27,7 @@ struct world_dir {
 	int64_t dead_since; /* mono */
 	bool at_once;	    /* died by a word that needs no grace */
 	bool hollow;
-	bool told; /* the engine was told which directory it is */
+	bool told;	/* the engine was told which directory it is */
 	bool told_full; /* the engine was told that something is in it */
 	bool registered;
 };
@@ -39,7 +40,7 @@ struct world_mount {
 	bool busy, hangs, read_only;
 };
 
-#define WORLD_DIRS 256
+#define WORLD_DIRS   256
 #define WORLD_MOUNTS 1024
 
 struct world {
@@ -49,15 +50,18 @@ struct world {
 	struct world_mount mounts[WORLD_MOUNTS];
 	uint64_t last_id;
 	uint32_t last_serial;
-	uint64_t root_mount;  /* what carries the root */
-	uint64_t cover;	      /* the tmpfs over the root; 0: none */
-	bool by_handle;	      /* directories are asked for by handle, as on FUSE: of another one at the path that says nothing */
-	bool storage_fails;   /* every question is answered with EIO */
+	uint64_t root_mount; /* what carries the root */
+	uint64_t cover;	     /* the tmpfs over the root; 0: none */
+	/*
+	 * directories are asked for by handle, as on FUSE: of another one at the path that says nothing
+	 */
+	bool by_handle;
+	bool storage_fails; /* every question is answered with EIO */
 	bool storage_hangs;
-	int fail_reads;	      /* so many reads of the table fail */
-	bool table_changed;   /* the source's fd is to wake */
+	int fail_reads;		/* so many reads of the table fail */
+	bool table_changed;	/* the source's fd is to wake */
 	uint64_t steps, reaped; /* asked of the broker; that took a mount away */
-	char violation[512];  /* the first; "" */
+	char violation[512];	/* the first; "" */
 };
 extern struct world world;
 

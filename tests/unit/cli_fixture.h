@@ -19,15 +19,19 @@ const struct shown *run(const char *line);
 /* What `function` prints to stdout; good until the next call of this or of run(). */
 const char *output_of(void (*function)(void *context), void *context);
 
-/* What the daemon says to one call of `method`: its replies in order, JSON text of "parameters"; "!Name {…}" is an
- * error. */
+/*
+ * What the daemon says to one call of `method`: its replies in order, JSON text of "parameters"; "!Name {…}" is an
+ * error.
+ */
 struct canned {
 	const char *method;
 	const char *replies[8];
 };
 
-/* Listens in a directory of its own; `canned` ends with a NULL method. A method that is there twice is answered by the
- * entries in turn, then by the last. */
+/*
+ * Listens in a directory of its own; `canned` ends with a NULL method. A method that is there twice is answered by the
+ * entries in turn, then by the last.
+ */
 void daemon_start(const struct canned *canned);
 /* "--socket PATH COMMAND", run. */
 const struct shown *ask(const char *command);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Clients of a control socket that is served by this same process, on this same loop: asking runs the loop until the answer is there, or fails at
- * a deadline.
+ * Clients of a control socket that is served by this same process, on this same loop: asking runs the loop until the
+ * answer is there, or fails at a deadline.
  */
 #ifndef TESTS_UNIT_CONTROL_FIXTURE_H
 #define TESTS_UNIT_CONTROL_FIXTURE_H
@@ -15,17 +15,17 @@
 #include "wire/varlink.h"
 
 #define DEADLINE 10.
-#define NOBODY 65534
+#define NOBODY	 65534
 
 extern struct ev_loop *loop;
 
-#define RUN_UNTIL(condition)                                                                      \
-	do {                                                                                      \
-		ev_tstamp end_ = ev_time() + DEADLINE;                                            \
-		while (!(condition)) {                                                            \
-			ck_assert_msg(ev_time() < end_, "waited in vain for " #condition);        \
-			ev_run(loop, EVRUN_ONCE);                                                 \
-		}                                                                                 \
+#define RUN_UNTIL(condition)                                                                                           \
+	do {                                                                                                           \
+		ev_tstamp end_ = ev_time() + DEADLINE;                                                                 \
+		while (!(condition)) {                                                                                 \
+			ck_assert_msg(ev_time() < end_, "waited in vain for " #condition);                             \
+			ev_run(loop, EVRUN_ONCE);                                                                      \
+		}                                                                                                      \
 	} while (0)
 
 struct client {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A control socket with a table of methods made for tests, test.control: Echo (its parameters), Big (an answer of `bytes`), Later (answered by the
- * test), Hold (lasting), Many (an answer in `pieces`), Fail, Broken, Who, Root and Register (as Echo, with these privileges).
+ * A control socket with a table of methods made for tests, test.control: Echo (its parameters), Big (an answer of
+ * `bytes`), Later (answered by the test), Hold (lasting), Many (an answer in `pieces`), Fail, Broken, Who, Root and
+ * Register (as Echo, with these privileges).
  */
 #ifndef TESTS_UNIT_CONTROL_SERVER_H
 #define TESTS_UNIT_CONTROL_SERVER_H

@@ -37,8 +37,8 @@ void engine_resume(struct engine *e, struct root *root)
 	snprintf(asked.text, sizeof(asked.text), "resume %s", root ? root->rules.path : "all");
 }
 
-int engine_begin(struct engine *e, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease, int64_t uid,
-		 uint32_t *ret_generation)
+int engine_begin(struct engine *e, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
+		 int64_t uid, uint32_t *ret_generation)
 {
 	(void)e;
 	(void)uid;
@@ -72,7 +72,8 @@ int engine_reap(struct engine *e, struct action *action, bool active)
 	return 0;
 }
 
-int engine_reap_preview(struct engine *e, struct action *const *actions, size_t count, bool active, struct reap_list *ret)
+int engine_reap_preview(struct engine *e, struct action *const *actions, size_t count, bool active,
+			struct reap_list *ret)
 {
 	(void)e;
 	(void)active;
@@ -268,7 +269,8 @@ json_t *ask_for_list(const char *method, const char *parameters, const char *key
 	unsigned count = 0;
 	bool more;
 
-	snprintf(request, sizeof(request), "{\"method\":\"io.reaperd.%s\",\"more\":true,\"parameters\":%s}", method, parameters);
+	snprintf(request, sizeof(request), "{\"method\":\"io.reaperd.%s\",\"more\":true,\"parameters\":%s}", method,
+		 parameters);
 	client_open(&client);
 	client_ask(&client, request);
 	do {
@@ -302,7 +304,7 @@ void expect_rows(const char *method, const char *parameters, const char *list, c
 	size_t i;
 
 	ck_assert(json_equal(json_object_get(whole, list), pieces));
-	json_array_foreach(pieces, i, row) {
+	json_array_foreach (pieces, i, row) {
 		ck_assert_ptr_nonnull(text_of(row, key));
 		strcat(strcat(names, i ? " " : ""), text_of(row, key));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The methods of io.reaperd over a real model, ledger and socket. What the engine would do about them is noted in `asked` instead: this file's
- * engine_…() stand in for the engine's.
+ * The methods of io.reaperd over a real model, ledger and socket. What the engine would do about them is noted in
+ * `asked` instead: this file's engine_…() stand in for the engine's.
  */
 #ifndef TESTS_UNIT_METHODS_FIXTURE_H
 #define TESTS_UNIT_METHODS_FIXTURE_H

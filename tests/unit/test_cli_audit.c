@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reaperctl audit: its forms and exit statuses, what an answer means, and real mounts where this process may make some.
+/*
+ * reaperctl audit: its forms and exit statuses, what an answer means, and real mounts where this process may make some.
  */
 #include <check.h>
 #include <sched.h>
@@ -113,11 +114,10 @@ START_TEST(suspects_are_shown_though_all_is_clean)
 {
 	static const char audit[] = "{\"leftovers\":[],\"stuck\":[],\"suspects\":[" AN_ACTION "]}";
 
-	ck_assert_str_eq(printed(audit, AUDIT_TEXT, NULL),
-			 "clean: nothing is left over below 2 build roots\n"
-			 "\nsuspect, by evidence that does not act here:\n"
-			 "ACTION EVIDENCE ROOT\n"
-			 "q      hung     /b\n");
+	ck_assert_str_eq(printed(audit, AUDIT_TEXT, NULL), "clean: nothing is left over below 2 build roots\n"
+							   "\nsuspect, by evidence that does not act here:\n"
+							   "ACTION EVIDENCE ROOT\n"
+							   "q      hung     /b\n");
 	ck_assert_ptr_nonnull(strstr(printed(audit, AUDIT_PROMETHEUS, NULL), "\nreaperd_audit_suspect_actions 1\n"));
 }
 END_TEST

@@ -398,8 +398,7 @@ START_TEST(a_value_of_another_form_is_refused)
 	root_value_refused("probe-interval = 1ms", "f:2: probe-interval: \"1ms\" is too short");
 	root_value_refused("owner = pidfile:run", "f:2: owner: \"run\" is no absolute path");
 	root_value_refused("owner = unit:bb_worker.service", "f:2: owner: owner = unit: is not built yet");
-	root_value_refused("owner = non",
-			   "f:2: owner: this is neither none nor pidfile:PATH, did you mean \"none\"?");
+	root_value_refused("owner = non", "f:2: owner: this is neither none nor pidfile:PATH, did you mean \"none\"?");
 	root_value_refused("ladder =", "f:2: ladder: a ladder has at least one step");
 	root_value_refused("ladder = detach umount", "f:2: ladder: nothing is left to do after \"detach\"");
 	root_value_refused("ladder = umount umount", "f:2: ladder: the step \"umount\" stands twice");

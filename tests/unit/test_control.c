@@ -30,8 +30,9 @@ static void expect_closed(const char *bytes, size_t length)
 
 START_TEST(a_call_is_answered)
 {
-	expect_exchange("{\"method\":\"test.control.Echo\",\"parameters\":{\"text\":\"x\",\"list\":[\"a\"],\"number\":1.5}}",
-			"{\"parameters\":{\"text\":\"x\",\"list\":[\"a\"],\"number\":1.5}}");
+	expect_exchange(
+		"{\"method\":\"test.control.Echo\",\"parameters\":{\"text\":\"x\",\"list\":[\"a\"],\"number\":1.5}}",
+		"{\"parameters\":{\"text\":\"x\",\"list\":[\"a\"],\"number\":1.5}}");
 }
 END_TEST
 
@@ -108,10 +109,12 @@ END_TEST
 
 START_TEST(unknown_methods_and_interfaces_are_told_apart)
 {
-	expect_exchange("{\"method\":\"test.control.Nothing\"}",
-			"{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"test.control.Nothing\"}}");
-	expect_exchange("{\"method\":\"test.other.Echo\"}",
-			"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"test.other\"}}");
+	expect_exchange(
+		"{\"method\":\"test.control.Nothing\"}",
+		"{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":\"test.control.Nothing\"}}");
+	expect_exchange(
+		"{\"method\":\"test.other.Echo\"}",
+		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"test.other\"}}");
 	expect_exchange("{\"method\":\"Echo\"}",
 			"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"\"}}");
 }
@@ -119,11 +122,20 @@ END_TEST
 
 START_TEST(what_is_no_request_ends_the_connection)
 {
-	static const char *const bad[] = { "", "x", "[]", "{", "{}", "1", "{\"method\":1}", "{\"method\":\"a.b\",\"more\":1}",
+	static const char *const bad[] = { "",
+					   "x",
+					   "[]",
+					   "{",
+					   "{}",
+					   "1",
+					   "{\"method\":1}",
+					   "{\"method\":\"a.b\",\"more\":1}",
 					   "{\"method\":\"a.b\",\"oneway\":\"yes\"}",
 					   "{\"method\":\"a.b\",\"more\":true,\"oneway\":true}",
-					   "{\"method\":\"a.b\",\"method\":\"a.b\"}", "{\"method\":\"a.\\u0000b\"}",
-					   "{\"method\":\"\xff.b\"}", "{\"method\":\"a.b\"} x" };
+					   "{\"method\":\"a.b\",\"method\":\"a.b\"}",
+					   "{\"method\":\"a.\\u0000b\"}",
+					   "{\"method\":\"\xff.b\"}",
+					   "{\"method\":\"a.b\"} x" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		expect_closed(bad[i], strlen(bad[i]) + 1);
@@ -184,8 +196,9 @@ END_TEST
 
 START_TEST(upgrades_are_not_offered)
 {
-	expect_exchange("{\"method\":\"test.control.Echo\",\"upgrade\":true}",
-			"{\"error\":\"org.varlink.service.MethodNotImplemented\",\"parameters\":{\"method\":\"test.control.Echo\"}}");
+	expect_exchange(
+		"{\"method\":\"test.control.Echo\",\"upgrade\":true}",
+		"{\"error\":\"org.varlink.service.MethodNotImplemented\",\"parameters\":{\"method\":\"test.control.Echo\"}}");
 }
 END_TEST
 
@@ -228,9 +241,10 @@ END_TEST
 
 START_TEST(the_service_says_what_it_is)
 {
-	expect_exchange("{\"method\":\"org.varlink.service.GetInfo\",\"parameters\":{}}",
-			"{\"parameters\":{\"vendor\":\"reaperd\",\"product\":\"reaperd\",\"version\":\"1.2.3\",\"url\":\"\","
-			"\"interfaces\":[\"org.varlink.service\",\"test.control\"]}}");
+	expect_exchange(
+		"{\"method\":\"org.varlink.service.GetInfo\",\"parameters\":{}}",
+		"{\"parameters\":{\"vendor\":\"reaperd\",\"product\":\"reaperd\",\"version\":\"1.2.3\",\"url\":\"\","
+		"\"interfaces\":[\"org.varlink.service\",\"test.control\"]}}");
 }
 END_TEST
 
@@ -239,15 +253,18 @@ START_TEST(the_service_gives_the_text_of_its_interfaces)
 	struct client client;
 	json_t *answer;
 
-	expect_exchange("{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"test.control\"}}",
-			"{\"parameters\":{\"description\":\"interface test.control\\n\"}}");
-	expect_exchange("{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"x.y\"}}",
-			"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"x.y\"}}");
+	expect_exchange(
+		"{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"test.control\"}}",
+		"{\"parameters\":{\"description\":\"interface test.control\\n\"}}");
+	expect_exchange(
+		"{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"x.y\"}}",
+		"{\"error\":\"org.varlink.service.InterfaceNotFound\",\"parameters\":{\"interface\":\"x.y\"}}");
 	client_open(&client);
 	answer = client_call(&client, "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
 				      "\"parameters\":{\"interface\":\"org.varlink.service\"}}");
-	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(json_object_get(answer, "parameters"), "description")),
-				     "interface org.varlink.service"));
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(json_object_get(answer, "parameters"), "description")),
+		       "interface org.varlink.service"));
 	json_decref(answer);
 	client_close(&client);
 }

@@ -159,7 +159,8 @@ START_TEST(a_long_answer_comes_in_pieces)
 	client_ask(&client, "{\"method\":\"test.control.Many\",\"more\":true,\"parameters\":{\"pieces\":20000}}");
 	for (int i = 1; i <= PIECES; i++) {
 		answer = client_answer(&client);
-		ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(answer, "parameters"), "piece")), i);
+		ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(answer, "parameters"), "piece")),
+				 i);
 		ck_assert_int_eq(json_is_true(json_object_get(answer, "continues")), i < PIECES);
 		json_decref(answer);
 	}

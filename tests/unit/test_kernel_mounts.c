@@ -33,7 +33,10 @@ static struct mount_status newest(void)
 	return status;
 }
 
-/* In a namespace of its own: a slave and shared copy of what is mounted at the path, cloned once more and detached. Shares the caller's descriptors. */
+/*
+ * In a namespace of its own: a slave and shared copy of what is mounted at the path, cloned once more and detached.
+ * Shares the caller's descriptors.
+ */
 static int clone_from_another_namespace(const char *path)
 {
 	volatile int fd = -1;

@@ -216,8 +216,10 @@ static void remote_setup(void)
 	fixture_setup();
 	serve("0");
 	ck_assert(!result.local);
-	/* With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer
-	 * one below. */
+	/*
+	 * With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer
+	 * one below.
+	 */
 	ck_assert(!probe.known);
 }
 

@@ -24,11 +24,13 @@ static void expect_asked(const char *method, const char *parameters, const char 
 
 START_TEST(runners_begin_and_end_actions)
 {
-	expect_asked("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\\\\x20b\",\"pid\":12,\"max_age\":\"1h\"}", "begin " ROOT " a b 12 3600 0");
+	expect_asked("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\\\\x20b\",\"pid\":12,\"max_age\":\"1h\"}",
+		     "begin " ROOT " a b 12 3600 0");
 	expect_asked("End", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", "end " ROOT " a");
 	expect_error("End", "{\"root\":\"" ROOT "\",\"name\":\"unknown\"}",
 		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"unknown\"}}");
-	expect_error("Begin", "{\"root\":\"/none\",\"name\":\"a\"}", "{\"error\":\"io.reaperd.NoSuchRoot\",\"parameters\":{\"root\":\"/none\"}}");
+	expect_error("Begin", "{\"root\":\"/none\",\"name\":\"a\"}",
+		     "{\"error\":\"io.reaperd.NoSuchRoot\",\"parameters\":{\"root\":\"/none\"}}");
 	expect_error("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"max_age\":\"1 year\"}",
 		     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"max_age\"}}");
 	expect_error("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"pid\":0}",
@@ -78,7 +80,8 @@ START_TEST(a_lease_that_is_refused_is_not_held)
 	client_close(&client);
 	RUN_UNTIL(control_connections(engine.control) == 0);
 	ck_assert_uint_eq(asked.leases_ended, 0);
-	expect_error("Lease", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", "{\"error\":\"org.varlink.service.ExpectedMore\"}");
+	expect_error("Lease", "{\"root\":\"" ROOT "\",\"name\":\"a\"}",
+		     "{\"error\":\"org.varlink.service.ExpectedMore\"}");
 }
 END_TEST
 
@@ -131,7 +134,8 @@ START_TEST(leftovers_are_reaped_and_nothing_else)
 	make_over(mounted("two", "root/proc", NULL));
 	expect_asked("Reap", "{\"leftovers\":true}", "reap two@1 0");
 	ck_assert_uint_eq(asked.reaped, 1);
-	expect_error("Reap", "{}", "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"actions\"}}");
+	expect_error("Reap", "{}",
+		     "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"actions\"}}");
 	expect_error("Reap", "{\"actions\":[\"three\"]}",
 		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"three\"}}");
 }
@@ -183,7 +187,8 @@ START_TEST(requests_with_broken_bytes_end_at_most_their_own_connection)
 		"{\"method\":\"io.reaperd.ListMounts\",\"more\":true,\"parameters\":{\"action\":\"one@1\",\"all\":true,\"at\":\"-1h\"}}",
 		"{\"method\":\"io.reaperd.Explain\",\"parameters\":{\"what\":\"mnt:102\",\"root\":\"" ROOT "\"}}",
 		"{\"method\":\"io.reaperd.Reap\",\"parameters\":{\"actions\":[\"one\",\"one@1\"],\"leftovers\":true}}",
-		"{\"method\":\"io.reaperd.Begin\",\"parameters\":{\"root\":\"" ROOT "\",\"name\":\"a\\\\x41\",\"pid\":12,\"max_age\":\"1h\"}}",
+		"{\"method\":\"io.reaperd.Begin\",\"parameters\":{\"root\":\"" ROOT
+		"\",\"name\":\"a\\\\x41\",\"pid\":12,\"max_age\":\"1h\"}}",
 		"{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT "\",\"name\":\"a\"}}",
 		"{\"method\":\"io.reaperd.Pause\",\"parameters\":{\"seconds\":12.5e1}}",
 	};

@@ -36,11 +36,13 @@ START_TEST(events_are_read_from_the_journal)
 	expect_rows("Events", "{}", "events", "type", "start begin begin end");
 	expect_rows("Events", "{\"action\":\"one\"}", "events", "type", "begin end");
 	expect_rows("Events", "{\"type\":\"begin\"}", "events", "action", "one two");
-	expect_rows("Events", "{\"type\":\"begin\",\"root\":\"" ROOT "\",\"action\":\"two@1\"}", "events", "action", "two");
+	expect_rows("Events", "{\"type\":\"begin\",\"root\":\"" ROOT "\",\"action\":\"two@1\"}", "events", "action",
+		    "two");
 	expect_rows("Events", "{\"until\":\"-1h\"}", "events", "type", "");
 	expect_rows("Events", "{\"since\":\"-1h\"}", "events", "type", "start begin begin end");
 	rows = ask_for_list("Events", "{}", "events", NULL);
-	snprintf(parameters, sizeof(parameters), "{\"after\":%lld}", (long long)number_of(json_array_get(rows, 1), "seq"));
+	snprintf(parameters, sizeof(parameters), "{\"after\":%lld}",
+		 (long long)number_of(json_array_get(rows, 1), "seq"));
 	json_decref(rows);
 	expect_rows("Events", parameters, "events", "type", "begin end");
 	expect_error("Events", "{\"type\":\"nothing\"}",
@@ -71,7 +73,8 @@ static void follow(struct client *client, const char *parameters)
 	char request[256];
 	json_t *first;
 
-	snprintf(request, sizeof(request), "{\"method\":\"io.reaperd.Events\",\"more\":true,\"parameters\":%s}", parameters);
+	snprintf(request, sizeof(request), "{\"method\":\"io.reaperd.Events\",\"more\":true,\"parameters\":%s}",
+		 parameters);
 	client_open(client);
 	first = client_call(client, request);
 	ck_assert(json_is_true(json_object_get(first, "continues")));
@@ -81,7 +84,8 @@ static void follow(struct client *client, const char *parameters)
 /* The next events that come to a follower, by type. */
 static void expect_event(struct client *client, const char *type)
 {
-	json_t *answer = client_answer(client), *events = json_object_get(json_object_get(answer, "parameters"), "events");
+	json_t *answer = client_answer(client),
+	       *events = json_object_get(json_object_get(answer, "parameters"), "events");
 
 	ck_assert(json_is_true(json_object_get(answer, "continues")));
 	ck_assert_uint_eq(json_array_size(events), 1);
@@ -128,7 +132,7 @@ START_TEST(a_follower_misses_nothing_of_a_storm)
 	store_commit(engine.store);
 	while (got < COUNT) {
 		answer = client_answer(&client);
-		json_array_foreach(json_object_get(json_object_get(answer, "parameters"), "events"), i, row) {
+		json_array_foreach (json_object_get(json_object_get(answer, "parameters"), "events"), i, row) {
 			ck_assert_int_gt(number_of(row, "seq"), last);
 			last = number_of(row, "seq");
 			got++;
@@ -160,7 +164,7 @@ static bool text_says(const json_t *explanation, const char *words)
 	json_t *sentence;
 	size_t i;
 
-	json_array_foreach(json_object_get(explanation, "text"), i, sentence) {
+	json_array_foreach (json_object_get(explanation, "text"), i, sentence) {
 		if (strstr(json_string_value(sentence), words))
 			return true;
 	}
@@ -251,11 +255,16 @@ END_TEST
 
 START_TEST(what_is_not_there_is_not_explained)
 {
-	expect_error("Explain", "{\"what\":\"nobody\"}", "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"nobody\"}}");
-	expect_error("Explain", "{\"what\":\"mnt:999999\"}", "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"mnt:999999\"}}");
-	expect_error("Explain", "{\"what\":\"mnt:x\"}", "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"mnt:x\"}}");
-	expect_error("Explain", "{\"what\":\"/some/where\"}", "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"/some/where\"}}");
-	expect_error("Explain", "{\"what\":\"/../x\"}", "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"/../x\"}}");
+	expect_error("Explain", "{\"what\":\"nobody\"}",
+		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"nobody\"}}");
+	expect_error("Explain", "{\"what\":\"mnt:999999\"}",
+		     "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"mnt:999999\"}}");
+	expect_error("Explain", "{\"what\":\"mnt:x\"}",
+		     "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"mnt:x\"}}");
+	expect_error("Explain", "{\"what\":\"/some/where\"}",
+		     "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"/some/where\"}}");
+	expect_error("Explain", "{\"what\":\"/../x\"}",
+		     "{\"error\":\"io.reaperd.NoSuchMount\",\"parameters\":{\"what\":\"/../x\"}}");
 }
 END_TEST
 
@@ -277,8 +286,10 @@ START_TEST(an_unowned_mount_and_a_past_action_are_explained_too)
 	feed(fake);
 	ck_assert_int_eq(policy_set_state(action_named(fake, "done"), ACTION_CLEARED), 0);
 	answer = ask("Explain", "{\"what\":\"done\"}");
-	ck_assert(text_says(json_array_get(json_object_get(answer, "explanations"), 0), "No mount of it is left below the build root"));
-	ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(answer, "explanations"), 0), "decision")));
+	ck_assert(text_says(json_array_get(json_object_get(answer, "explanations"), 0),
+			    "No mount of it is left below the build root"));
+	ck_assert(
+		json_is_null(json_object_get(json_array_get(json_object_get(answer, "explanations"), 0), "decision")));
 	json_decref(answer);
 	answer = ask("Explain", "{\"what\":\"" ROOT "/.hidden\"}");
 	ck_assert(text_says(json_array_get(json_object_get(answer, "explanations"), 0), "never reaped"));

@@ -43,31 +43,44 @@ END_TEST
 
 START_TEST(status_has_every_field_that_the_interface_names)
 {
-	static const char *const keys[] = { "version", "source", "source_note", "namespaces", "mode", "paused", "paused_until",
-					    "roots", "mounts", "unowned", "events", "lost", "rescans", "lag_ms", "wakeups",
-					    "ledger", "broker", "started" };
-	static const char *const root_keys[] = { "path", "mode", "actions", "mounts", "leftovers", "stuck", "health", "paused" };
+	static const char *const keys[] = {
+		"version",	"source", "source_note", "namespaces", "mode",	 "paused",
+		"paused_until", "roots",  "mounts",	 "unowned",    "events", "lost",
+		"rescans",	"lag_ms", "wakeups",	 "ledger",     "broker", "started"
+	};
+	static const char *const root_keys[] = { "path",      "mode",  "actions", "mounts",
+						 "leftovers", "stuck", "health",  "paused" };
 	json_t *answer = ask("GetStatus", "{}"), *status = json_object_get(answer, "status");
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		ck_assert_msg(json_object_get(status, keys[i]), "no %s", keys[i]);
 	ck_assert_uint_eq(json_object_size(status), ARRAY_SIZE(keys));
 	for (size_t i = 0; i < ARRAY_SIZE(root_keys); i++)
-		ck_assert_msg(json_object_get(json_array_get(json_object_get(status, "roots"), 0), root_keys[i]), "no %s",
-			      root_keys[i]);
+		ck_assert_msg(json_object_get(json_array_get(json_object_get(status, "roots"), 0), root_keys[i]),
+			      "no %s", root_keys[i]);
 	json_decref(answer);
 }
 END_TEST
 
 START_TEST(metrics_have_the_promised_names_and_no_action_s)
 {
-	static const char *const names[] = { "mounts{root=\"" ROOT "\",state=\"attached\"} ", "actions{root=\"" ROOT "\",state=\"over\"} 1",
-					     "events_total{type=\"attach\"} 0", "lost_events_total ",
-					     "reaps_total{root=\"" ROOT "\",evidence=\"ended\",step=\"umount\",result=\"gone\"} 2",
-					     "reap_duration_seconds_bucket{le=\"0.0001\"} 1", "reap_duration_seconds_bucket{le=\"+Inf\"} 2",
-					     "reap_duration_seconds_count 2", "event_latency_seconds_bucket{le=\"0.005\"} 1",
-					     "stuck_mounts 0", "hung_operations 1", "oldest_leftover_seconds ", "paused 0", "ledger_bytes ",
-					     "ledger_degraded 0", "build_info{version=" };
+	static const char *const names[] = { "mounts{root=\"" ROOT "\",state=\"attached\"} ",
+					     "actions{root=\"" ROOT "\",state=\"over\"} 1",
+					     "events_total{type=\"attach\"} 0",
+					     "lost_events_total ",
+					     "reaps_total{root=\"" ROOT
+					     "\",evidence=\"ended\",step=\"umount\",result=\"gone\"} 2",
+					     "reap_duration_seconds_bucket{le=\"0.0001\"} 1",
+					     "reap_duration_seconds_bucket{le=\"+Inf\"} 2",
+					     "reap_duration_seconds_count 2",
+					     "event_latency_seconds_bucket{le=\"0.005\"} 1",
+					     "stuck_mounts 0",
+					     "hung_operations 1",
+					     "oldest_leftover_seconds ",
+					     "paused 0",
+					     "ledger_bytes ",
+					     "ledger_degraded 0",
+					     "build_info{version=" };
 	json_t *answer;
 	const char *text;
 	char line[256];
@@ -142,7 +155,8 @@ START_TEST(mounts_are_listed_as_they_stood_at_a_time)
 	save(mounted("now", "root/sys", NULL));
 	snprintf(parameters, sizeof(parameters), "{\"at\":\"%s\"}", then);
 	expect_rows("ListMounts", parameters, "mounts", "target", ROOT "/past/root/proc");
-	expect_error("ListMounts", "{\"at\":\"soon\"}", "{\"error\":\"io.reaperd.InvalidTime\",\"parameters\":{\"time\":\"soon\"}}");
+	expect_error("ListMounts", "{\"at\":\"soon\"}",
+		     "{\"error\":\"io.reaperd.InvalidTime\",\"parameters\":{\"time\":\"soon\"}}");
 }
 END_TEST
 
@@ -186,7 +200,7 @@ START_TEST(a_long_past_comes_in_pieces_each_row_once)
 		clear(action);
 	}
 	rows = ask_for_list("ListMounts", "{\"all\":true,\"root\":\"" ROOT "\"}", "mounts", &pieces);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		if (!text_of(row, "action"))
 			continue;
 		ck_assert_int_eq(sscanf(text_of(row, "action"), "action%d", &number), 1);
@@ -209,9 +223,12 @@ START_TEST(a_name_may_have_an_at_sign)
 	expect_rows("ListMounts", "{\"action\":\"a@1\"}", "mounts", "target", ROOT "/a@1/root/proc");
 	expect_rows("ListMounts", "{\"action\":\"a\"}", "mounts", "target", ROOT "/a/root/sys");
 	expect_rows("ListMounts", "{\"action\":\"a@1@1\"}", "mounts", "target", ROOT "/a@1/root/proc");
-	expect_error("ListMounts", "{\"action\":\"a@9\"}", "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"a@9\"}}");
-	expect_error("ListMounts", "{\"action\":\"a@1x\"}", "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"a@1x\"}}");
-	expect_error("ListMounts", "{\"action\":\"\"}", "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"\"}}");
+	expect_error("ListMounts", "{\"action\":\"a@9\"}",
+		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"a@9\"}}");
+	expect_error("ListMounts", "{\"action\":\"a@1x\"}",
+		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"a@1x\"}}");
+	expect_error("ListMounts", "{\"action\":\"\"}",
+		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"\"}}");
 }
 END_TEST
 
@@ -243,7 +260,8 @@ START_TEST(an_action_that_several_roots_have_is_ambiguous)
 	fake_mount(fake, "/second/a/root/proc", "proc", 51);
 	feed(fake);
 	expect_error("ListMounts", "{\"action\":\"a\"}",
-		     "{\"error\":\"io.reaperd.AmbiguousAction\",\"parameters\":{\"action\":\"a\",\"roots\":[\"" ROOT "\",\"/second\"]}}");
+		     "{\"error\":\"io.reaperd.AmbiguousAction\",\"parameters\":{\"action\":\"a\",\"roots\":[\"" ROOT
+		     "\",\"/second\"]}}");
 	expect_rows("ListMounts", "{\"action\":\"a\",\"root\":\"/second\"}", "mounts", "target", "/second/a/root/proc");
 }
 END_TEST

@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "policy/policy.h"
 
-#define GRACE (5 * NSEC_PER_SEC)
+#define GRACE	     (5 * NSEC_PER_SEC)
 #define GRACE_HOLLOW (60 * NSEC_PER_SEC)
 
 static struct model *model;
@@ -138,7 +138,8 @@ static void check_cell(struct action *action, enum evidence evidence, bool inclu
 			ck_assert_int_eq(decision.verdict, VERDICT_WAIT);
 			ck_assert_int_eq(decision.due, end.mono);
 			decision = policy_decide_action(action, &facts, end);
-			ck_assert_int_eq(decision.verdict, is_confirmed_by_asking(evidence) ? VERDICT_RECHECK : VERDICT_REAP);
+			ck_assert_int_eq(decision.verdict,
+					 is_confirmed_by_asking(evidence) ? VERDICT_RECHECK : VERDICT_REAP);
 		}
 		ck_assert(!policy_evidence_set(action, evidence, end));
 		decision = policy_decide_action(action, &facts, end);
@@ -216,7 +217,8 @@ static const char *order(struct action *action, struct now now)
 	text[0] = '\0';
 	for (size_t i = 0; i < list.count; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu%s%s", i ? " " : "",
-					 (unsigned long long)list.items[i].mount->facts.id, list.items[i].hold ? "!" : "",
+					 (unsigned long long)list.items[i].mount->facts.id,
+					 list.items[i].hold ? "!" : "",
 					 list.items[i].hold ? hold_name(list.items[i].hold) : "");
 	reap_list_clear(&list);
 	plan_clear(&plan);

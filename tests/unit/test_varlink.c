@@ -91,7 +91,11 @@ END_TEST
 
 START_TEST(a_longer_message_is_refused_when_it_comes_whole)
 {
-	ck_assert_int_eq(varlink_buffer_append(&buffer, "ok\0" "0123456789abcdefg", 21), -EMSGSIZE);
+	ck_assert_int_eq(varlink_buffer_append(&buffer,
+					       "ok\0"
+					       "0123456789abcdefg",
+					       21),
+			 -EMSGSIZE);
 }
 END_TEST
 
