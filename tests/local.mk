@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Part of ../Makefile.am: what `make check` and `make bench` build and run.
+
+dist_check_SCRIPTS += tests/check-layers tests/count-results tests/run-system tests/unit/test-check-layers.sh tests/unit/test-embed.sh
+EXTRA_DIST += \
+	tests/system/conftest.py \
+	tests/system/harness.py \
+	tests/system/test_adversary.py \
+	tests/system/test_cost.py \
+	tests/system/test_crash.py \
+	tests/system/test_daemon.py \
+	tests/system/test_fuse.py \
+	tests/system/test_harness.py \
+	tests/system/test_keep.py \
+	tests/system/test_kernels.py \
+	tests/system/test_propagation.py \
+	tests/system/test_reap.py \
+	tests/system/test_reaperctl.py \
+	tests/system/test_varlink.py
+
+# Unit tests: each links its layer and what that may use, nothing else
+
+unit_tests = tests/unit/test_base tests/unit/test_base_batch tests/unit/test_config tests/unit/test_wire
+check_PROGRAMS += $(unit_tests)
+
+tests_unit_test_base_LDADD = $(use_base) $(CHECK_LIBS)
+tests_unit_test_base_batch_LDADD = $(use_base) $(CHECK_LIBS)
+tests_unit_test_config_LDADD = $(use_config) $(CHECK_LIBS)
+tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe
+tests_unit_test_kernel_at_SOURCES = tests/unit/mount_fixture.h tests/unit/test_kernel_at.c
+tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_probe_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_kernel_probe.c
+tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/lib/scratch.c tests/lib/scratch.h
+tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_model tests/unit/test_model_layout tests/unit/test_model_random tests/unit/test_model_tree
+tests_unit_test_model_SOURCES = tests/unit/model_fixture.h tests/unit/test_model.c
+tests_unit_test_model_LDADD = $(use_model) $(CHECK_LIBS)
+tests_unit_test_model_random_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_random.c
+tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
+tests_unit_test_model_layout_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_layout.c
+tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
+tests_unit_test_model_tree_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_tree.c
+tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_source tests/unit/test_source_mountinfo
+tests_unit_test_source_SOURCES = tests/unit/test_source.c tests/lib/scratch.c tests/lib/scratch.h
+tests_unit_test_source_LDADD = $(use_source) $(CHECK_LIBS)
+tests_unit_test_source_mountinfo_LDADD = $(use_source) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/bench/ledger
+tests_bench_ledger_LDADD = $(use_store)
+
+check_PROGRAMS += tests/bench/storm
+tests_bench_storm_SOURCES = tests/bench/storm.c tests/lib/scratch.c tests/lib/scratch.h
+tests_bench_storm_LDADD = $(use_source)
+EXTRA_DIST += \
+	tests/fixtures/mountinfo/bad-binary.txt \
+	tests/fixtures/mountinfo/bad-comment.txt \
+	tests/fixtures/mountinfo/bad-cut-before-newline.txt \
+	tests/fixtures/mountinfo/bad-cut-device.txt \
+	tests/fixtures/mountinfo/bad-cut-line.txt \
+	tests/fixtures/mountinfo/bad-empty-line.txt \
+	tests/fixtures/mountinfo/bad-first-line.txt \
+	tests/fixtures/mountinfo/bad-fstab.txt \
+	tests/fixtures/mountinfo/bad-middle-line.txt \
+	tests/fixtures/mountinfo/bad-no-separator.txt \
+	tests/fixtures/mountinfo/bad-number.txt \
+	tests/fixtures/mountinfo/bad-peer-group.txt \
+	tests/fixtures/mountinfo/bad-target.txt \
+	tests/fixtures/mountinfo/deleted-root.txt \
+	tests/fixtures/mountinfo/empty-source.txt \
+	tests/fixtures/mountinfo/empty.txt \
+	tests/fixtures/mountinfo/escapes.txt \
+	tests/fixtures/mountinfo/named-deleted.txt \
+	tests/fixtures/mountinfo/odd-roots.txt \
+	tests/fixtures/mountinfo/odd-sources.txt \
+	tests/fixtures/mountinfo/plain.txt \
+	tests/fixtures/mountinfo/propagation.txt \
+	tests/fixtures/mountinfo/reused-number.txt \
+	tests/fixtures/mountinfo/stacked.txt \
+	tests/fixtures/mountinfo/subtype.txt \
+	tests/fixtures/mountinfo/unknown-fields.txt
+
+unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/test_methods_act \
+	tests/unit/test_methods_events tests/unit/test_methods_read tests/unit/test_varlink
+control_fixture = tests/unit/control_fixture.c tests/unit/control_fixture.h
+control_server = $(control_fixture) tests/unit/control_server.c tests/unit/control_server.h
+methods_fixture = $(control_fixture) tests/unit/methods_fixture.c tests/unit/methods_fixture.h tests/unit/model_fixture.h
+tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_server)
+tests_unit_test_control_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_control_bounds_SOURCES = tests/unit/test_control_bounds.c $(control_server)
+tests_unit_test_control_bounds_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_methods_act_SOURCES = tests/unit/test_methods_act.c $(methods_fixture)
+tests_unit_test_methods_act_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_methods_events_SOURCES = tests/unit/test_methods_events.c $(methods_fixture)
+tests_unit_test_methods_events_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_methods_read_SOURCES = tests/unit/test_methods_read.c $(methods_fixture)
+tests_unit_test_methods_read_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_varlink_LDADD = $(use_wire) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_report
+tests_unit_test_report_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_report_LDADD = $(use_report) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_store tests/unit/test_store_faults
+tests_unit_test_store_SOURCES = tests/unit/store_fixture.h tests/unit/test_store.c
+tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_faults_SOURCES = tests/unit/store_fixture.h tests/unit/test_store_faults.c
+tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_broker_engine tests/unit/test_broker_receivers tests/unit/test_broker_step
+tests_unit_test_broker_engine_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_engine.c
+tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_receivers_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_step_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_step.c
+tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_unit_test_broker_step_LDADD = $(use_broker) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_policy
+tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_daemon
+cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h
+cli_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)
+cli_test_cflags = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cli_SOURCES = tests/unit/test_cli.c $(cli_test_sources)
+tests_unit_test_cli_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_audit_SOURCES = tests/unit/mount_fixture.h tests/unit/test_cli_audit.c $(cli_test_sources)
+tests_unit_test_cli_audit_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_audit_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_audit_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_daemon_SOURCES = tests/unit/test_cli_daemon.c $(cli_test_sources)
+tests_unit_test_cli_daemon_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_daemon_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_daemon_LDADD = $(use_cli) $(CHECK_LIBS)
+
+# The engine in a made-up world; its clock and its source come before the libraries'
+
+unit_tests += tests/sim/test_sim
+tests_sim_test_sim_SOURCES = tests/sim/broker.c tests/sim/happen.c tests/sim/source.c tests/sim/test_sim.c tests/sim/world.c tests/sim/world.h
+tests_sim_test_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+tests_sim_test_sim_LDADD = $(use_engine)
+
+# What mounts there are, from the kernel, for the system tests
+
+check_PROGRAMS += tests/lib/mountids
+tests_lib_mountids_LDADD = $(use_kernel)
+
+# A filesystem that misbehaves on command, for the system tests
+
+if HAVE_FUSE3
+check_PROGRAMS += tests/lib/misfuse
+endif
+tests_lib_misfuse_CFLAGS = $(AM_CFLAGS) $(FUSE3_CFLAGS)
+tests_lib_misfuse_LDADD = $(FUSE3_LIBS) -lpthread
+
+# A client that is not ours, for the system tests
+
+EXTRA_DIST += tests/varlink-go/client.go
+if HAVE_GO_VARLINK
+check_SCRIPTS = tests/varlink-go/client
+CLEANFILES += tests/varlink-go/client
+endif
+
+tests/varlink-go/client: tests/varlink-go/client.go
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && HOME="$${HOME:-$(abs_builddir)}" GO111MODULE=off GOFLAGS= GOPATH="$${GOPATH:+$$GOPATH:}/usr/share/gocode" \
+		$(GO) build -o $@ $(srcdir)/tests/varlink-go/client.go
+
+# Tests
+
+LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy=$(policy) source=$(source) store=$(store) \
+	config=$(config) report=$(report) broker=$(broker) engine=$(engine) cli=$(cli)
+AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
+	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; \
+	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR;
+TESTS = $(unit_tests) tests/check-layers tests/unit/test-check-layers.sh tests/unit/test-embed.sh tests/run-system
+
+# Measurements, for people to read: nothing here passes or fails.
+bench: all $(check_PROGRAMS)
+	-REAPERD_BUILD_DIR='$(abs_builddir)' $(srcdir)/tests/run-system -m bench -s
+	-tests/bench/storm
+	-tests/bench/ledger
+.PHONY: bench
