@@ -97,6 +97,25 @@ bool string_list_matches(const struct string_list *list, const char *text)
 	return false;
 }
 
+bool rules_protect(const struct root_rules *rules, const char *path)
+{
+	CLEANUP_FREE char *prefix = NULL;
+	char *slash;
+
+	if (!rules->protect.count)
+		return false;
+	prefix = strdup(path);
+	if (!prefix)
+		return true;
+	while (!string_list_matches(&rules->protect, prefix)) {
+		slash = strrchr(prefix, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+	return true;
+}
+
 static int set_default_ladders(struct root_rules *rules)
 {
 	rules->ladder = ladder_plain;

@@ -68,6 +68,12 @@ void rules_clear(struct root_rules *rules);
 /* The ladder for a filesystem type such as "fuse.bindfs": the longest matching ladder.TYPE, else the root's own. */
 const struct ladder *rules_ladder(const struct root_rules *rules, const char *fstype);
 
+/*
+ * True where a `protect` pattern meets the path (relative to the root) or a directory above it: what is mounted below
+ * something protected is protected, too. Also where memory is out: in doubt nothing is touched.
+ */
+bool rules_protect(const struct root_rules *rules, const char *path);
+
 /* True where an fnmatch pattern of the list (FNM_PERIOD, no FNM_PATHNAME) meets `text`. */
 bool string_list_matches(const struct string_list *list, const char *text);
 int string_list_add(struct string_list *list, const char *item); /* copies; 0 or -ENOMEM */

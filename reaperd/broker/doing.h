@@ -27,9 +27,6 @@ struct doing {
 void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Whether a protect pattern meets the path (relative to the root) or a directory above it. */
-bool doing_is_protected(const struct root_rules *rules, const char *path);
-
 /*
  * Invariant 5, and for a detach that nothing in the tree below lies elsewhere or is protected. May make a parent mount
  * private, where it belongs to the action. False: concluded.

@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "broker/doing.h"
 
 /* A growing set of numbers; small, so it is searched from its start. */
 struct numbers {
@@ -166,7 +165,7 @@ static bool is_protected(const struct root_rules *rules, const struct mount_entr
 {
 	const char *relative = path_relative(other->target, rules->path);
 
-	return relative && doing_is_protected(rules, relative);
+	return relative && rules_protect(rules, relative);
 }
 
 /* 1, 0 or -errno. */

@@ -38,22 +38,6 @@ void doing_conclude(struct doing *doing, enum outcome outcome, const char *forma
 	va_end(arguments);
 }
 
-bool doing_is_protected(const struct root_rules *rules, const char *path)
-{
-	CLEANUP_FREE char *prefix = strdup(path);
-	char *slash;
-
-	if (!prefix)
-		return true;
-	while (!string_list_matches(&rules->protect, prefix)) {
-		slash = strrchr(prefix, '/');
-		if (!slash)
-			return false;
-		*slash = '\0';
-	}
-	return true;
-}
-
 void step_batch_clear(struct step_batch *batch)
 {
 	kernel_table_clear(&batch->table);
@@ -342,7 +326,7 @@ static bool is_allowed(struct doing *doing)
 {
 	if (doing->batch->observe || doing->batch->rules->mode == ROOT_MODE_OBSERVE)
 		doing_conclude(doing, OUTCOME_REFUSED, "the root is only observed");
-	else if (doing_is_protected(doing->batch->rules, doing->item->path))
+	else if (rules_protect(doing->batch->rules, doing->item->path))
 		doing_conclude(doing, OUTCOME_REFUSED, "protected by the configuration");
 	else
 		return true;

@@ -140,8 +140,7 @@ static bool below_may_go(struct doing *doing, uint64_t id)
 	if (r < 0)
 		return fail(doing, r);
 	relative = path_relative(entry->target, doing->batch->rules->path);
-	if (!relative || !path_relative(entry->target, doing->action) ||
-	    doing_is_protected(doing->batch->rules, relative)) {
+	if (!relative || !path_relative(entry->target, doing->action) || rules_protect(doing->batch->rules, relative)) {
 		doing->ret->stranger = id;
 		doing_conclude(doing, OUTCOME_REFUSED, "it would take %s along, which must stay", entry->target);
 		return false;

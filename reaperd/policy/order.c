@@ -34,7 +34,7 @@ bool policy_is_protected(const struct mount *mount)
 {
 	const char *relative = mount_root_relative(mount);
 
-	return relative && mount->instance && string_list_matches(&mount->instance->root->rules.protect, relative);
+	return relative && mount->instance && rules_protect(&mount->instance->root->rules, relative);
 }
 
 static int candidates_add(struct candidates *candidates, struct mount *mount, enum evidence evidence, enum hold hold)

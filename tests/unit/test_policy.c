@@ -297,6 +297,20 @@ START_TEST(a_mount_with_something_live_below_is_left_alone_with_all_above_it)
 }
 END_TEST
 
+START_TEST(what_is_mounted_below_something_protected_is_protected_too)
+{
+	struct mount *top = attach("/b/a/root");
+	struct root_rules rules = rules_for("/b");
+
+	attach_type(2, "/b/a/root/keep/x", "tmpfs", at(0));
+	attach_type(2, "/b/a/root/keeper", "tmpfs", at(0));
+	string_list_add(&rules.protect, "a/root/keep");
+	set_rules(&rules);
+	rules_clear(&rules);
+	ck_assert_str_eq(order(top->action, at(20)), "4 3!protected 2!live-child");
+}
+END_TEST
+
 START_TEST(a_ladder_of_detach_alone_takes_a_tree_in_one_call)
 {
 	struct root_rules rules = rules_for("/b");
@@ -489,6 +503,7 @@ int main(void)
 	tcase_add_test(tcase, a_cover_of_the_same_action_goes_before_what_it_covers);
 	tcase_add_test(tcase, a_mount_below_anothers_cover_waits);
 	tcase_add_test(tcase, a_mount_with_something_live_below_is_left_alone_with_all_above_it);
+	tcase_add_test(tcase, what_is_mounted_below_something_protected_is_protected_too);
 	tcase_add_test(tcase, a_ladder_of_detach_alone_takes_a_tree_in_one_call);
 	tcase_add_test(tcase, one_other_ladder_in_the_tree_makes_it_one_call_each);
 	tcase_add_test(tcase, a_mount_that_came_after_the_evidence_waits_for_its_directorys_identity);
