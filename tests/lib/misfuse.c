@@ -6,11 +6,13 @@
  *
  *     misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT
  *
- * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error
- * TEXT": errno N         answers N to everything (5 is EIO); 0 ends it mkdir|remove|replace PATH   remove takes the
- * tree below, too; replace puts a new empty directory there invalidate PATH  tells the kernel that the name is no
- * longer good stop | go       no answers until `go` lookups         how often a name was looked up so far (handles,
- * which ask for ".", do not count)
+ * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error TEXT":
+ *
+ *     errno N                     answers N to everything (5 is EIO); 0 ends it
+ *     mkdir|remove|replace PATH   remove takes the tree below, too; replace puts a new empty directory there
+ *     invalidate PATH             tells the kernel that the name is no longer good
+ *     stop | go                   no answers until `go`
+ *     lookups                     how often a name was looked up so far (handles, which ask for ".", do not count)
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
