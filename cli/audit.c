@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "client.h"
 #include "options.h"
+#include "usage.h"
 #include "policy/policy.h"
 #include "report/report.h"
 

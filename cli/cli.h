@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * reaperctl: what all its commands share. main.c calls cli_run(); every command is one `struct command` that options.c
+ * reaperctl: what all its commands share. Every command is one `struct command`, which reaperctl.c lists and options.c
  * parses and explains. Messages go to stderr by base/log.h, results to stdout. Out of memory ends the program: nothing
  * here holds state worth saving.
  *
@@ -55,10 +55,6 @@ struct command {
 	const struct column *columns;			    /* of its table, for -o */
 	int (*run)(struct cli *cli, int argc, char **argv); /* gives an enum cli_status */
 };
-
-/* The commands, ended by NULL, and the program itself. */
-extern const struct command *const cli_commands[];
-int cli_run(int argc, char **argv);
 
 extern const struct command command_status, command_actions, command_mounts, command_events, command_explain,
 	command_audit, command_reap, command_pause, command_resume, command_begin, command_end, command_metrics,

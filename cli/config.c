@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "options.h"
+#include "usage.h"
 
 static const char *const verbs[] = { "check", "show", NULL };
 

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "ledger.h"
 #include "options.h"
+#include "usage.h"
 
 static const char *const verbs[] = { "check", NULL };
 static const char *const later_verbs[] = { "backup", "prune", NULL };

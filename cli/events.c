@@ -9,6 +9,7 @@
 #include "operand.h"
 #include "options.h"
 #include "table.h"
+#include "usage.h"
 
 #define FOLLOW_BACK (10 * NSEC_PER_SEC)
 

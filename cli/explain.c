@@ -12,6 +12,7 @@
 #include "operand.h"
 #include "options.h"
 #include "table.h"
+#include "usage.h"
 
 enum what { WHAT_ACTION, WHAT_PATH, WHAT_MOUNT };
 

@@ -9,6 +9,7 @@
 #include "operand.h"
 #include "options.h"
 #include "table.h"
+#include "usage.h"
 
 static const struct column columns[] = {
 	{ "ID", show_number, "id", "the kernel's unique id", COLUMN_RIGHT },

@@ -3,56 +3,16 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "table.h"
+#include "usage.h"
 
 #define OPTIONS_MAX  32
 #define FIRST_OPTION 256 /* above every letter */
-
-int usage_error(const struct cli *cli, const char *format, ...)
-{
-	CLEANUP_FREE char *message = NULL;
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vasprintf(&message, format, arguments);
-	va_end(arguments);
-	if (length < 0)
-		message = NULL;
-	if (cli->command)
-		log_error("%s: %s", cli->command->name, MUST(message));
-	else
-		log_error("%s", MUST(message));
-	return CLI_USAGE;
-}
-
-int usage_unknown(const struct cli *cli, const char *what, const char *word, const char *const *words)
-{
-	CLEANUP_FREE char *shown = MUST(text_escape(word)), *all = MUST(strdup(""));
-	const char *near = text_nearest(word, words);
-
-	if (near)
-		return usage_error(cli, "unknown %s '%s': did you mean '%s'?", what, shown, near);
-	for (; *words; words++) {
-		char *longer = must_format("%s%s%s", all, *all ? ", " : "", *words);
-
-		free(all);
-		all = longer;
-	}
-	return usage_error(cli, "unknown %s '%s'; there are: %s", what, shown, all);
-}
-
-int usage_escape(const struct cli *cli, const char *text)
-{
-	return usage_error(cli, "'%s' has a broken escape: write \\xNN for a byte and \\\\ for a backslash", text);
-}
 
 static int set_bytes(const struct cli *cli, const struct cli_option *option, const char *value, char **ret)
 {
@@ -215,17 +175,17 @@ static void print_command_help(const struct command *command, const struct cli_o
 		cli_table_print_columns(command->columns);
 }
 
-static void print_help(const struct cli_option *options, size_t count)
+void options_print_global(void)
 {
-	printf("Usage: reaperctl [--socket PATH | --db FILE] [--json] [-o COL,...] [--noheadings] COMMAND\n\n"
-	       "Shows what is mounted below a build farm's build roots, and what reaperd does about it.\n\nCommands:\n");
-	for (const struct command *const *command = cli_commands; *command; command++)
-		printf("  %-10s %s\n", (*command)->name, (*command)->summary);
-	printf("\nOptions:\n");
-	print_options(options, count);
-	printf("\n'reaperctl COMMAND --help' says more. Without a command: status.\n"
-	       "Exit status: 0 done or clean, 1 leftovers or stuck mounts, 2 usage or configuration, 3 could not tell,\n"
-	       "4 no daemon or it refused, 5 nothing matched.\n");
+	struct cli cli = { 0 };
+	struct cli_option all[OPTIONS_MAX];
+
+	print_options(all, collect(&cli, NULL, all));
+}
+
+void options_print_version(void)
+{
+	printf("reaperctl %s\n", PACKAGE_VERSION);
 }
 
 static int unknown_option(const struct cli *cli, const struct cli_option *options, size_t count, const char *argument)
@@ -326,11 +286,6 @@ static int check_operands(const struct cli *cli)
 	return CLI_DONE;
 }
 
-static void print_version(void)
-{
-	printf("reaperctl %s\n", PACKAGE_VERSION);
-}
-
 bool options_parse(struct cli *cli, const struct cli_option *own, int argc, char **argv, int *ret_status)
 {
 	struct cli_option all[OPTIONS_MAX];
@@ -346,7 +301,7 @@ bool options_parse(struct cli *cli, const struct cli_option *own, int argc, char
 		if (cli->help)
 			print_command_help(cli->command, all, own_count, count);
 		else
-			print_version();
+			options_print_version();
 		return false;
 	}
 	if (!*ret_status)
@@ -356,20 +311,12 @@ bool options_parse(struct cli *cli, const struct cli_option *own, int argc, char
 	return !*ret_status;
 }
 
-bool options_parse_global(struct cli *cli, int argc, char **argv, int *ret_used, int *ret_status)
+int options_parse_global(struct cli *cli, int argc, char **argv, int *ret_used)
 {
 	struct cli_option all[OPTIONS_MAX];
 	size_t count = collect(cli, NULL, all);
+	int status = scan(cli, all, count, argc, argv, true);
 
-	*ret_status = scan(cli, all, count, argc, argv, true);
 	*ret_used = optind;
-	if (*ret_status)
-		return false;
-	if (optind < argc || (!cli->help && !cli->version))
-		return true;
-	if (cli->help)
-		print_help(all, count);
-	else
-		print_version();
-	return false;
+	return status;
 }

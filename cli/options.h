@@ -31,12 +31,12 @@ struct cli_option {
  */
 bool options_parse(struct cli *cli, const struct cli_option *own, int argc, char **argv, int *ret_status);
 
-/* The global options before the command; *ret_used is the index of the command's name, or argc. */
-bool options_parse_global(struct cli *cli, int argc, char **argv, int *ret_used, int *ret_status);
+/* The global options before the command: CLI_DONE or CLI_USAGE. *ret_used is the index of the command's name, or argc.
+ */
+int options_parse_global(struct cli *cli, int argc, char **argv, int *ret_used);
 
-/* "NAME: did you mean X?" where something is near. Gives CLI_USAGE. */
-int usage_error(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-int usage_escape(const struct cli *cli, const char *text); /* a broken escape in it */
-int usage_unknown(const struct cli *cli, const char *what, const char *word, const char *const *words);
+/* What --help and --version of the program itself say. */
+void options_print_global(void);
+void options_print_version(void);
 
 #endif

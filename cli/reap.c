@@ -9,6 +9,7 @@
 #include "options.h"
 #include "reap_wait.h"
 #include "table.h"
+#include "usage.h"
 
 #define DEFAULT_TIMEOUT (60 * NSEC_PER_SEC)
 

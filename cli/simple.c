@@ -9,6 +9,7 @@
 #include "client.h"
 #include "options.h"
 #include "reference.h"
+#include "usage.h"
 
 static int call_and_ignore(const struct cli *cli, const char *method, json_t *parameters)
 {

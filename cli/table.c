@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "base/text.h"
-#include "options.h"
+#include "usage.h"
 
 #define COLUMNS_MAX 32
 

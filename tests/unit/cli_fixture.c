@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/reaperctl.h"
 #include "wire/varlink.h"
 
 #define ENTRIES_MAX 32
@@ -59,7 +59,7 @@ const struct shown *run(const char *line)
 	fflush(stderr);
 	out = redirect(STDOUT_FILENO, &saved_out);
 	err = redirect(STDERR_FILENO, &saved_err);
-	shown.status = cli_run(count, arguments);
+	shown.status = reaperctl_run(count, arguments);
 	fflush(stdout);
 	fflush(stderr);
 	restore(STDOUT_FILENO, saved_out);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/reaperctl.h"
 #include "cli/reference.h"
 #include "cli/show.h"
 #include "cli_fixture.h"
@@ -165,7 +165,7 @@ END_TEST
 
 START_TEST(every_command_has_help)
 {
-	const struct command *command = cli_commands[_i];
+	const struct command *command = reaperctl_commands[_i];
 	const struct shown *shown;
 	char line[64], usage[64];
 
@@ -341,7 +341,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int commands = 0, failed;
 
-	while (cli_commands[commands])
+	while (reaperctl_commands[commands])
 		commands++;
 	tcase_add_loop_test(arguments, wrong_arguments_exit_2_and_say_what_is_wrong, 0, ARRAY_SIZE(wrong));
 	tcase_add_loop_test(arguments, without_a_daemon_the_exit_status_is_4, 0, ARRAY_SIZE(asks_the_daemon));
