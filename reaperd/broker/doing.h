@@ -6,11 +6,8 @@
 #ifndef REAPERD_BROKER_DOING_H
 #define REAPERD_BROKER_DOING_H
 
-#include "broker/step.h"
+#include "broker/step_batch.h"
 #include "kernel/at.h"
-
-/* Another mount stands at the place; no errno of the kernel's means that here. */
-#define E_OTHER_MOUNT EIDRM
 
 struct doing {
 	struct step_batch *batch;
@@ -24,13 +21,10 @@ struct doing {
 	struct mount_entry mount;  /* what is to go; filled */
 };
 
+void doing_clear(struct doing *doing);
+
+/* What came of it, with a sentence. */
 void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/*
- * Invariant 5, and for a detach that nothing in the tree below lies elsewhere or is protected. May make a parent mount
- * private, where it belongs to the action. False: concluded.
- */
-bool travel_stays_inside(struct doing *doing);
 
 #endif

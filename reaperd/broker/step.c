@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,41 +13,12 @@
 #include "base/path.h"
 #include "broker/doing.h"
 #include "broker/shares.h"
+#include "broker/travel.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
 
-static void doing_clear(struct doing *doing)
-{
-	free(doing->action);
-	free(doing->target);
-	free(doing->mount.root);
-	free(doing->mount.target);
-	free(doing->mount.fstype);
-	cleanup_close(&doing->root);
-	cleanup_close(&doing->parent);
-}
-
-void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
-{
-	va_list arguments;
-
-	doing->ret->outcome = outcome;
-	va_start(arguments, format);
-	vsnprintf(doing->ret->detail, sizeof(doing->ret->detail), format, arguments);
-	va_end(arguments);
-}
-
-void step_batch_clear(struct step_batch *batch)
-{
-	kernel_table_clear(&batch->table);
-	free(batch->ids);
-	batch->ids = NULL;
-}
-
-static uint64_t id_of(const struct step_item *item)
-{
-	return item->mount.id ? item->mount.id : item->mount.id32;
-}
+/* Another mount stands at the place; no errno of the kernel's means that here. */
+#define E_OTHER_MOUNT EIDRM
 
 static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
 {
@@ -177,21 +147,6 @@ static void conclude_failure(struct doing *doing, int r)
 	}
 }
 
-/* So that a mount which came after this can be told: 0 or -errno. */
-static int note_newest(struct step_batch *batch)
-{
-	CLEANUP_FREE uint64_t *ids = NULL;
-	size_t count;
-	int r;
-
-	if (batch->newest)
-		return 0;
-	r = kernel_listmount_all(&ids, &count);
-	if (r == 0 && count)
-		batch->newest = ids[count - 1];
-	return r;
-}
-
 static bool is_still_there(const struct doing *doing)
 {
 	struct mount_table one = { .unique_ids = true };
@@ -217,7 +172,7 @@ static bool is_still_there(const struct doing *doing)
 static int unmount_exactly(struct doing *doing)
 {
 	/* Noted before the comparison: whatever is stacked upon the mount after it is newer. */
-	bool exactly = doing->which.id && note_newest(doing->batch) == 0;
+	bool exactly = doing->which.id && step_batch_note_newest(doing->batch) == 0;
 
 	for (int tries = 0; tries < 3; tries++) {
 		uint64_t newer;
@@ -333,16 +288,6 @@ static bool is_allowed(struct doing *doing)
 	return false;
 }
 
-static int note_ids(struct step_batch *batch)
-{
-	if (batch->ids)
-		return 0;
-	batch->ids = calloc(batch->count, sizeof(*batch->ids));
-	for (uint32_t i = 0; batch->ids && i < batch->count; i++)
-		batch->ids[i] = id_of(&batch->items[i]);
-	return batch->ids ? 0 : -ENOMEM;
-}
-
 static int prepare(struct doing *doing)
 {
 	CLEANUP_FREE char *action = strndup(doing->item->path, doing->item->action_length);
@@ -351,7 +296,7 @@ static int prepare(struct doing *doing)
 	doing->action = action ? path_join(doing->batch->rules->path, action) : NULL;
 	if (!doing->target || !doing->action)
 		return -ENOMEM;
-	return note_ids(doing->batch);
+	return step_batch_note_ids(doing->batch);
 }
 
 static int perform(struct doing *doing)

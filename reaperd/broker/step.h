@@ -7,25 +7,9 @@
 #ifndef REAPERD_BROKER_STEP_H
 #define REAPERD_BROKER_STEP_H
 
-#include "base/rules.h"
-#include "kernel/table.h"
-#include "wire/messages.h"
-
-struct step_batch {
-	const struct root_rules *rules;
-	const struct step_item *items;
-	uint32_t count;
-	bool observe; /* nothing is ever done */
-	/* Kept by one child from item to item; read when first needed. */
-	struct mount_table table;
-	int64_t table_time; /* mono */
-	uint64_t *ids;	    /* of all items */
-	uint64_t newest;    /* the newest id there was */
-};
+#include "broker/step_batch.h"
 
 /* 0, or -errno of opening the root directory; *ret (zeroed by the caller) says what came of it in any case. */
 int asroot_step(struct step_batch *batch, uint32_t index, struct step_result *ret);
-
-void step_batch_clear(struct step_batch *batch); /* what it kept, not the request */
 
 #endif

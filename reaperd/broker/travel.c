@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/travel.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/path.h"
-#include "broker/doing.h"
 #include "broker/receivers.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
-
-#define TABLE_AGE (200 * NSEC_PER_MSEC)
 
 /* The parent belongs to the action, and what is unmounted in it would travel out: nothing but this cuts it off. */
 static int cut(struct doing *doing, const struct mount_entry *mount)
@@ -100,28 +98,10 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 	return true;
 }
 
-/* The entry in the table, which is read again where it is older than the mount. 0 with NULL: the mount has gone. */
-static int find_entry(struct step_batch *batch, uint64_t id, struct mount_entry **ret)
-{
-	*ret = NULL;
-	for (int tries = 0; tries < 2 && !*ret; tries++) {
-		int r = 0;
-
-		if (tries)
-			kernel_table_clear(&batch->table);
-		if (!batch->table.count)
-			r = kernel_table_read(&batch->table);
-		if (r < 0)
-			return r;
-		*ret = kernel_table_find(&batch->table, id);
-	}
-	return 0;
-}
-
 static bool one_stays_inside(struct doing *doing, uint64_t id)
 {
 	struct mount_entry *entry;
-	int r = find_entry(doing->batch, id, &entry);
+	int r = step_batch_find(doing->batch, id, &entry);
 
 	return r < 0 ? fail(doing, r) : !entry || stays_inside(doing, entry);
 }
@@ -131,7 +111,7 @@ static bool below_may_go(struct doing *doing, uint64_t id)
 {
 	struct mount_entry *entry;
 	const char *relative;
-	int r = find_entry(doing->batch, id, &entry);
+	int r = step_batch_find(doing->batch, id, &entry);
 
 	if (r == 0 && entry)
 		r = kernel_table_fill(&doing->batch->table, entry);
@@ -209,20 +189,9 @@ static bool is_shared(uint64_t id)
 	return kernel_statmount(id, &status) != 0 || status.peer_group;
 }
 
-/* A batch usually takes milliseconds; where an item hung, who shares what with whom is asked again. */
-static void drop_old_table(struct step_batch *batch)
-{
-	int64_t now = clock_now().mono;
-
-	if (batch->table.count && now - batch->table_time > TABLE_AGE)
-		kernel_table_clear(&batch->table);
-	if (!batch->table.count)
-		batch->table_time = now;
-}
-
 bool travel_stays_inside(struct doing *doing)
 {
-	drop_old_table(doing->batch);
+	step_batch_drop_old_table(doing->batch);
 	/* The common case costs one question instead of the whole table. */
 	if ((!doing->which.id || is_shared(doing->mount.parent)) && !one_stays_inside(doing, doing->mount.id))
 		return false;
