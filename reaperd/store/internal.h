@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the store share. file.c opens and sets aside, store.c keeps the state and the transaction, save.c
- * and journal.c write, restore.c, read.c, retain.c and check.c do as they are called.
+ * What the files of the store share. From below: binding.c, statements.c, ring.c and root_rows.c know no store; file.c
+ * opens and sets aside; transaction.c writes, and says where that fails; boot.c, save.c and journal.c say what is
+ * written; restore.c, read.c and retain.c are called from outside alone. store.c keeps the state on top of them.
  */
 #ifndef REAPERD_STORE_INTERNAL_H
 #define REAPERD_STORE_INTERNAL_H
 
 #include <sqlite3.h>
 
+#include "store/binding.h"
 #include "store/ring.h"
+#include "store/root_rows.h"
 #include "store/statements.h"
 #include "store/store.h"
 
@@ -21,12 +24,6 @@ enum number {
 	NUMBER_MOUNT,
 	NUMBER_ATTEMPT,
 	NUMBER_COUNT,
-};
-
-struct root_row {
-	char *path;
-	int64_t row;
-	struct root_row *next;
 };
 
 struct store {
@@ -51,7 +48,15 @@ struct store {
 	uint64_t mnt_namespace;
 	struct now begun;
 	int64_t boot_row, namespace_row; /* 0: not begun */
+	/* store.c's: a statement failed with `rc`, and the turn was rolled back. */
+	void (*on_failure)(struct store *store, int rc, bool was_writable, const char *was_problem);
 };
+
+/* The statement, with its parameters to be bound. */
+static inline struct binding store_bind(const struct store *store, enum statement statement)
+{
+	return (struct binding){ store->statements[statement], 0 };
+}
 
 /* ---- file.c ---- */
 
@@ -83,7 +88,7 @@ int store_file_judge(struct store *store);
 int store_file_prepare(struct store *store);	 /* an SQLite code */
 bool store_file_is_current(struct store *store); /* its version is this program's */
 
-/* ---- store.c ---- */
+/* ---- transaction.c ---- */
 
 /* Begins the turn's transaction if need be: 0, or -EIO where the store cannot write. */
 int store_begin(struct store *store);
@@ -99,53 +104,18 @@ int store_run(struct store *store, enum statement statement, int64_t *ret_id);
 void store_fail(struct store *store, int rc);
 /* After an error of a reading statement, which it resets: -EUCLEAN, -EBUSY or -EIO. */
 int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc);
+/* Commits the transaction that is open, and empties the ring: 0 or -EIO. */
+int store_end(struct store *store);
 int64_t store_next_number(struct store *store, enum number number);
 
-/* ---- save.c, journal.c: with a transaction begun ---- */
+/* ---- boot.c, save.c, journal.c: with a transaction begun ---- */
 
 int store_write_boot(struct store *store);
-int store_find_boot(struct store *store); /* readonly.c: 0, -ENOENT, or an error of reading */
 int store_root_row(struct store *store, const char *path, const char *mode_or_null, int64_t *ret_row);
-void store_forget_roots(struct store *store);
 int store_write_entry(struct store *store, const struct ring_entry *entry);
 
-/* ---- binding in order ---- */
+/* ---- store.c ---- */
 
-struct binding {
-	sqlite3_stmt *statement;
-	int index;
-};
-
-static inline struct binding store_bind(const struct store *store, enum statement statement)
-{
-	return (struct binding){ store->statements[statement], 0 };
-}
-
-static inline void bind_integer(struct binding *binding, int64_t value)
-{
-	sqlite3_bind_int64(binding->statement, ++binding->index, value);
-}
-
-static inline void bind_null(struct binding *binding)
-{
-	sqlite3_bind_null(binding->statement, ++binding->index);
-}
-
-/* NULL for 0. */
-static inline void bind_number(struct binding *binding, int64_t value)
-{
-	if (value)
-		bind_integer(binding, value);
-	else
-		bind_null(binding);
-}
-
-/* A text or bytes must stay as they are until the statement has run. NULL for NULL. */
-void bind_text(struct binding *binding, const char *text);
-void bind_blob(struct binding *binding, const void *bytes, size_t length);
-void bind_bytes(struct binding *binding, const char *bytes);
-
-/* NULL for NULL; good until the statement goes on. */
-const char *column_bytes(sqlite3_stmt *statement, int column);
+struct store *store_new(const char *path); /* not open; NULL when out of memory */
 
 #endif

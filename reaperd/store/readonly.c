@@ -93,12 +93,11 @@ int store_open_readonly(const char *path, struct store **ret)
 
 	if (access(path, R_OK) < 0)
 		return -errno;
-	store = calloc(1, sizeof(*store));
+	store = store_new(path);
 	if (!store)
 		return -ENOMEM;
 	store->readonly = true;
-	store->path = strdup(path);
-	r = store->path ? open_any_way(store) : -ENOMEM;
+	r = open_any_way(store);
 	if (r == 0)
 		r = finish_open(store);
 	if (r < 0) {
@@ -107,22 +106,4 @@ int store_open_readonly(const char *path, struct store **ret)
 	}
 	*ret = store;
 	return 0;
-}
-
-int store_find_boot(struct store *store)
-{
-	struct binding binding = store_bind(store, STATEMENT_FIND_NAMESPACE);
-	int rc;
-
-	bind_text(&binding, store->boot_id);
-	bind_integer(&binding, (int64_t)store->mnt_namespace);
-	rc = sqlite3_step(binding.statement);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return store_fail_read(store, binding.statement, rc);
-	if (rc == SQLITE_ROW) {
-		store->boot_row = sqlite3_column_int64(binding.statement, 0);
-		store->namespace_row = sqlite3_column_int64(binding.statement, 1);
-	}
-	sqlite3_reset(binding.statement);
-	return rc == SQLITE_ROW ? 0 : -ENOENT;
 }

@@ -44,33 +44,6 @@ static void mount_evidence(const struct mount *mount, char *buf)
 	snprintf(buf + used, EVIDENCE_SIZE - used, "]");
 }
 
-void store_forget_roots(struct store *store)
-{
-	struct root_row *next;
-
-	for (struct root_row *root = store->roots; root; root = next) {
-		next = root->next;
-		free(root->path);
-		free(root);
-	}
-	store->roots = NULL;
-}
-
-static void remember_root(struct store *store, const char *path, int64_t row)
-{
-	struct root_row *root = calloc(1, sizeof(*root));
-
-	if (root)
-		root->path = strdup(path);
-	if (!root || !root->path) {
-		free(root);
-		return;
-	}
-	root->row = row;
-	root->next = store->roots;
-	store->roots = root;
-}
-
 int store_root_row(struct store *store, const char *path, const char *mode, int64_t *ret_row)
 {
 	struct binding binding;
@@ -79,18 +52,16 @@ int store_root_row(struct store *store, const char *path, const char *mode, int6
 	*ret_row = 0;
 	if (!path)
 		return 0;
-	for (const struct root_row *root = mode ? NULL : store->roots; root; root = root->next) {
-		if (strcmp(root->path, path) == 0) {
-			*ret_row = root->row;
-			return 0;
-		}
-	}
+	if (!mode)
+		*ret_row = root_rows_find(store->roots, path);
+	if (*ret_row)
+		return 0;
 	binding = store_bind(store, STATEMENT_ROOT);
 	bind_bytes(&binding, path);
 	bind_text(&binding, mode);
 	r = store_run(store, STATEMENT_ROOT, ret_row);
 	if (r == 0 && !mode)
-		remember_root(store, path, *ret_row);
+		root_rows_add(&store->roots, path, *ret_row);
 	return r;
 }
 
@@ -104,55 +75,6 @@ int store_save_root(struct store *store, struct root *root)
 	if (r == 0)
 		root->row = row;
 	return r;
-}
-
-static int close_earlier_boots(struct store *store)
-{
-	static const enum statement closing[] = { STATEMENT_CLOSE_MOUNTS, STATEMENT_CLOSE_ACTIONS,
-						  STATEMENT_CLOSE_ATTEMPTS };
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(closing); i++) {
-		struct binding binding = store_bind(store, closing[i]);
-
-		bind_integer(&binding, store->begun.real);
-		bind_integer(&binding, store->boot_row);
-		r = store_run(store, closing[i], NULL);
-	}
-	return r;
-}
-
-int store_write_boot(struct store *store)
-{
-	struct binding binding = store_bind(store, STATEMENT_BOOT);
-	int r;
-
-	bind_text(&binding, store->boot_id);
-	bind_integer(&binding, store->begun.real);
-	r = store_run(store, STATEMENT_BOOT, &store->boot_row);
-	if (r < 0)
-		return r;
-	binding = store_bind(store, STATEMENT_NAMESPACE);
-	bind_integer(&binding, store->boot_row);
-	bind_integer(&binding, (int64_t)store->mnt_namespace);
-	bind_integer(&binding, store->begun.real);
-	r = store_run(store, STATEMENT_NAMESPACE, &store->namespace_row);
-	if (r < 0)
-		return r;
-	binding = store_bind(store, STATEMENT_UNWATCH);
-	bind_integer(&binding, store->namespace_row);
-	r = store_run(store, STATEMENT_UNWATCH, NULL);
-	return r < 0 ? r : close_earlier_boots(store);
-}
-
-int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_namespace, struct now now)
-{
-	snprintf(store->boot_id, sizeof(store->boot_id), "%s", boot_id);
-	store->mnt_namespace = mnt_namespace;
-	store->begun = now;
-	if (store->readonly)
-		return store_find_boot(store);
-	return store_begin(store) == 0 && store_write_boot(store) == 0 ? 0 : -EIO;
 }
 
 static const char *or_empty(const char *text)

@@ -12,35 +12,6 @@
 
 #define RETRY_NS (10 * NSEC_PER_SEC)
 
-void bind_text(struct binding *binding, const char *text)
-{
-	sqlite3_bind_text(binding->statement, ++binding->index, text, -1, SQLITE_STATIC);
-}
-
-void bind_blob(struct binding *binding, const void *bytes, size_t length)
-{
-	sqlite3_bind_blob64(binding->statement, ++binding->index, bytes, length, SQLITE_STATIC);
-}
-
-void bind_bytes(struct binding *binding, const char *bytes)
-{
-	if (bytes)
-		bind_blob(binding, bytes, strlen(bytes));
-	else
-		bind_null(binding);
-}
-
-const char *column_bytes(sqlite3_stmt *statement, int column)
-{
-	/* Of a BLOB this gives the same bytes, with a NUL behind them. */
-	return (const char *)sqlite3_column_text(statement, column);
-}
-
-int64_t store_next_number(struct store *store, enum number number)
-{
-	return ++store->last[number];
-}
-
 static void log_ring(struct store *store)
 {
 	for (size_t i = 0; i < store->ring.count; i++)
@@ -90,7 +61,7 @@ static void recover(struct store *store, bool was_writable)
 	store->recovering = true;
 	if (store->db)
 		store_file_leave(store);
-	store_forget_roots(store);
+	root_rows_clear(&store->roots);
 	store->corrupt_seen = false;
 	store->writable = store_file_open(store) == 0;
 	if (store->writable && write_back(store) == 0) {
@@ -102,24 +73,9 @@ static void recover(struct store *store, bool was_writable)
 	store->recovering = false;
 }
 
-void store_fail(struct store *store, int rc)
+/* A statement failed, and the turn is rolled back: a corrupt file gives way to a fresh one, else the store is degraded. */
+static void take_failure(struct store *store, int rc, bool was_writable, const char *was_problem)
 {
-	bool was_writable = store->writable;
-	char was_problem[PROBLEM_SIZE];
-
-	memcpy(was_problem, store->problem, sizeof(was_problem));
-	store_say(store, rc);
-	/* Fails where SQLite has rolled back by itself. */
-	if (!sqlite3_get_autocommit(store->db)) {
-		sqlite3_step(store->statements[STATEMENT_ROLLBACK]);
-		sqlite3_reset(store->statements[STATEMENT_ROLLBACK]);
-	}
-	store->in_transaction = false;
-	store->writable = false;
-	store->lost = true;
-	store_forget_roots(store);
-	if (store->recovering)
-		return;
 	if (store_rc_is_corrupt(rc)) {
 		store->problem[0] = '\0';
 		if (store_file_set_aside(store, sqlite3_errstr(rc)) == 0) {
@@ -128,85 +84,6 @@ void store_fail(struct store *store, int rc)
 		}
 	}
 	degrade(store, was_writable, was_problem);
-}
-
-int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc)
-{
-	sqlite3_reset(statement);
-	if (store_rc_is_corrupt(rc)) {
-		/* Not now: callers up the stack may be between the rows of another statement. */
-		store->corrupt_seen = true;
-		return -EUCLEAN;
-	}
-	return (rc & 0xff) == SQLITE_BUSY ? -EBUSY : -EIO;
-}
-
-/* Another process wrote: numbers and root rows may have moved on. */
-static int take_others_changes(struct store *store)
-{
-	sqlite3_stmt *statement = store->statements[STATEMENT_DATA_VERSION];
-	int rc = sqlite3_step(statement);
-	int64_t version = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-
-	sqlite3_reset(statement);
-	if (rc != SQLITE_ROW)
-		return rc;
-	if (version == store->data_version)
-		return SQLITE_OK;
-	store->data_version = version;
-	store_forget_roots(store);
-	return store_file_read_numbers(store);
-}
-
-int store_begin(struct store *store)
-{
-	int rc;
-
-	if (!store->writable)
-		return -EIO;
-	if (store->in_transaction)
-		return 0;
-	rc = sqlite3_step(store->statements[STATEMENT_BEGIN]);
-	sqlite3_reset(store->statements[STATEMENT_BEGIN]);
-	if (rc == SQLITE_DONE) {
-		store->in_transaction = true;
-		rc = take_others_changes(store);
-		if (rc == SQLITE_OK)
-			return 0;
-	}
-	store_fail(store, rc);
-	return -EIO;
-}
-
-/* A row that the tables refuse is our bug, and no reason to roll back what others wrote in this turn. */
-static bool is_refusal(int rc)
-{
-	int primary = rc & 0xff;
-
-	return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
-	       primary == SQLITE_MISUSE || primary == SQLITE_RANGE;
-}
-
-int store_run(struct store *store, enum statement number, int64_t *ret_id)
-{
-	sqlite3_stmt *statement = store->statements[number];
-	int64_t id = 0;
-	int rc;
-
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		id = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
-	if (rc == SQLITE_DONE) {
-		if (ret_id)
-			*ret_id = id;
-		return 0;
-	}
-	if (is_refusal(rc)) {
-		log_error("bug: the ledger refuses a row: %s", sqlite3_errmsg(store->db));
-		return -EINVAL;
-	}
-	store_fail(store, rc);
-	return -EIO;
 }
 
 /* The file was removed or another one put in its place: what is written would be seen by nobody. */
@@ -222,20 +99,6 @@ static void replace_gone_file(struct store *store)
 	recover(store, true);
 }
 
-static int end_transaction(struct store *store)
-{
-	int rc = sqlite3_step(store->statements[STATEMENT_COMMIT]);
-
-	sqlite3_reset(store->statements[STATEMENT_COMMIT]);
-	if (rc != SQLITE_DONE) {
-		store_fail(store, rc);
-		return -EIO;
-	}
-	store->in_transaction = false;
-	ring_clear(&store->ring);
-	return 0;
-}
-
 int store_commit(struct store *store)
 {
 	if (store->corrupt_seen && store->writable)
@@ -243,7 +106,7 @@ int store_commit(struct store *store)
 	if (store->in_transaction && !store->recovering && store_file_is_gone(store))
 		replace_gone_file(store);
 	if (store->in_transaction)
-		return end_transaction(store);
+		return store_end(store);
 	if (!store->writable && !store->readonly && clock_now().mono >= store->retry_mono)
 		recover(store, false);
 	return store->writable ? 0 : -EIO;
@@ -263,18 +126,26 @@ bool store_take_lost(struct store *store)
 	return lost;
 }
 
-struct store *store_open(const char *path)
+struct store *store_new(const char *path)
 {
 	struct store *store = calloc(1, sizeof(*store));
 
 	if (!store)
 		return NULL;
+	store->on_failure = take_failure;
 	store->path = strdup(path);
-	if (!store->path) {
-		free(store);
-		return NULL;
-	}
-	recover(store, false);
+	if (store->path)
+		return store;
+	free(store);
+	return NULL;
+}
+
+struct store *store_open(const char *path)
+{
+	struct store *store = store_new(path);
+
+	if (store)
+		recover(store, false);
 	return store;
 }
 
@@ -288,7 +159,7 @@ void store_close(struct store *store)
 		store_file_close(store);
 	else if (store->db)
 		store_file_leave(store);
-	store_forget_roots(store);
+	root_rows_clear(&store->roots);
 	ring_clear(&store->ring);
 	free(store->path);
 	free(store);
