@@ -122,8 +122,13 @@ tests_unit_test_broker_step_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mo
 tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_step_LDADD = $(use_broker) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_policy
+unit_tests += tests/unit/test_policy tests/unit/test_policy_sets tests/unit/test_policy_table
+tests_unit_test_policy_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
+tests_unit_test_policy_sets_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy_sets.c
+tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
+tests_unit_test_policy_table_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy_table.c
+tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_daemon
 cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h

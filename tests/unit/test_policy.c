@@ -1,180 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <check.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/cleanup.h"
-#include "model/model.h"
-#include "policy/policy.h"
-
-#define GRACE	     (5 * NSEC_PER_SEC)
-#define GRACE_HOLLOW (60 * NSEC_PER_SEC)
-
-static struct model *model;
-static struct policy_facts facts;
-static uint64_t last_id;
-
-static struct now at(int64_t seconds)
-{
-	return (struct now){ .mono = (1000 + seconds) * NSEC_PER_SEC, .real = (1000000 + seconds) * NSEC_PER_SEC };
-}
-
-static struct root_rules rules_for(const char *path)
-{
-	struct root_rules rules;
-
-	ck_assert_int_eq(rules_init(&rules, path), 0);
-	return rules;
-}
-
-static void set_rules(struct root_rules *rules)
-{
-	const struct root_rules *const all[] = { rules };
-
-	ck_assert_int_eq(model_set_roots(model, all, 1), 0);
-}
-
-/* One mount more in the table, on the given parent. */
-static struct mount *attach_type(uint64_t parent, const char *target, const char *fstype, struct now now)
-{
-	struct scan scan = { .unique_ids = true };
-	struct mount_facts *one = scan_add(&scan);
-	struct changes changes = { 0 };
-
-	ck_assert_ptr_nonnull(one);
-	*one = (struct mount_facts){
-		.id = ++last_id,
-		.parent = parent,
-		.id32 = (uint32_t)last_id,
-		.parent32 = (uint32_t)parent,
-		.dev = 100 + last_id,
-		.root = strdup("/"),
-		.target = strdup(target),
-		.fstype = strdup(fstype),
-		.source = strdup("none"),
-		.options = strdup("rw"),
-		.super_options = strdup("rw"),
-	};
-	ck_assert_int_eq(model_apply(model, &scan, now, &changes), 0);
-	changes_clear(&changes);
-	scan_clear(&scan);
-	return model_mount(model, last_id);
-}
-
-static struct mount *attach(const char *target)
-{
-	return attach_type(1, target, "tmpfs", at(0));
-}
-
-static void setup(void)
-{
-	struct root_rules rules = rules_for("/b");
-
-	model = model_new();
-	facts = (struct policy_facts){ 0 };
-	last_id = 0;
-	set_rules(&rules);
-	rules_clear(&rules);
-	attach_type(0, "/", "ext4", at(0));
-}
-
-static void teardown(void)
-{
-	model_free(model);
-}
-
-static int64_t grace_for(enum evidence evidence)
-{
-	return evidence == EVIDENCE_ENDED ? 0 : evidence == EVIDENCE_HOLLOW ? GRACE_HOLLOW : GRACE;
-}
-
-static bool can_act(enum evidence evidence)
-{
-	switch (evidence) {
-	case EVIDENCE_ENDED:
-	case EVIDENCE_MISSING:
-	case EVIDENCE_REPLACED:
-	case EVIDENCE_MOVED:
-	case EVIDENCE_SOURCE_DELETED:
-	case EVIDENCE_OWNER_EXITED:
-	case EVIDENCE_HOLLOW:
-	case EVIDENCE_EXPIRED:
-		return true;
-	case EVIDENCE_DEAD: /* only with the root itself */
-	case EVIDENCE_STALE_COPY:
-	case EVIDENCE_HUNG:
-	case EVIDENCE_UNKNOWN:
-	case EVIDENCE_COUNT:
-		break;
-	}
-	return false;
-}
-
-static bool is_confirmed_by_asking(enum evidence evidence)
-{
-	return evidence != EVIDENCE_ENDED && evidence != EVIDENCE_OWNER_EXITED && evidence != EVIDENCE_EXPIRED;
-}
-
-static void check_cell(struct action *action, enum evidence evidence, bool included, enum hold hold)
-{
-	struct now since = at(10);
-	struct now end = { .mono = since.mono + grace_for(evidence), .real = since.real + grace_for(evidence) };
-	struct now before = { .mono = end.mono - 1, .real = end.real - 1 };
-	struct decision decision;
-
-	action->root->rules.reap_when = included ? EVIDENCE_BIT(evidence) : ~EVIDENCE_BIT(evidence);
-	ck_assert(policy_evidence_set(action, evidence, since));
-	decision = policy_decide_action(action, &facts, end);
-	if (evidence == EVIDENCE_HUNG || evidence == EVIDENCE_UNKNOWN) {
-		ck_assert_int_eq(decision.verdict, VERDICT_KEEP);
-	} else if (!included || !can_act(evidence)) {
-		ck_assert_int_eq(decision.verdict, VERDICT_SUSPECT);
-		ck_assert_int_eq(decision.because, evidence);
-	} else {
-		if (grace_for(evidence) > 0) {
-			decision = policy_decide_action(action, &facts, before);
-			ck_assert_int_eq(decision.verdict, VERDICT_WAIT);
-			ck_assert_int_eq(decision.due, end.mono);
-			decision = policy_decide_action(action, &facts, end);
-			ck_assert_int_eq(decision.verdict,
-					 is_confirmed_by_asking(evidence) ? VERDICT_RECHECK : VERDICT_REAP);
-		}
-		ck_assert(!policy_evidence_set(action, evidence, end));
-		decision = policy_decide_action(action, &facts, end);
-		ck_assert_int_eq(decision.verdict, VERDICT_REAP);
-		ck_assert_int_eq(decision.hold, hold);
-		ck_assert_int_eq(decision.because, evidence);
-	}
-	ck_assert(policy_evidence_clear(action, evidence));
-	ck_assert_int_eq(policy_decide_action(action, &facts, end).verdict, VERDICT_KEEP);
-}
-
-START_TEST(every_evidence_in_every_mode_is_decided_by_the_table)
-{
-	struct action *action = attach("/b/a/proc")->action;
-
-	for (unsigned evidence = 0; evidence < EVIDENCE_COUNT; evidence++)
-		for (int included = 0; included < 2; included++) {
-			check_cell(action, evidence, included, HOLD_NONE);
-			facts.paused = true;
-			check_cell(action, evidence, included, HOLD_PAUSED);
-			facts.observe = true;
-			check_cell(action, evidence, included, HOLD_OBSERVE);
-			facts = (struct policy_facts){ 0 };
-			action->root->rules.mode = ROOT_MODE_OBSERVE;
-			check_cell(action, evidence, included, HOLD_OBSERVE);
-			action->root->rules.mode = ROOT_MODE_ENFORCE;
-			action->root->paused = true;
-			check_cell(action, evidence, included, HOLD_PAUSED);
-			action->root->paused = false;
-			facts.brake_until = INT64_MAX;
-			check_cell(action, evidence, included, HOLD_BRAKE);
-			facts.brake_until = 0;
-		}
-}
-END_TEST
+/* Time, order, the ladder. What each evidence amounts to is in test_policy_table.c. */
+#include "policy_fixture.h"
 
 START_TEST(evidence_that_comes_back_begins_its_grace_anew)
 {
@@ -452,49 +278,13 @@ START_TEST(moved_mounts_make_their_action_over_only_when_all_of_them_moved)
 }
 END_TEST
 
-START_TEST(states_follow_from_decision_and_mounts)
-{
-	struct mount *mount = attach("/b/a/proc");
-	struct action *action = mount->action;
-	struct decision decision = { .verdict = VERDICT_KEEP };
-
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_ACTIVE);
-	decision.verdict = VERDICT_SUSPECT;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_SUSPECT);
-	decision.verdict = VERDICT_WAIT;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_OVER);
-	decision.verdict = VERDICT_RECHECK;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_OVER);
-	decision.verdict = VERDICT_REAP;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_REAPING);
-	decision.hold = HOLD_OBSERVE;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_OVER);
-	mount->state = MOUNT_STUCK;
-	ck_assert_int_eq(policy_state(action, &decision), ACTION_STUCK);
-}
-END_TEST
-
-START_TEST(what_is_not_in_the_table_of_states_is_refused)
-{
-	struct action *action = attach("/b/a/proc")->action;
-
-	action->state = ACTION_CLEARED;
-	ck_assert_int_eq(policy_set_state(action, ACTION_STUCK), -EINVAL);
-	ck_assert_int_eq(policy_set_state(action, ACTION_STATE_COUNT), -EINVAL);
-	ck_assert_int_eq(policy_set_state(action, ACTION_ACTIVE), 0);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("policy");
 	TCase *tcase = tcase_create("policy");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 30);
-	tcase_add_test(tcase, every_evidence_in_every_mode_is_decided_by_the_table);
 	tcase_add_test(tcase, evidence_that_comes_back_begins_its_grace_anew);
 	tcase_add_test(tcase, a_registrations_own_age_acts_though_reap_when_leaves_it_out);
 	tcase_add_test(tcase, children_go_before_parents_and_newer_siblings_first);
@@ -514,12 +304,6 @@ int main(void)
 	tcase_add_test(tcase, a_refused_step_is_skipped);
 	tcase_add_test(tcase, the_back_off_doubles_to_five_minutes);
 	tcase_add_test(tcase, moved_mounts_make_their_action_over_only_when_all_of_them_moved);
-	tcase_add_test(tcase, states_follow_from_decision_and_mounts);
-	tcase_add_test(tcase, what_is_not_in_the_table_of_states_is_refused);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return policy_fixture_run(suite);
 }
