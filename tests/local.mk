@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Part of ../Makefile.am: what `make check` and `make bench` build and run.
 
-dist_check_SCRIPTS += tests/check-layers tests/count-results tests/run-system tests/unit/test-check-layers.sh tests/unit/test-embed.sh
+script_tests = tests/check-layers tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh tests/run-system
+dist_check_SCRIPTS += $(script_tests) tests/count-results
+EXTRA_DIST += tests/lib/skip.h tests/skips
 EXTRA_DIST += \
 	tests/system/conftest.py \
 	tests/system/harness.py \
@@ -186,7 +188,7 @@ LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
 	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; \
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR;
-TESTS = $(unit_tests) tests/check-layers tests/unit/test-check-layers.sh tests/unit/test-embed.sh tests/run-system
+TESTS = $(unit_tests) $(script_tests)
 
 # Measurements, for people to read: nothing here passes or fails.
 bench: all $(check_PROGRAMS)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../lib/scratch.h"
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "source/source.h"
@@ -188,7 +189,7 @@ int main(int argc, char **argv)
 	if (plan.rate == 0)
 		errx(2, "a rate of 0 ends nowhere");
 	if (!scratch_begin())
-		return SCRATCH_SKIP;
+		return EXIT_SKIP;
 	result = run(&plan);
 	umount2(scratch_path(), MNT_DETACH);
 	scratch_end();

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "scratch.h"
+#include "skip.h"
 
 static char directory[PATH_MAX];
 
@@ -76,7 +77,7 @@ bool scratch_begin(void)
 		err(1, "waitpid");
 	if (status == 0)
 		return true;
-	fprintf(stderr, "skipped: this process may not make a mount namespace of its own\n");
+	SAY_SKIPPED("this process may not make a mount namespace of its own");
 	scratch_end();
 	return false;
 }

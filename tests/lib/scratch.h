@@ -27,7 +27,4 @@ const char *scratch_file(const char *format, ...) __attribute__((format(printf, 
 void scratch_tmpfs(const char *path);
 void scratch_bind(const char *from, const char *to);
 
-/* Exit status of a test program that could not run. */
-#define SCRATCH_SKIP 77
-
 #endif

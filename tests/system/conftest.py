@@ -204,6 +204,13 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("logs", last_lines(os.environ["REAPERD_CELL"])))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Each skip in the form that tests/count-results counts."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        terminalreporter.write_line(f"skipped: {report.nodeid.rpartition('/')[2]}: {reason}")
+
+
 @pytest.fixture
 def cell():
     with harness.Cell(os.environ["REAPERD_CELL"]) as made:

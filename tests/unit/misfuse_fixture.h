@@ -18,7 +18,7 @@ static inline bool misfuse_is_possible(void)
 
 	if (access("/dev/fuse", R_OK | W_OK) == 0 && beside_us("../lib/misfuse", program))
 		return true;
-	printf("skipped: FUSE (/dev/fuse and tests/lib/misfuse are needed)\n");
+	SAY_SKIPPED("FUSE (/dev/fuse and tests/lib/misfuse are needed)");
 	return false;
 }
 

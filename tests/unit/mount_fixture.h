@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/skip.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
 
@@ -44,7 +45,7 @@ static inline bool fixture_is_possible(void)
 	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
 		return false;
 	if (WEXITSTATUS(status))
-		printf("skipped: a private mount namespace with a tmpfs: %s\n", strerror(WEXITSTATUS(status)));
+		SAY_SKIPPED("a private mount namespace with a tmpfs: %s", strerror(WEXITSTATUS(status)));
 	return WEXITSTATUS(status) == 0;
 }
 

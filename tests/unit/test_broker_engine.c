@@ -643,10 +643,10 @@ int main(int argc, char **argv)
 	if (argc > 0 && !strcmp(argv[0], "reaperd-engine"))
 		return act_as_engine();
 	if (!fixture_is_possible())
-		return 77;
+		return EXIT_SKIP;
 	if (!beside_us("../../reaperd/broker/reaperd", program)) {
-		printf("skipped: %s is not built\n", program);
-		return 77;
+		SAY_SKIPPED("%s is not built", program);
+		return EXIT_SKIP;
 	}
 	suite = suite_create("broker and engine");
 	daemon = tcase_create("daemon");

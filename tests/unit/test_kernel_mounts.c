@@ -14,9 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/scratch.h"
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "kernel/mounts.h"
-#include "../lib/scratch.h"
 
 static char buffer[65536];
 
@@ -282,11 +283,11 @@ int main(void)
 	int failed;
 
 	if (kernel_statmount(1, &status) == -ENOSYS) {
-		fprintf(stderr, "skipped: this kernel has no statmount (Linux 6.8)\n");
-		return SCRATCH_SKIP;
+		SAY_SKIPPED("this kernel has no statmount (Linux 6.8)");
+		return EXIT_SKIP;
 	}
 	if (!scratch_begin())
-		return SCRATCH_SKIP;
+		return EXIT_SKIP;
 	tcase_add_test(cases, a_slave_of_a_group_in_another_namespace_says_from_which_in_sight_it_receives);
 	tcase_add_test(cases, numbers_and_options_are_those_of_mountinfo);
 	tcase_add_loop_test(cases, options_are_spelled_as_in_mountinfo, 0, ARRAY_SIZE(option_cases));

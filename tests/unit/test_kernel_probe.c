@@ -333,7 +333,7 @@ int main(void)
 	int failed;
 
 	if (!fixture_is_possible())
-		return 77;
+		return EXIT_SKIP;
 	tcase_add_checked_fixture(local, local_setup, NULL);
 	tcase_add_test(local, a_directory_that_stays_is_present_and_one_that_goes_is_missing);
 	tcase_add_test(local, another_directory_of_the_same_name_is_no_longer_the_action);
@@ -363,5 +363,5 @@ int main(void)
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : 77;
+	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
 }

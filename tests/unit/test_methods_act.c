@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/control.h"
@@ -159,10 +160,8 @@ START_TEST(who_may_what_is_in_the_configuration)
 {
 	struct root *root = fake_root(fake);
 
-	if (geteuid() != 0) {
-		fprintf(stderr, "skipped: only root can connect as another user\n");
-		return;
-	}
+	if (geteuid() != 0)
+		SKIP_TEST("only root can connect as another user");
 	expect_as_nobody("GetStatus", "{}", true);
 	expect_as_nobody("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", false);
 	ck_assert_int_eq(string_list_add(&root->rules.register_users, "no-such-user"), 0);

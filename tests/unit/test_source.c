@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../lib/scratch.h"
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "source/listmount.h"
 #include "source/source.h"
@@ -645,11 +646,11 @@ int main(void)
 	int failed;
 
 	if (kernel_statmount(1, &status) == -ENOSYS) {
-		fprintf(stderr, "skipped: this kernel has no statmount (Linux 6.8)\n");
-		return SCRATCH_SKIP;
+		SAY_SKIPPED("this kernel has no statmount (Linux 6.8)");
+		return EXIT_SKIP;
 	}
 	if (!scratch_begin())
-		return SCRATCH_SKIP;
+		return EXIT_SKIP;
 	suite = suite_create("source");
 	suite_add_tcase(suite, make_cases());
 	runner = srunner_create(suite);

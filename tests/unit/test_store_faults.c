@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "store/internal.h"
 
@@ -632,7 +633,7 @@ static Suite *suite(void)
 	if (can_mount())
 		tcase_add_test(tc, full_disk_is_said_and_left_when_there_is_room);
 	else
-		fprintf(stderr, "skipped: full_disk_is_said_and_left_when_there_is_room (may not mount here)\n");
+		SAY_SKIPPED("full_disk_is_said_and_left_when_there_is_room: may not mount here");
 	suite_add_tcase(s, tc);
 	return s;
 }
