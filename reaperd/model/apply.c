@@ -218,14 +218,39 @@ static void apply_all_gone(struct model *model, const struct scan *scan, struct 
 	}
 }
 
+/* Below the parent that its facts name. */
+static void relink(struct model *model, struct mount_node *node)
+{
+	struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
+
+	tree_unlink(model, node);
+	tree_link(model, node, parent == node ? NULL : parent);
+	place_anew(model, node);
+}
+
+/* Usually there is one orphan, the namespace's root, whose parent no table shows. */
+static void adopt_orphans(struct model *model)
+{
+	struct mount_node *node = model->orphans;
+
+	while (node) {
+		struct mount_node *next = node->mount.sibling ? mount_node(node->mount.sibling) : NULL;
+		struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
+
+		if (parent && parent != node)
+			relink(model, node);
+		node = next;
+	}
+}
+
 static void link_pending(struct model *model)
 {
 	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
 		if (node->in_table && node->relinked)
-			tree_relink(model, node);
+			relink(model, node);
 	}
 	if (model->look_for_parents)
-		tree_adopt_orphans(model);
+		adopt_orphans(model);
 	model->look_for_parents = false;
 	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
 		if (node->in_table && node->relinked)

@@ -119,40 +119,46 @@ static inline struct instance_node *instance_node(const struct root_instance *in
 	return container_of(instance, struct instance_node, instance);
 }
 
-/* mounts.c */
+/*
+ * What each file offers the others, from below: a file uses those that stand before it here. What is gone goes into a
+ * graveyard, for its memory is read until the next apply.
+ */
+
+/* ---- tree.c: who is mounted on whom ---- */
+
+void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent);
+void tree_unlink(struct model *model, struct mount_node *node);
+void tree_cut_cycles(struct model *model, struct mount_node *node);
+
+/* ---- mounts.c ---- */
+
 struct mount_node *mounts_find(const struct model *model, uint64_t id);
-struct mount_node *mounts_new(struct model *model, struct mount_facts *facts,
-			      struct now now);				 /* takes the strings; an orphan at first */
-int mounts_take_text(struct model *model, char **own, const char *text); /* 1: changed, 0, -ENOMEM */
+/* Takes the strings; an orphan at first. */
+struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, struct now now);
+/* 1: changed, 0, -ENOMEM. */
+int mounts_take_text(struct model *model, char **own, const char *text);
 void mounts_set_instance(struct model *model, struct mount_node *node, struct root_instance *instance);
 void mounts_set_action(struct model *model, struct mount_node *node, struct action *action);
 void mounts_update_cover(struct mount_node *node);
-void mounts_remove(struct model *model, struct mount_node *node); /* into the graveyard */
+void mounts_remove(struct model *model, struct mount_node *node);
 void mounts_free(struct model *model, struct mount_node *node);
+/* The function may remove the node that it got. */
 typedef void mounts_function(struct model *model, struct mount_node *node, void *context);
-void mounts_each(struct model *model, mounts_function *function,
-		 void *context);      /* the function may remove the node that it got */
-void model_bury(struct model *model); /* frees what died before this apply */
+void mounts_each(struct model *model, mounts_function *function, void *context);
 
-/* tree.c */
-void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent);
-void tree_unlink(struct model *model, struct mount_node *node);
-void tree_relink(struct model *model, struct mount_node *node); /* below the parent that its facts name */
-void tree_adopt_orphans(struct model *model);
-void tree_cut_cycles(struct model *model, struct mount_node *node);
+/* ---- roots.c ---- */
 
-/* identity.c */
-int identity_resolve(struct model *model, struct scan *scan); /* gives ids to a scan without: 0 or -ENOMEM */
-
-/* roots.c */
-struct root *roots_above(const struct model *model,
-			 const char *target); /* the root that the target is strictly below */
-struct root_instance *roots_instance(struct root *root, uint64_t dev,
-				     const char *fs_path); /* found or made; NULL when out of memory */
-void roots_follow_carrier(struct model *model, const struct mount_node *node); /* whose directory was renamed */
+/* The root that the target is strictly below. */
+struct root *roots_above(const struct model *model, const char *target);
+/* Found or made; NULL when out of memory. */
+struct root_instance *roots_instance(struct root *root, uint64_t dev, const char *fs_path);
+void roots_kill_instance(struct model *model, struct root_instance *instance);
+/* Of those whose directory was renamed with the mount that carries it. */
+void roots_follow_carrier(struct model *model, const struct mount_node *node);
 void roots_refresh(struct model *model);
 
-/* actions.c */
+/* ---- actions.c ---- */
+
 struct spot { /* what layout_place() says, with the path that it said it of */
 	enum place place;
 	const char *path; /* not terminated: path_length */
@@ -162,21 +168,27 @@ struct spot { /* what layout_place() says, with the path that it said it of */
 };
 struct spot spot_of(const struct root *root, const char *relative);
 bool action_is_at(const struct action *action, const struct root_instance *instance, const struct spot *spot);
-bool action_is_named(
-	const struct action *action); /* the root's layout (still) names its path, or it lies in the trash */
-struct action *action_find(struct model *model, struct root_instance *instance,
-			   const struct spot *spot); /* newest generation */
+/* The root's layout (still) names its path, or it lies in the trash. */
+bool action_is_named(const struct action *action);
+/* The newest generation. */
+struct action *action_find(struct model *model, struct root_instance *instance, const struct spot *spot);
 struct action *action_obtain(struct model *model, struct root_instance *instance, const struct spot *spot,
 			     struct now now);
 struct action *action_add(struct model *model, struct root_instance *instance, const struct spot *spot,
 			  uint32_t generation);
 bool action_rename(struct model *model, struct action *action, const struct spot *spot); /* false: out of memory */
-void action_unlink(struct model *model, struct action *action);				 /* into the graveyard */
+void action_unlink(struct model *model, struct action *action);
 void action_free(struct action_node *node);
 
-/* place.c */
+/* ---- place.c ---- */
+
 void place_later(struct model *model, struct mount_node *node); /* adds it to the pending ones */
 void place_pending(struct model *model);
 void place_all(struct model *model);
+
+/* ---- identity.c, model.c: for apply.c ---- */
+
+int identity_resolve(struct model *model, struct scan *scan); /* gives ids to a scan without: 0 or -ENOMEM */
+void model_bury(struct model *model);			      /* frees what died before this apply */
 
 #endif

@@ -67,31 +67,6 @@ void tree_unlink(struct model *model, struct mount_node *node)
 		table_remove(&model->places, &node->by_place);
 }
 
-void tree_relink(struct model *model, struct mount_node *node)
-{
-	struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
-
-	tree_unlink(model, node);
-	tree_link(model, node, parent == node ? NULL : parent);
-	node->relinked = true;
-	place_later(model, node);
-}
-
-/* Usually there is one orphan, the namespace's root, whose parent no table shows. */
-void tree_adopt_orphans(struct model *model)
-{
-	struct mount_node *node = model->orphans;
-
-	while (node) {
-		struct mount_node *next = node->mount.sibling ? mount_node(node->mount.sibling) : NULL;
-		struct mount_node *parent = mounts_find(model, node->mount.facts.parent);
-
-		if (parent && parent != node)
-			tree_relink(model, node);
-		node = next;
-	}
-}
-
 /*
  * A table that changed while it was read can show two mounts as each other's parent, and everything here climbs to a
  * top: such a ring is cut until the next reading. Mounts that were climbed past in this apply are not climbed again, so
