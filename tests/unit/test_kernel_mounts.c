@@ -2,8 +2,8 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../lib/scratch.h"
@@ -34,42 +33,52 @@ static struct mount_status newest(void)
 	return status;
 }
 
-/*
- * In a namespace of its own: a slave and shared copy of what is mounted at the path, cloned once more and detached.
- * Shares the caller's descriptors.
- */
-static int clone_from_another_namespace(const char *path)
-{
-	volatile int fd = -1;
-	int status;
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+/* A detached clone of what is mounted at the path in another namespace, and that namespace, which lives as long. */
+struct foreign_clone {
+	const char *path;
+	int namespace, fd;
+};
 
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) == 0 && mount(NULL, path, NULL, MS_SLAVE, NULL) == 0 &&
-		    mount(NULL, path, NULL, MS_SHARED, NULL) == 0)
-			fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE);
-		_exit(0);
+static void *clone_in_a_namespace_of_its_own(void *data)
+{
+	struct foreign_clone *clone = data;
+
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, clone->path, NULL, MS_SLAVE, NULL) == 0 &&
+	    mount(NULL, clone->path, NULL, MS_SHARED, NULL) == 0) {
+		clone->namespace = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+		clone->fd = (int)syscall(SYS_open_tree, AT_FDCWD, clone->path, OPEN_TREE_CLONE);
 	}
-	ck_assert_int_gt(pid, 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return fd;
+	return NULL;
+}
+
+/* There the path is a slave, and shared. By a thread, for a namespace is a thread's own and descriptors are not. */
+static struct foreign_clone clone_from_another_namespace(const char *path)
+{
+	struct foreign_clone clone = { path, -1, -1 };
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, clone_in_a_namespace_of_its_own, &clone), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_ge(clone.namespace, 0);
+	ck_assert_int_ge(clone.fd, 0);
+	return clone;
 }
 
 START_TEST(a_slave_of_a_group_in_another_namespace_says_from_which_in_sight_it_receives)
 {
 	struct mount_status shared, slave;
+	struct foreign_clone clone;
 	uint64_t from;
-	int fd;
 
 	scratch_enter();
 	scratch_tmpfs(scratch_file("a"));
 	ck_assert_int_eq(mount(NULL, scratch_file("a"), NULL, MS_SHARED, NULL), 0);
 	shared = newest();
-	fd = clone_from_another_namespace(scratch_file("a"));
-	ck_assert_int_ge(fd, 0);
+	clone = clone_from_another_namespace(scratch_file("a"));
 	mkdir(scratch_file("b"), 0755);
-	ck_assert_int_eq(syscall(SYS_move_mount, fd, "", AT_FDCWD, scratch_file("b"), MOVE_MOUNT_F_EMPTY_PATH), 0);
-	close(fd);
+	ck_assert_int_eq(syscall(SYS_move_mount, clone.fd, "", AT_FDCWD, scratch_file("b"), MOVE_MOUNT_F_EMPTY_PATH),
+			 0);
+	close(clone.fd);
 	ck_assert_int_eq(mount(NULL, scratch_file("b"), NULL, MS_SLAVE, NULL), 0);
 	slave = newest();
 	ck_assert_uint_ne(slave.master, shared.peer_group);
@@ -77,6 +86,7 @@ START_TEST(a_slave_of_a_group_in_another_namespace_says_from_which_in_sight_it_r
 	ck_assert_uint_eq(from, shared.peer_group);
 	ck_assert_int_eq(kernel_statmount_propagate_from(shared.id, &from), 0);
 	ck_assert_uint_eq(from, 0);
+	close(clone.namespace);
 }
 END_TEST
 
