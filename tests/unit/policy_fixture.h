@@ -54,8 +54,9 @@ static inline struct mount *attach_type(uint64_t parent, const char *target, con
 	struct changes changes = { 0 };
 
 	ck_assert_ptr_nonnull(one);
+	last_id++;
 	*one = (struct mount_facts){
-		.id = ++last_id,
+		.id = last_id,
 		.parent = parent,
 		.id32 = (uint32_t)last_id,
 		.parent32 = (uint32_t)parent,
