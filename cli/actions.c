@@ -23,7 +23,7 @@ static const struct column columns[] = {
 	{ "CONTAINER", show_owner_comm, "container", "the owner's container", 0 },
 	{ "FIRST-SEEN", show_text, "first_seen", "when it was first seen", 0 },
 	{ "ENDED", show_text, "ended", "when it ended or was cleared", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 struct wanted {
@@ -133,7 +133,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "root", "DIR", "of this build root alone", .path = &wanted.root },
 		{ "state", "STATE", "in this state alone", .text = &wanted.state, .words = action_state_names },
 		{ "all", NULL, "past ones too", .flag = &wanted.all },
-		{ NULL },
+		{ 0 },
 	};
 	CLEANUP_JSON json_t *actions = NULL;
 	int status;

@@ -178,7 +178,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "format", "FORMAT", "text, json, nagios or prometheus", .text = &wanted.format,
 		  .words = audit_format_names },
 		{ "quiet", NULL, "print nothing where all is clean, for cron", 'q', .flag = &wanted.quiet },
-		{ NULL },
+		{ 0 },
 	};
 	enum audit_format format;
 	int status;

@@ -110,20 +110,20 @@ static const struct column leftover_columns[] = {
 	{ "EVIDENCE", show_leftover_kinds, "evidence", "", 0 },
 	{ "FSTYPE", show_leftover_mount, "fstype", "", 0 },
 	{ "TARGET", show_leftover_mount, "target", "", 0 },
-	{ NULL },
+	{ 0 },
 };
 static const struct column mount_columns[] = {
 	{ "ID", show_number, "id", "", COLUMN_RIGHT },
 	{ "TARGET", show_text, "target", "", 0 },
 	{ "FSTYPE", show_text, "fstype", "", 0 },
 	{ "ACTION", show_name, "action", "", 0 },
-	{ NULL },
+	{ 0 },
 };
 static const struct column action_columns[] = {
 	{ "ACTION", show_name, "action", "", 0 },
 	{ "EVIDENCE", show_kinds, "evidence", "", 0 },
 	{ "ROOT", show_text, "root", "", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 static void print_part(const struct cli *cli, const json_t *audit, const char *key, const char *heading,

@@ -25,7 +25,7 @@ static const struct column columns[] = {
 	{ "GENERATION", show_number, "generation", "the action's", COLUMN_RIGHT },
 	{ "PID", show_number_known, "pid", "whose doing it was", COLUMN_RIGHT },
 	{ "COMM", show_text, "comm", "the command of that process", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 struct wanted {
@@ -181,7 +181,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "type", "TYPE", "of this type alone: attach, detach, evidence, reaped …", .text = &wanted.type,
 		  .words = event_type_names },
 		{ "root", "DIR", "of this build root alone", .path = &wanted.root },
-		{ NULL },
+		{ 0 },
 	};
 	int status;
 

@@ -32,7 +32,7 @@ static const struct column attempt_columns[] = {
 	{ "OUTCOME", show_text, "outcome", "", COLUMN_STATE },
 	{ "ERROR", show_text, "error", "", 0 },
 	{ "DETAIL", show_text, "detail", "", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 static int read_what(const struct cli *cli, struct wanted *wanted)
@@ -300,7 +300,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct wanted wanted = { 0 };
 	const struct cli_option options[] = {
 		{ "root", "DIR", "of this build root, where several have such an action", .path = &wanted.root },
-		{ NULL },
+		{ 0 },
 	};
 	int status;
 

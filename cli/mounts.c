@@ -30,7 +30,7 @@ static const struct column columns[] = {
 	{ "COMM", show_attacher_comm, "comm", "its command", 0 },
 	{ "DETACHED", show_text, "detached", "when", 0 },
 	{ "DETACHED-BY", show_text, "detached_by", "who took it away", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 struct wanted {
@@ -150,7 +150,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "tree", NULL, "as a tree", .flag = &wanted.tree },
 		{ "all", NULL, "past ones too", .flag = &wanted.all },
 		{ "at", "TIME", "as it stood then: 2026-01-31T12:00:00Z, 12:30, -2h", .time = &wanted.at },
-		{ NULL },
+		{ 0 },
 	};
 	int status;
 

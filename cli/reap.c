@@ -21,7 +21,7 @@ static const struct column columns[] = {
 	{ "ID", show_number, "id", "the mount", COLUMN_RIGHT },
 	{ "ROOT", show_text, "root", "the build root", 0 },
 	{ "GENERATION", show_number, "generation", "the action's", COLUMN_RIGHT },
-	{ NULL },
+	{ 0 },
 };
 
 struct wanted {
@@ -108,7 +108,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "wait", NULL, "until they are gone or stuck; exit 1 where any is left", .flag = &wanted.wait },
 		{ "timeout", "DURATION", "how long --wait waits: 60s", .duration = &wanted.timeout },
 		{ "active", NULL, "an active action, too", .flag = &wanted.active },
-		{ NULL },
+		{ 0 },
 	};
 	int status;
 

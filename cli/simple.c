@@ -25,7 +25,7 @@ static int run_pause(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "root", "DIR", "this build root alone", .path = &root },
 		{ "for", "DURATION", "reaping goes on by itself after this: 10m, 1h", .duration = &duration },
-		{ NULL },
+		{ 0 },
 	};
 	json_t *parameters;
 	int status;
@@ -46,7 +46,7 @@ static int run_resume(struct cli *cli, int argc, char **argv)
 	CLEANUP_FREE char *root = NULL;
 	const struct cli_option options[] = {
 		{ "root", "DIR", "this build root alone", .path = &root },
-		{ NULL },
+		{ 0 },
 	};
 	json_t *parameters;
 	int status;
@@ -113,7 +113,7 @@ static int run_begin(struct cli *cli, int argc, char **argv)
 		{ "pid", "PID", "the action is over when this process has gone; in the daemon's pid namespace",
 		  .number = &pid },
 		{ "max-age", "DURATION", "the action is over after this: 1h", .duration = &max_age },
-		{ NULL },
+		{ 0 },
 	};
 	json_t *parameters;
 	int status;
@@ -137,7 +137,7 @@ static int run_end(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "root", "DIR", "the build root", .path = &root },
 		{ "generation", "N", "this generation, as begin printed it, and no later one", .number = &generation },
-		{ NULL },
+		{ 0 },
 	};
 	json_t *parameters;
 	int status;

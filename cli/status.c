@@ -28,7 +28,7 @@ static const struct column columns[] = {
 	{ "STUCK", show_number, "stuck", "leftovers that survived their ladder", COLUMN_RIGHT },
 	{ "HEALTH", show_text, "health", "ok, absent, covered, dead, hung or unknown", COLUMN_STATE },
 	{ "PAUSED", show_flag, "paused", "reaping is switched off here", 0 },
-	{ NULL },
+	{ 0 },
 };
 
 static const char *plural(int64_t count)
@@ -133,7 +133,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "check", NULL, "exit 1 where there are leftovers or stuck mounts, 3 where a probe hung",
 		  .flag = &want_check },
-		{ NULL },
+		{ 0 },
 	};
 	CLEANUP_JSON json_t *reply = NULL;
 	const json_t *status;

@@ -64,7 +64,7 @@ static const struct control_method methods[] = {
 	{ "Pause", method_pause, CONTROL_ROOT, false, PARAMETERS(STRING("root"), NUMBER("seconds")) },
 	{ "Resume", method_resume, CONTROL_ROOT, false, PARAMETERS(STRING("root")) },
 	{ "Reload", method_reload, CONTROL_ROOT, false, NULL },
-	{ NULL },
+	{ 0 },
 };
 
 static const struct control_interface interface = { "io.reaperd", varlink_interface_text, methods };

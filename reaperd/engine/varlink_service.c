@@ -64,13 +64,13 @@ static void get_interface_description(void *context, struct control_call *call, 
 
 static const struct control_parameter description_parameters[] = {
 	{ "interface", CONTROL_STRING, true },
-	{ NULL },
+	{ 0 },
 };
 
 static const struct control_method methods[] = {
 	{ "GetInfo", get_info, CONTROL_READ, false, NULL },
 	{ "GetInterfaceDescription", get_interface_description, CONTROL_READ, false, description_parameters },
-	{ NULL },
+	{ 0 },
 };
 
 const struct control_interface varlink_service_interface = { "org.varlink.service", description, methods };

@@ -107,10 +107,10 @@ static bool authorize(void *context, struct control_call *call, const json_t *pa
 
 static const struct control_parameter echo_parameters[] = {
 	{ "text", CONTROL_STRING, true },  { "number", CONTROL_NUMBER, false }, { "count", CONTROL_INTEGER, false },
-	{ "yes", CONTROL_BOOLEAN, false }, { "list", CONTROL_STRINGS, false },	{ NULL },
+	{ "yes", CONTROL_BOOLEAN, false }, { "list", CONTROL_STRINGS, false },	{ 0 },
 };
-static const struct control_parameter big_parameters[] = { { "bytes", CONTROL_INTEGER, true }, { NULL } };
-static const struct control_parameter many_parameters[] = { { "pieces", CONTROL_INTEGER, true }, { NULL } };
+static const struct control_parameter big_parameters[] = { { "bytes", CONTROL_INTEGER, true }, { 0 } };
+static const struct control_parameter many_parameters[] = { { "pieces", CONTROL_INTEGER, true }, { 0 } };
 
 static const struct control_method methods[] = {
 	{ "Echo", echo, CONTROL_READ, false, echo_parameters },
@@ -123,7 +123,7 @@ static const struct control_method methods[] = {
 	{ "Who", who, CONTROL_READ, false, NULL },
 	{ "Root", echo, CONTROL_ROOT, false, echo_parameters },
 	{ "Register", echo, CONTROL_REGISTER, false, echo_parameters },
-	{ NULL },
+	{ 0 },
 };
 static const struct control_interface test_interface = { "test.control", "interface test.control\n", methods };
 static const struct control_interface *const interfaces[] = { &test_interface, NULL };

@@ -61,9 +61,9 @@ static void assert_asked(const char *method, const char *expected)
 
 /* ---- status ---- */
 
-static const struct canned clean[] = { { "GetStatus", { STATUS("0", "ok") } }, { NULL } };
-static const struct canned dirty[] = { { "GetStatus", { STATUS("3", "hung") } }, { NULL } };
-static const struct canned hung[] = { { "GetStatus", { STATUS("0", "hung") } }, { NULL } };
+static const struct canned clean[] = { { "GetStatus", { STATUS("0", "ok") } }, { 0 } };
+static const struct canned dirty[] = { { "GetStatus", { STATUS("3", "hung") } }, { 0 } };
+static const struct canned hung[] = { { "GetStatus", { STATUS("0", "hung") } }, { 0 } };
 
 START_TEST(status_is_a_summary_and_a_table_of_roots)
 {
@@ -120,7 +120,7 @@ static const struct canned actions[] = {
 		    "{\"kind\":\"missing\",\"since\":\"2026-11-22T10:00:00.000Z\"},{\"kind\":\"hollow\",\"since\":"
 		    "\"2026-11-22T10:00:00.000Z\"}",
 		    "5") "]}" } },
-	{ NULL },
+	{ 0 },
 };
 
 START_TEST(actions_are_rows)
@@ -180,7 +180,7 @@ START_TEST(several_roots_have_a_column)
 		{ "ListActions",
 		  { "{\"actions\":[" ACTION("/b", "x", "1", "active", "", "1") "," ACTION("/c", "x", "1", "active", "",
 											  "1") "]}" } },
-		{ NULL },
+		{ 0 },
 	};
 	const struct shown *shown;
 
@@ -194,7 +194,7 @@ END_TEST
 
 START_TEST(no_action_is_an_empty_list)
 {
-	static const struct canned empty[] = { { "ListActions", { "{\"actions\":[]}" } }, { NULL } };
+	static const struct canned empty[] = { { "ListActions", { "{\"actions\":[]}" } }, { 0 } };
 
 	daemon_start(empty);
 	ck_assert_int_eq(ask("actions")->status, 0);
@@ -208,7 +208,7 @@ static const struct canned mounts[] = {
 	{ "ListMounts",
 	  { "{\"mounts\":[" MOUNT("12", "11", "/b/a/root/x/y", "\"a\"") "," MOUNT(
 		  "11", "10", "/b/a/root/x", "\"a\"") "," MOUNT("20", "10", "/b/c\\nd", "null") "]}" } },
-	{ NULL },
+	{ 0 },
 };
 
 START_TEST(mounts_are_rows_with_their_bytes_escaped)
@@ -242,7 +242,7 @@ START_TEST(a_circle_of_parents_is_cut)
 		{ "ListMounts",
 		  { "{\"mounts\":[" MOUNT("1", "2", "/b/1", "null") "," MOUNT("2", "1", "/b/2", "null") "," MOUNT(
 			  "3", "3", "/b/3", "null") "]}" } },
-		{ NULL },
+		{ 0 },
 	};
 	const struct shown *shown;
 
@@ -266,7 +266,7 @@ END_TEST
 
 START_TEST(an_action_without_mounts_is_no_match)
 {
-	static const struct canned none[] = { { "ListMounts", { "{\"mounts\":[]}" } }, { NULL } };
+	static const struct canned none[] = { { "ListMounts", { "{\"mounts\":[]}" } }, { 0 } };
 
 	daemon_start(none);
 	ck_assert_int_eq(ask("mounts")->status, 0);
@@ -283,7 +283,7 @@ static const struct canned events[] = {
 	{ "Events",
 	  { "{\"events\":[" EVENT("1", "attach", "/b/x/p") "]}",
 	    "{\"events\":[" EVENT("2", "detach", "/b/x/p\\n") "]}" } },
-	{ NULL },
+	{ 0 },
 };
 
 START_TEST(events_are_one_object_a_line)
@@ -349,7 +349,7 @@ END_TEST
 				      "\"attempts\":[{\"time\":\"2026-11-22T10:00:01.000Z\",\"finished\":null,\"id\":7,\"target\":\"/b/x/p\",\"step\":\"umount\","   \
 				      "\"evidence\":\"ended\",\"outcome\":\"busy\",\"error\":\"EBUSY\",\"detail\":null}]}]}"
 
-static const struct canned explanation[] = { { "Explain", { EXPLANATION } }, { NULL } };
+static const struct canned explanation[] = { { "Explain", { EXPLANATION } }, { 0 } };
 
 START_TEST(explain_says_what_and_who)
 {
@@ -384,7 +384,7 @@ END_TEST
 
 START_TEST(nothing_to_explain_is_no_match)
 {
-	static const struct canned none[] = { { "Explain", { "{\"explanations\":[]}" } }, { NULL } };
+	static const struct canned none[] = { { "Explain", { "{\"explanations\":[]}" } }, { 0 } };
 
 	daemon_start(none);
 	ck_assert_int_eq(ask("explain x")->status, 5);
@@ -410,7 +410,7 @@ END_TEST
 
 START_TEST(reap_names_actions_or_leftovers)
 {
-	static const struct canned some[] = { { "Reap", { "{\"items\":[" ITEM("null") "]}" } }, { NULL } };
+	static const struct canned some[] = { { "Reap", { "{\"items\":[" ITEM("null") "]}" } }, { 0 } };
 
 	daemon_start(some);
 	ck_assert_str_eq(ask("reap x 12@3 --active")->out, "ACTION TARGET STEP   HOLD\nx      /b/x/p umount \n");
@@ -425,7 +425,7 @@ START_TEST(reaping_nothing_is_done)
 {
 	static const struct canned none[] = { { "Reap", { "{\"items\":[]}" } },
 					      { "Events", { "{\"events\":[]}" } },
-					      { NULL } };
+					      { 0 } };
 
 	daemon_start(none);
 	ck_assert_int_eq(ask("reap --leftovers")->status, 0);
@@ -441,7 +441,7 @@ START_TEST(waiting_ends_when_the_action_is_cleared)
 		FOLLOWED,
 		{ "ListActions", { GOING } },
 		{ "ListActions", { GONE } },
-		{ NULL },
+		{ 0 },
 	};
 
 	daemon_start(gone);
@@ -455,7 +455,7 @@ START_TEST(waiting_ends_when_the_time_is_over)
 		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } },
 		FOLLOWED,
 		{ "ListActions", { GOING } },
-		{ NULL },
+		{ 0 },
 	};
 	const struct shown *shown;
 
@@ -472,7 +472,7 @@ START_TEST(waiting_does_not_wait_for_what_is_held_for_good)
 		{ "Reap", { "{\"items\":[" ITEM("\"observe\"") "]}" } },
 		FOLLOWED,
 		{ "ListActions", { GOING } },
-		{ NULL },
+		{ 0 },
 	};
 	const struct shown *shown;
 
@@ -489,7 +489,7 @@ START_TEST(waiting_ends_when_the_action_is_stuck)
 		{ "Reap", { "{\"items\":[" ITEM("null") "]}" } },
 		FOLLOWED,
 		{ "ListActions", { STUCK } },
-		{ NULL },
+		{ 0 },
 	};
 	const struct shown *shown;
 
@@ -509,7 +509,7 @@ static const struct canned single[] = {
 	{ "End", { "{\"generation\":4}" } },
 	{ "Metrics", { "{\"text\":\"reaperd_paused 0\\n\"}" } },
 	{ "GetConfiguration", { "{\"text\":\"[daemon]\\n\"}" } },
-	{ NULL },
+	{ 0 },
 };
 
 START_TEST(pause_and_resume)
@@ -567,7 +567,7 @@ static const struct {
 
 START_TEST(refusals_have_their_exit_status)
 {
-	const struct canned canned[] = { { "Reap", { refusals[_i].reply } }, { NULL } };
+	const struct canned canned[] = { { "Reap", { refusals[_i].reply } }, { 0 } };
 	const struct shown *shown;
 
 	daemon_start(canned);
