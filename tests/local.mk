@@ -172,6 +172,7 @@ tests_lib_misfuse_LDADD = $(FUSE3_LIBS) -lpthread
 # A client that is not ours, for the system tests
 
 EXTRA_DIST += tests/varlink-go/client.go
+EXTRA_DIST += tests/lib/coverage.h
 if HAVE_GO_VARLINK
 check_SCRIPTS = tests/varlink-go/client
 CLEANFILES += tests/varlink-go/client

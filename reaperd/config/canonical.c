@@ -63,7 +63,10 @@ static void print_size(FILE *out, const char *key, int64_t bytes)
 		bytes /= 1024;
 		unit++;
 	}
-	fprintf(out, "%s = %" PRId64 "%.*s\n", key, bytes, unit >= 0, unit >= 0 ? &units[unit] : "");
+	fprintf(out, "%s = %" PRId64, key, bytes);
+	if (unit >= 0)
+		fputc(units[unit], out);
+	fputc('\n', out);
 }
 
 static void print_ladder(FILE *out, const char *type, const struct ladder *ladder)
