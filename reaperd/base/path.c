@@ -88,12 +88,3 @@ char *path_join(const char *dir, const char *name)
 		return NULL;
 	return joined;
 }
-
-size_t path_segments(const char *relative)
-{
-	size_t length, count = 0;
-
-	while (path_next_segment(&relative, &length))
-		count++;
-	return count;
-}

@@ -38,9 +38,6 @@ bool path_is_plain_relative(const char *path);
 /* "dir/name", or "/name" for dir "/"; name "" gives dir. NULL when out of memory; the caller frees it. */
 char *path_join(const char *dir, const char *name);
 
-/* How many segments `relative` has; "" has none. */
-size_t path_segments(const char *relative);
-
 /*
  * The next segment at *cursor (into a relative or absolute path): its start, with its length in *ret_length, and
  * *cursor moved behind it; NULL at the end.

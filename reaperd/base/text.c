@@ -53,21 +53,6 @@ size_t text_plain_sequence(const char *bytes, size_t left)
 	return length;
 }
 
-bool text_is_plain(const char *bytes)
-{
-	size_t left = strlen(bytes);
-
-	while (left > 0) {
-		size_t length = text_plain_sequence(bytes, left);
-
-		if (length == 0)
-			return false;
-		bytes += length;
-		left -= length;
-	}
-	return true;
-}
-
 bool text_is_utf8(const char *bytes, size_t length)
 {
 	const unsigned char *s = (const unsigned char *)bytes;

@@ -10,9 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True where text_escape() would change nothing and JSON can hold the bytes as they are. */
-bool text_is_plain(const char *bytes);
-
 /* True where the bytes are valid UTF-8 (control characters allowed): JSON can carry them. */
 bool text_is_utf8(const char *bytes, size_t length);
 

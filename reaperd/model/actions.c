@@ -22,14 +22,6 @@ const char *owner_kind_name(enum owner_kind kind)
 	return (size_t)kind < ARRAY_SIZE(owner_kind_names) ? owner_kind_names[kind] : "unknown";
 }
 
-bool dir_identity_equal(const struct dir_identity *a, const struct dir_identity *b)
-{
-	if (!a->known || !b->known || a->dev != b->dev || a->ino != b->ino || a->birth != b->birth)
-		return false;
-	return a->handle_type == b->handle_type && a->handle_length == b->handle_length &&
-	       memcmp(a->handle, b->handle, a->handle_length) == 0;
-}
-
 /* ---- where ---- */
 
 struct spot spot_of(const struct root *root, const char *relative)

@@ -40,7 +40,6 @@ struct dir_identity {
 	uint32_t handle_length; /* 0: none */
 	uint8_t handle[128];
 };
-bool dir_identity_equal(const struct dir_identity *a, const struct dir_identity *b);
 
 enum root_health {
 	ROOT_HEALTH_OK,	     /* "ok" */

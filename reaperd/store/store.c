@@ -170,11 +170,6 @@ enum store_state store_state(const struct store *store)
 	return store_problem(store)[0] ? STORE_DEGRADED : STORE_OK;
 }
 
-const char *store_state_name(enum store_state state)
-{
-	return state == STORE_OK ? "ok" : "degraded";
-}
-
 const char *store_problem(const struct store *store)
 {
 	return store->problem[0] ? store->problem : store->history;

@@ -43,7 +43,6 @@ int store_open_readonly(const char *path, struct store **ret);
 void store_close(struct store *store); /* commits */
 
 enum store_state store_state(const struct store *store);
-const char *store_state_name(enum store_state state);
 /*
  * A sentence; "" where all is well. A corrupt file that was set aside, or one that vanished, is said until the next
  * start, though the ledger that took its place works: its history is gone.

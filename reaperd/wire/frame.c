@@ -24,17 +24,7 @@ void wire_put(struct wire_writer *writer, const void *bytes, size_t length)
 	writer->used += length;
 }
 
-void wire_put_u8(struct wire_writer *writer, uint8_t value)
-{
-	wire_put(writer, &value, sizeof(value));
-}
-
 void wire_put_u32(struct wire_writer *writer, uint32_t value)
-{
-	wire_put(writer, &value, sizeof(value));
-}
-
-void wire_put_u64(struct wire_writer *writer, uint64_t value)
 {
 	wire_put(writer, &value, sizeof(value));
 }
@@ -68,25 +58,9 @@ void wire_get(struct wire_reader *reader, void *ret, size_t length)
 	reader->used += length;
 }
 
-uint8_t wire_get_u8(struct wire_reader *reader)
-{
-	uint8_t value;
-
-	wire_get(reader, &value, sizeof(value));
-	return value;
-}
-
 uint32_t wire_get_u32(struct wire_reader *reader)
 {
 	uint32_t value;
-
-	wire_get(reader, &value, sizeof(value));
-	return value;
-}
-
-uint64_t wire_get_u64(struct wire_reader *reader)
-{
-	uint64_t value;
 
 	wire_get(reader, &value, sizeof(value));
 	return value;

@@ -22,9 +22,7 @@ struct wire_writer {
 };
 void wire_writer_init(struct wire_writer *writer, void *buffer, size_t size);
 void wire_put(struct wire_writer *writer, const void *bytes, size_t length);
-void wire_put_u8(struct wire_writer *writer, uint8_t value);
 void wire_put_u32(struct wire_writer *writer, uint32_t value);
-void wire_put_u64(struct wire_writer *writer, uint64_t value);
 void wire_put_string(struct wire_writer *writer, const char *string); /* u32 length, then the bytes without NUL */
 
 struct wire_reader {
@@ -34,9 +32,7 @@ struct wire_reader {
 };
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size);
 void wire_get(struct wire_reader *reader, void *ret, size_t length); /* zeroes `ret` on failure */
-uint8_t wire_get_u8(struct wire_reader *reader);
 uint32_t wire_get_u32(struct wire_reader *reader);
-uint64_t wire_get_u64(struct wire_reader *reader);
 /* A string of 0 to `size`-1 bytes without NUL into `buffer`; fails on a longer one or one with a NUL. */
 void wire_get_string(struct wire_reader *reader, char *buffer, size_t size);
 bool wire_reader_is_done(const struct wire_reader *reader); /* read to its end, nothing failed */

@@ -30,7 +30,6 @@ START_TEST(every_byte_but_nul_goes_round)
 		bytes[used++] = (char)byte;
 	bytes[used] = '\0';
 	text = text_escape(bytes);
-	ck_assert(text_is_plain("plain") && !text_is_plain(bytes));
 	ck_assert(text_is_utf8(text, strlen(text)));
 	ck_assert_int_eq(text_unescape(text, &back), 0);
 	ck_assert_str_eq(back, bytes);
@@ -46,7 +45,6 @@ START_TEST(each_byte_alone_goes_round)
 
 		ck_assert_int_eq(text_unescape(text, &back), 0);
 		ck_assert_str_eq(back, bytes);
-		ck_assert_int_eq(text_is_plain(bytes), strcmp(text, bytes) == 0);
 	}
 }
 END_TEST
@@ -188,14 +186,12 @@ START_TEST(a_plain_relative_path_has_ordinary_segments)
 }
 END_TEST
 
-START_TEST(segments_are_counted_and_walked)
+START_TEST(segments_are_walked)
 {
 	const char *cursor = "/a//bc/";
 	const char *segment;
 	size_t length;
 
-	ck_assert_uint_eq(path_segments(""), 0);
-	ck_assert_uint_eq(path_segments("a/b/c"), 3);
 	segment = path_next_segment(&cursor, &length);
 	ck_assert(length == 1 && *segment == 'a');
 	segment = path_next_segment(&cursor, &length);
@@ -586,7 +582,7 @@ static Suite *base_suite(void)
 	tcase_add_test(path, a_path_is_below_by_whole_segments);
 	tcase_add_test(path, paths_are_normalized_without_a_filesystem);
 	tcase_add_test(path, a_plain_relative_path_has_ordinary_segments);
-	tcase_add_test(path, segments_are_counted_and_walked);
+	tcase_add_test(path, segments_are_walked);
 	tcase_add_test(path, paths_are_joined_with_one_slash);
 	tcase_add_test(time, durations_are_read_and_written);
 	tcase_add_test(time, what_is_no_duration_is_refused);

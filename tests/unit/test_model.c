@@ -445,26 +445,6 @@ START_TEST(forgotten_action_is_found_no_more)
 }
 END_TEST
 
-START_TEST(identities_compare_by_everything_known)
-{
-	struct dir_identity a = {
-		.known = true, .dev = 1, .ino = 2, .birth = 3, .handle_type = 4, .handle_length = 2, .handle = { 5, 6 }
-	};
-	struct dir_identity b = a;
-
-	b.handle[7] = 1; /* behind its length */
-	ck_assert(dir_identity_equal(&a, &b));
-	b.handle[1] = 7;
-	ck_assert(!dir_identity_equal(&a, &b));
-	b = a;
-	b.birth = 4;
-	ck_assert(!dir_identity_equal(&a, &b));
-	b = a;
-	b.known = false;
-	ck_assert(!dir_identity_equal(&a, &b));
-}
-END_TEST
-
 /* ---- moves ---- */
 
 START_TEST(rename_to_publish_is_followed)
@@ -965,7 +945,6 @@ static TCase *actions_case(void)
 	tcase_add_test(tests, many_generations_are_found_newest_first);
 	tcase_add_test(tests, announced_action_takes_the_mounts_that_come);
 	tcase_add_test(tests, forgotten_action_is_found_no_more);
-	tcase_add_test(tests, identities_compare_by_everything_known);
 	return tests;
 }
 

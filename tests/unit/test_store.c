@@ -536,7 +536,7 @@ START_TEST(a_restart_finds_what_was_open)
 	ck_assert_int_eq(action->row, world.action.row);
 	ck_assert_int_eq(action->state, ACTION_OVER);
 	ck_assert(action->registered && action->seen_full && !action->in_trash && !action->dirty);
-	ck_assert(dir_identity_equal(&action->identity, &world.action.identity));
+	ck_assert_mem_eq(&action->identity, &world.action.identity, sizeof(action->identity));
 	ck_assert_int_eq(action->owner.kind, OWNER_REGISTERED);
 	ck_assert_int_eq(action->owner.pid, 500);
 	ck_assert_uint_eq(action->owner.start_time, 9);
