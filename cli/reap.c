@@ -124,7 +124,7 @@ static int run(struct cli *cli, int argc, char **argv)
 
 const struct command command_reap = {
 	.name = "reap",
-	.usage = "ACTION... | --leftovers [--root DIR] [--dry-run] [--wait] [--active]",
+	.usage = "ACTION... | --leftovers [--root DIR] [--dry-run | --wait [--timeout DURATION]] [--active]",
 	.summary = "ask the daemon to reap now, without grace",
 	.help = "ACTION is NAME or NAME@GENERATION; an active one needs --active.",
 	.flags = COMMAND_JSON | COMMAND_TABLE,

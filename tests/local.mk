@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Part of ../Makefile.am: what `make check` and `make bench` build and run.
 
-script_tests = tests/check-layers tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh tests/run-system
+script_tests = tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-documents.sh \
+	tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh tests/run-system
 dist_check_SCRIPTS += $(script_tests) tests/count-results
 EXTRA_DIST += tests/lib/skip.h tests/skips
 EXTRA_DIST += \
@@ -160,6 +161,11 @@ tests_sim_test_sim_LDADD = $(use_engine)
 
 check_PROGRAMS += tests/lib/mountids
 tests_lib_mountids_LDADD = $(use_kernel)
+
+# What the documents must have
+
+check_PROGRAMS += tests/lib/words
+tests_lib_words_LDADD = $(policy) $(model) $(config) $(kernel) $(base) $(INI_CONFIG_LIBS)
 
 # A filesystem that misbehaves on command, for the system tests
 

@@ -75,11 +75,12 @@ _reaperctl() {
 	actions) options="--root --state --all" ;;
 	mounts) options="--root --tree --all --at" ;;
 	events) options="--follow --after --since --until --action --type --root" ;;
-	explain | end | resume) options="--root" ;;
+	explain | resume) options="--root" ;;
 	audit) options="--root --config --format --quiet" ;;
 	reap) options="--leftovers --root --dry-run --wait --timeout --active" ;;
 	pause) options="--root --for" ;;
 	begin) options="--root --pid --max-age" ;;
+	end) options="--root --generation" ;;
 	esac
 	if [[ $word == -* ]]; then
 		COMPREPLY=($(compgen -W "$options $globals" -- "$word"))
