@@ -192,11 +192,11 @@ print(data.split(b"\\0")[0].decode())
 """
 
 
-def call_as(daemon, uid, method, **parameters):
+def call_as(daemon, uid, method, gid=None, groups=(), **parameters):
     message = json.dumps({"method": method, "parameters": parameters})
     # Not sys.executable, which may lie where only root can read.
     done = subprocess.run(["/usr/bin/python3", "-c", CALL_AS_SOMEBODY, daemon.socket, message], capture_output=True, text=True, user=uid,
-                          group=uid, extra_groups=[], timeout=harness.PATIENCE)
+                          group=uid if gid is None else gid, extra_groups=groups, timeout=harness.PATIENCE)
     assert done.returncode == 0, done
     return json.loads(done.stdout)
 
@@ -216,6 +216,23 @@ def test_who_may_what(cell, source):
     assert "error" not in call_as(daemon, 65534, "io.reaperd.End", root=farm.root, name="a1")
     assert call_as(daemon, 65534, "io.reaperd.Begin", root=second, name="a1").get("error") == "io.reaperd.NotAllowed"
     assert call_as(daemon, 12345, "io.reaperd.Begin", root=farm.root, name="a2").get("error") == "io.reaperd.NotAllowed"
+
+
+def test_who_is_in_a_group_that_register_names_may_begin(cell):
+    farm = harness.Farm(cell, register="@daemon @54321 @no-such-group")
+    os.chmod(cell.directory, 0o755)
+    daemon = farm.start().daemon
+    os.chmod(daemon.run, 0o755)
+    os.chmod(daemon.socket, 0o666)
+    group = grp.getgrnam("daemon").gr_gid
+    begin = {"method": "io.reaperd.Begin", "root": farm.root}
+    assert "error" not in call_as(daemon, 12345, **begin, gid=group, name="a1"), "by its own group"
+    assert "error" not in call_as(daemon, 12345, **begin, groups=[7, group], name="a2"), "by one of its other groups"
+    assert "error" not in call_as(daemon, 12345, **begin, groups=[54321], name="a3"), "by number"
+    assert call_as(daemon, 12345, **begin, groups=[7], name="a4").get("error") == "io.reaperd.NotAllowed"
+    # A name that is not there stands for nobody, not for group 0.
+    assert call_as(daemon, 12345, **begin, gid=0, name="a5").get("error") == "io.reaperd.NotAllowed"
+    assert "no-such-group" in daemon.said()
 
 
 def test_a_registrant_cannot_make_a_live_strangers_pid_end_an_action(farm):
