@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -315,6 +316,30 @@ START_TEST(connections_are_bounded_in_all)
 }
 END_TEST
 
+START_TEST(out_of_descriptors_it_rests_and_then_takes_who_waited)
+{
+	struct rlimit limit, none;
+	struct client client;
+	unsigned turns;
+
+	client_open(&client);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)client.fd + 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ev_run(loop, EVRUN_ONCE);
+	turns = ev_iteration(loop);
+	/* Whoever waits in the queue would wake it again at once: until it asks again only its timer may. */
+	ev_run(loop, EVRUN_ONCE);
+	ck_assert_uint_eq(ev_iteration(loop), turns + 1);
+	ck_assert_uint_eq(control_connections(control), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	client_ask(&client, ECHO("{\"text\":\"x\"}"));
+	expect_answer(&client, "{\"parameters\":{\"text\":\"x\"}}");
+	client_close(&client);
+}
+END_TEST
+
 START_TEST(the_end_of_the_server_ends_its_calls)
 {
 	struct client client;
@@ -353,6 +378,7 @@ static TCase *bounds_case(void)
 	tcase_add_test(tests, half_a_request_does_not_stay_for_ever);
 	tcase_add_test(tests, connections_are_bounded_for_each_user);
 	tcase_add_test(tests, connections_are_bounded_in_all);
+	tcase_add_test(tests, out_of_descriptors_it_rests_and_then_takes_who_waited);
 	tcase_add_test(tests, the_end_of_the_server_ends_its_calls);
 	return tests;
 }

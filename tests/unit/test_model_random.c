@@ -3,6 +3,8 @@
  * Seeded sequences of what happens to a mount table. After each step the model is compared with the table itself: by
  * complete readings, by readings of what changed, and without unique ids.
  */
+#include <errno.h>
+
 #include "model_fixture.h"
 
 #define STEPS 300
@@ -300,6 +302,117 @@ START_TEST(small_ids_never_carry_a_mount_to_another_place)
 }
 END_TEST
 
+/* ---- the check that all of this leans on ---- */
+
+struct lie {
+	const char *found; /* what model_verify() says of it */
+	void (*tell)(struct mount *mount);
+};
+
+static void lose_parent(struct mount *mount)
+{
+	mount->parent = NULL;
+}
+
+static void lose_action(struct mount *mount)
+{
+	mount->action = NULL;
+}
+
+static void lose_instance(struct mount *mount)
+{
+	mount->instance = NULL;
+}
+
+static void be_above_itself(struct mount *mount)
+{
+	mount->parent->parent = mount;
+}
+
+static void have_moved(struct mount *mount)
+{
+	mount->evidence = EVIDENCE_BIT(EVIDENCE_MOVED);
+}
+
+static void have_gone(struct mount *mount)
+{
+	mount->gone.real = 1;
+}
+
+static void have_another_id(struct mount *mount)
+{
+	mount->facts.id++;
+}
+
+static void be_no_first_child(struct mount *mount)
+{
+	mount->parent->children = mount->sibling;
+}
+
+static void miscount_mounts(struct mount *mount)
+{
+	mount->action->mount_count++;
+}
+
+static void miscount_covers(struct mount *mount)
+{
+	mount->action->covered_by_own = true;
+}
+
+static void be_of_another_root(struct mount *mount)
+{
+	mount->action->root = NULL;
+}
+
+static void rename_action(struct mount *mount)
+{
+	mount->action->name[0] = 'z';
+}
+
+static void hide_root(struct mount *mount)
+{
+	mount->instance->visible = false;
+}
+
+static void be_carried_by_another(struct mount *mount)
+{
+	mount->instance->carrier = mount;
+}
+
+static const struct lie lies[] = {
+	{ "has no parent, though it is known", lose_parent },
+	{ "is not its place's action's", lose_action },
+	{ "miscounts its mounts", lose_instance },
+	{ "is above itself", be_above_itself },
+	{ "did not move", have_moved },
+	{ "is in the table and gone", have_gone },
+	{ "is not found by its id", have_another_id },
+	{ "is not its parent's first child", be_no_first_child },
+	{ "has 2 mounts, not 3", miscount_mounts },
+	{ "miscounts what covers it", miscount_covers },
+	{ "is of another root", be_of_another_root },
+	{ "is not its place's action's", rename_action },
+	{ "0 instances are visible", hide_root },
+	{ "the wrong instance is visible", be_carried_by_another },
+};
+
+START_TEST(a_model_that_contradicts_itself_is_found_out)
+{
+	static struct fake *fake; /* a model that lies to itself cannot be freed */
+	char why[256] = "";
+	uint64_t id;
+
+	fake = fake_new();
+	fake_mount(fake, ROOT "/a/proc", "proc", 10);
+	id = fake_mount(fake, ROOT "/a/sys", "sysfs", 11);
+	feed(fake);
+	verify(fake);
+	lies[_i].tell(known(fake, id));
+	ck_assert_int_eq(model_verify(fake->model, why, sizeof(why)), -EUCLEAN);
+	ck_assert_msg(strstr(why, lies[_i].found), "'%s' does not say '%s'", why, lies[_i].found);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("model: random sequences");
@@ -310,6 +423,7 @@ int main(void)
 	tcase_add_loop_test(tests, partial_readings_follow_the_table, 0, 12);
 	tcase_add_loop_test(tests, readings_without_unique_ids_follow_the_table, 0, 12);
 	tcase_add_loop_test(tests, small_ids_never_carry_a_mount_to_another_place, 0, 12);
+	tcase_add_loop_test(tests, a_model_that_contradicts_itself_is_found_out, 0, sizeof(lies) / sizeof(lies[0]));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
