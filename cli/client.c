@@ -163,18 +163,18 @@ static char *join_strings(const json_t *array)
 
 /* What the daemon's errors mean to whoever typed the command. */
 static const struct {
-	const char *name, *format, *key;
+	const char *name, *before, *after, *key;
 	enum cli_status status;
 } daemon_errors[] = {
-	{ "NoSuchRoot", "the daemon has no build root %s", "root", CLI_NO_MATCH },
-	{ "NoSuchAction", "no action %s", "action", CLI_NO_MATCH },
-	{ "NoSuchMount", "no mount %s", "what", CLI_NO_MATCH },
-	{ "ActionIsActive", "%s is active: to reap it all the same, --active", "action", CLI_REFUSED },
-	{ "NotAllowed", "the daemon does not allow it: %s", "reason", CLI_REFUSED },
-	{ "InvalidTime", "the daemon reads no time in %s", "time", CLI_USAGE },
-	{ "Unavailable", "the daemon cannot say: %s", "reason", CLI_REFUSED },
-	{ "org.varlink.service.InvalidParameter", "the daemon cannot use the value of '%s'", "parameter", CLI_USAGE },
-	{ "org.varlink.service.MethodNotFound", "the daemon has no %s: is it older than this reaperctl?", "method",
+	{ "NoSuchRoot", "the daemon has no build root ", "", "root", CLI_NO_MATCH },
+	{ "NoSuchAction", "no action ", "", "action", CLI_NO_MATCH },
+	{ "NoSuchMount", "no mount ", "", "what", CLI_NO_MATCH },
+	{ "ActionIsActive", "", " is active: to reap it all the same, --active", "action", CLI_REFUSED },
+	{ "NotAllowed", "the daemon does not allow it: ", "", "reason", CLI_REFUSED },
+	{ "InvalidTime", "the daemon reads no time in ", "", "time", CLI_USAGE },
+	{ "Unavailable", "the daemon cannot say: ", "", "reason", CLI_REFUSED },
+	{ "org.varlink.service.InvalidParameter", "the daemon cannot use the value of '", "'", "parameter", CLI_USAGE },
+	{ "org.varlink.service.MethodNotFound", "the daemon has no ", ": is it older than this reaperctl?", "method",
 	  CLI_REFUSED },
 };
 
@@ -194,7 +194,8 @@ static int complain_error(const struct client *client)
 	for (size_t i = 0; i < ARRAY_SIZE(daemon_errors); i++) {
 		if (strcmp(daemon_errors[i].name, own))
 			continue;
-		log_error(daemon_errors[i].format, parameter(parameters, daemon_errors[i].key));
+		log_error("%s%s%s", daemon_errors[i].before, parameter(parameters, daemon_errors[i].key),
+			  daemon_errors[i].after);
 		return daemon_errors[i].status;
 	}
 	log_error("the daemon refused: %s", name);

@@ -14,8 +14,7 @@
 #include "engine/list.h"
 #include "report/report.h"
 
-#define PAUSE_MAX	(100. * 365 * 24 * 3600) /* seconds */
-#define GENERATIONS_MAX 64
+#define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
 
 bool method_may_register(void *context, struct control_call *call, const json_t *parameters)
 {

@@ -218,7 +218,7 @@ int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
 		ids = more;
 		n = kernel_listmount(0, count ? ids[count - 1] : 0, ids + count, allocated - count);
 		if (n < 0)
-			return n;
+			return (int)n;
 		count += n;
 		if (count < allocated)
 			break;

@@ -42,7 +42,7 @@ static void unescape_octal(char *text)
 
 		if (*p == '\\' && strspn(p + 1, "01234567") >= 3) {
 			value = (p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0');
-			*to = value;
+			*to = (char)value;
 			p += 4;
 		} else {
 			*to = *p++;

@@ -116,7 +116,8 @@ static double cpu_seconds(void)
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void watch(const struct plan *plan, struct source *source, struct model *model, const int64_t *last_change)
@@ -185,7 +186,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && source_parse(argv[1], &plan.kind) < 0)
 		errx(2, "no such source: %s", argv[1]);
 	for (int i = 2; i < argc && i - 2 < (int)ARRAY_SIZE(numbers); i++)
-		*numbers[i - 2] = strtoul(argv[i], NULL, 10);
+		*numbers[i - 2] = (unsigned)strtoul(argv[i], NULL, 10);
 	if (plan.rate == 0)
 		errx(2, "a rate of 0 ends nowhere");
 	if (!scratch_begin())

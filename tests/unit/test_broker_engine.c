@@ -231,7 +231,7 @@ static void ck_no_privilege(void)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", engine.pid);
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
-		snprintf(line, sizeof(line), "\n%s:\t%016x\n", sets[i], 0);
+		snprintf(line, sizeof(line), "\n%s:\t0000000000000000\n", sets[i]);
 		ck_assert_msg(file_has(path, line), "%s", sets[i]);
 	}
 	ck_assert(file_has(path, "\nNoNewPrivs:\t1\n"));

@@ -86,7 +86,7 @@ _Static_assert(ARRAY_SIZE(changes) == ACTION_STATE_COUNT, "each state has its ro
 _Static_assert(HOLD_BRAKE == 3 && HOLD_COUNT == 12,
 	       "a new hold is one of a mode, or belongs to the tests of the order");
 
-static char change_to(enum action_state from, enum action_state to)
+static char change_to(size_t from, size_t to)
 {
 	size_t column = 0;
 
