@@ -99,6 +99,8 @@ edit man/reaperd.8 '0,/^\.It Cm stuck$/s//.It Cm over/'
 expect 1 'states and health in reaperd(8): stuck (2) is missing' a_state_that_two_kinds_share_is_in_both_lists
 edit man/reaperctl.8 '/^\.It Cm rescan/d'
 expect 1 'event types in reaperctl(8): rescan is missing' an_event_type_is_in_its_page
+edit man/reaperctl.8 's/parent_made_private/parent_cut/'
+expect 1 'details of events in reaperctl(8): parent_made_private is missing' a_detail_of_an_event_is_in_its_page
 edit man/reaperctl.8 's/^\.Cm recheck$/.Cm ask/'
 expect 1 'verdicts and holders in reaperctl(8): recheck is missing' a_verdict_is_in_its_page
 
