@@ -8,6 +8,7 @@
 #include "engine/broker_client.h"
 #include "engine/engine.h"
 #include "engine/ledger.h"
+#include "engine/tracker.h"
 
 static bool has_evidence(const struct action *action)
 {
@@ -29,6 +30,8 @@ int engine_reap(struct engine *engine, struct action *action, bool active)
 	if (active && policy_evidence_set(action, EVIDENCE_ENDED, engine->now)) {
 		action->registered = false;
 		ledger_journal_evidence(engine, action, EVIDENCE_ENDED, true, "an operator");
+		/* Without unique ids nothing that ended is taken before the table was read once more. */
+		tracker_want_read(engine->tracker);
 	}
 	/* Asked for anew, what resisted before is tried from the first step, without waiting. */
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)

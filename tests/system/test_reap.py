@@ -348,3 +348,12 @@ def test_two_roots_keep_their_actions_apart(cell, source):
     daemon.is_probed(4)
     assert not gone(second)
     assert daemon.action("same", root=two)["state"] == "active"
+
+
+def test_an_active_action_is_reaped_when_asked_although_nothing_else_happens(farm):
+    daemon = farm.start().daemon
+    made = farm.action("a1")
+    daemon.knows(*made)
+    daemon.is_probed()
+    daemon.ctl("reap", "a1", "--active", "--wait", "--timeout", "5s")
+    assert gone(*made)
