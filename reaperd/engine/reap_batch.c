@@ -339,14 +339,21 @@ static bool can_be_named(const struct mount *mount)
 	return relative && *relative && strnlen(relative, PATH_MAX) < PATH_MAX;
 }
 
-static void put_off(struct engine *engine, struct mount *mount)
+static void give_up(struct engine *engine, struct mount *mount)
 {
-	mount->rounds++;
-	mount->retry_mono = engine->now.mono + policy_backoff(mount->rounds);
+	bool newly = policy_give_up(mount, engine->now);
+
 	engine_plan_at(engine, mount->retry_mono);
-	if (mount->rounds == 1)
-		log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it",
-			    mount->facts.target);
+	/* Renamed nearer meanwhile? No event tells. */
+	tracker_want_refresh(engine->tracker);
+	if (!newly)
+		return;
+	log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it",
+		    mount->facts.target);
+	engine_journal(engine,
+		       &(struct journal_event){ .type = EVENT_STUCK,
+						.mount = mount,
+						.detail = "{\"reason\":\"the path is too long for any call\"}" });
 }
 
 /*
@@ -374,7 +381,7 @@ void reap_batches(struct engine *engine, const struct reap_list *list)
 		    may_be_anothers(engine, item))
 			continue;
 		if (!can_be_named(item->mount)) {
-			put_off(engine, item->mount);
+			give_up(engine, item->mount);
 			continue;
 		}
 		if (reaper_in_flight(engine->reaper) >= BATCHES_MAX)

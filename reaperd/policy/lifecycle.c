@@ -94,6 +94,12 @@ static bool end_round(struct mount *mount, struct now now)
 	return newly;
 }
 
+bool policy_give_up(struct mount *mount, struct now now)
+{
+	mount->dirty = true;
+	return end_round(mount, now);
+}
+
 /* The index of the step after `step`; the ladder's length where there is none, or where a reload took the step away. */
 static uint8_t step_after(const struct ladder *ladder, enum step step)
 {

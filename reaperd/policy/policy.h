@@ -125,6 +125,9 @@ int policy_set_state(struct action *action, enum action_state state);
 /* When a mount that survived its ladder `rounds` times is tried again: 1 s doubled each time, at most 5 min. ns */
 int64_t policy_backoff(uint32_t rounds);
 
+/* No step can be tried on the mount now: stuck, until it is tried again. Returns true where it was not before. */
+bool policy_give_up(struct mount *mount, struct now now);
+
 /*
  * What a step's outcome means for the mount: advances next_step, rounds, retry_mono, state. Returns true where the
  * mount is now stuck.
