@@ -75,8 +75,10 @@ static void sink_flush(struct sink *sink)
 	fflush(stdout);
 }
 
-static int from_ledger(const struct cli *cli, const struct wanted *wanted, struct sink *sink)
+static int from_ledger(const struct cli *cli, struct wanted *wanted, struct sink *sink)
 {
+	CLEANUP_STORE struct store *store = NULL;
+	int status = ledger_open_about(cli, wanted->root, &wanted->action, &store);
 	struct store_filter filter = {
 		.after_seq = wanted->after > 0 ? wanted->after : 0,
 		.since = wanted->since,
@@ -86,9 +88,7 @@ static int from_ledger(const struct cli *cli, const struct wanted *wanted, struc
 		.generation = wanted->action.generation,
 		.type = -1,
 	};
-	CLEANUP_STORE struct store *store = NULL;
 	enum event_type type;
-	int status = ledger_open(cli, &store);
 
 	if (status)
 		return status;
@@ -154,7 +154,7 @@ static int check(const struct cli *cli, struct wanted *wanted)
 	return operand_action(cli, wanted->action_text, &wanted->action);
 }
 
-static int print_events(const struct cli *cli, const struct wanted *wanted)
+static int print_events(const struct cli *cli, struct wanted *wanted)
 {
 	struct sink sink = { .cli = cli };
 	int status = cli->db ? from_ledger(cli, wanted, &sink) : from_daemon(cli, wanted, &sink);

@@ -44,10 +44,13 @@ static int read_what(const struct cli *cli, struct wanted *wanted)
 		wanted->what = WHAT_MOUNT;
 		return CLI_DONE;
 	}
-	if (!strncmp(text, "mnt:", 4))
-		return usage_error(cli, "'%s' names no mount: after mnt: comes its number", text);
-	if (*text != '/')
-		return operand_action(cli, text, &wanted->action);
+	if (*text != '/') {
+		int status = operand_action(cli, text, &wanted->action);
+
+		if (!status && !strncmp(text, "mnt:", 4) && !wanted->action.generation)
+			return usage_error(cli, "'%s' names no mount: after mnt: comes its number", text);
+		return status;
+	}
 	wanted->what = WHAT_PATH;
 	if (text_unescape(text, &bytes) < 0)
 		return usage_escape(cli, text);
@@ -154,11 +157,11 @@ static int explain_mounts(struct store *store, const struct wanted *wanted, json
 	return status;
 }
 
-static int from_ledger(const struct cli *cli, const struct wanted *wanted, json_t **ret)
+static int from_ledger(const struct cli *cli, struct wanted *wanted, json_t **ret)
 {
 	CLEANUP_STORE struct store *store = NULL;
 	CLEANUP_JSON json_t *explanations = MUST(json_array());
-	int status = ledger_open(cli, &store);
+	int status = ledger_open_about(cli, wanted->root, &wanted->action, &store);
 
 	if (status)
 		return status;
@@ -277,7 +280,7 @@ static void print_explanations(const struct cli *cli, const json_t *explanations
 	}
 }
 
-static int explain(const struct cli *cli, const struct wanted *wanted)
+static int explain(const struct cli *cli, struct wanted *wanted)
 {
 	CLEANUP_JSON json_t *explanations = NULL;
 	int status = cli->db ? from_ledger(cli, wanted, &explanations) : from_daemon(cli, wanted, &explanations);

@@ -100,6 +100,33 @@ int ledger_attempts(struct store *store, const struct store_filter *filter, json
 	return CLI_DONE;
 }
 
+static int settle(struct store *store, const char *root, struct action_reference *reference)
+{
+	const struct store_filter filter = { .root = root,
+					     .action = reference->name,
+					     .generation = reference->generation,
+					     .type = -1,
+					     .all = true,
+					     .limit = 1 };
+	CLEANUP_JSON json_t *actions = NULL;
+	int status = reference->generation ? ledger_actions(store, &filter, &actions) : CLI_DONE;
+	char *whole;
+
+	if (status || !reference->generation || json_array_size(actions))
+		return status;
+	whole = must_format("%s@%u", reference->name, reference->generation);
+	action_reference_clear(reference);
+	reference->name = whole;
+	return CLI_DONE;
+}
+
+int ledger_open_about(const struct cli *cli, const char *root, struct action_reference *reference, struct store **ret)
+{
+	int status = ledger_open(cli, ret);
+
+	return status ? status : settle(*ret, root, reference);
+}
+
 struct event_context {
 	ledger_event_function *function;
 	void *context;

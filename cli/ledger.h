@@ -6,6 +6,7 @@
 #define REAPERD_CLI_LEDGER_H
 
 #include "cli.h"
+#include "reference.h"
 #include "store/store.h"
 
 static inline void cleanup_store(struct store **store)
@@ -17,6 +18,12 @@ static inline void cleanup_store(struct store **store)
 
 /* Opens cli->db: CLI_DONE, or another enum cli_status with a message. */
 int ledger_open(const struct cli *cli, struct store **ret);
+
+/*
+ * The same, and reads `reference` as the daemon does: where the ledger has no such generation of that name (below
+ * `root`; NULL: any), it becomes a name that ends so.
+ */
+int ledger_open_about(const struct cli *cli, const char *root, struct action_reference *reference, struct store **ret);
 int ledger_open_path(const char *path, struct store **ret);
 
 /*

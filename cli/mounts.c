@@ -50,8 +50,10 @@ static int from_daemon(const struct cli *cli, const struct wanted *wanted, json_
 	return cli_list(cli, "ListMounts", parameters, "mounts", ret);
 }
 
-static int from_ledger(const struct cli *cli, const struct wanted *wanted, json_t **ret)
+static int from_ledger(const struct cli *cli, struct wanted *wanted, json_t **ret)
 {
+	CLEANUP_STORE struct store *store = NULL;
+	int status = ledger_open_about(cli, wanted->root, &wanted->action, &store);
 	const struct store_filter filter = {
 		.root = wanted->root,
 		.action = wanted->action.name,
@@ -60,8 +62,6 @@ static int from_ledger(const struct cli *cli, const struct wanted *wanted, json_
 		.all = wanted->all,
 		.at = ledger_span_end(wanted->at),
 	};
-	CLEANUP_STORE struct store *store = NULL;
-	int status = ledger_open(cli, &store);
 
 	return status ? status : ledger_mounts(store, &filter, ret);
 }
@@ -127,7 +127,7 @@ static void print_mounts(const struct cli *cli, const struct wanted *wanted, jso
 		cli_table_print_array(cli, columns, "ID,TARGET,FSTYPE,SOURCE,ACTION,STATE,AGE", mounts);
 }
 
-static int list(const struct cli *cli, const struct wanted *wanted)
+static int list(const struct cli *cli, struct wanted *wanted)
 {
 	CLEANUP_JSON json_t *mounts = NULL;
 	int status = cli->db ? from_ledger(cli, wanted, &mounts) : from_daemon(cli, wanted, &mounts);

@@ -27,7 +27,7 @@ static const char *generation_mark(const char *text, uint32_t *ret_generation)
 	const char *at = strrchr(text, '@');
 	uint32_t generation;
 
-	if (!at || at == text)
+	if (!at || at == text || at[1] == '0')
 		return NULL;
 	generation = (uint32_t)parse_number(at + 1, UINT32_MAX);
 	if (!generation)
@@ -61,6 +61,13 @@ void action_reference_clear(struct action_reference *reference)
 	*reference = (struct action_reference){ 0 };
 }
 
+bool action_name_misleads(const char *name)
+{
+	uint32_t ignored;
+
+	return strncmp(name, "mnt:", 4) == 0 || generation_mark(name, &ignored);
+}
+
 char *action_reference_text(const char *name, uint32_t generation)
 {
 	CLEANUP_FREE char *text = MUST(text_escape(name));
@@ -69,6 +76,8 @@ char *action_reference_text(const char *name, uint32_t generation)
 
 	if (generation)
 		return must_format("%s@%u", text, generation);
+	if (!strncmp(text, "mnt:", 4))
+		return must_format("mnt\\x3a%s", text + 4);
 	at = generation_mark(text, &ignored);
 	if (!at)
 		return take_ptr(text);

@@ -16,13 +16,26 @@ static bool is_escaped(const json_t *row, const char *key)
 	return json_object_get(row, beside);
 }
 
+/* A blank at either end is not seen, and is lost by whoever copies the word: it is escaped, too. Takes `text`. */
+static char *show_outer_blanks(char *text)
+{
+	CLEANUP_FREE char *inner = text;
+	size_t length = strlen(text);
+	bool first = *text == ' ', last = length > 1 && text[length - 1] == ' ';
+
+	if (!first && !last)
+		return take_ptr(inner);
+	return must_format("%s%.*s%s", first ? "\\x20" : "", (int)(length - first - last), text + first,
+			   last ? "\\x20" : "");
+}
+
 char *show_string(const json_t *row, const char *key)
 {
 	const char *value = json_string_value(json_object_get(row, key));
 
 	if (!value || is_escaped(row, key))
-		return MUST(strdup(value ? value : ""));
-	return MUST(text_escape(value));
+		return show_outer_blanks(MUST(strdup(value ? value : "")));
+	return show_outer_blanks(MUST(text_escape(value)));
 }
 
 char *show_bytes(const json_t *row, const char *key)
@@ -88,25 +101,12 @@ char *show_age(const struct show *show, const json_t *row, const char *key)
 	return MUST(strdup(age_format(time < show->now.real ? show->now.real - time : 0, text, sizeof(text))));
 }
 
-/* True where the name alone would be read as another action: it ends in what looks like a generation. */
-static bool name_misleads(const char *name)
-{
-	struct action_reference reference;
-	bool misleads = false;
-
-	if (action_reference_parse(name, &reference) == 0) {
-		misleads = reference.generation;
-		action_reference_clear(&reference);
-	}
-	return misleads;
-}
-
 char *show_name(const struct show *show, const json_t *row, const char *key)
 {
 	CLEANUP_FREE char *name = show_text(show, row, key);
 	int64_t generation = show_integer(row, "generation");
 
-	if (!*name || generation < 1 || (generation == 1 && !show->ambiguous && !name_misleads(name)))
+	if (!*name || generation < 1 || (generation == 1 && !show->ambiguous && !action_name_misleads(name)))
 		return take_ptr(name);
 	return must_format("%s@%lld", name, (long long)generation);
 }

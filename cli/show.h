@@ -31,7 +31,7 @@ cell_function show_detail;   /* an event's: key=value … */
 cell_function show_owner_pid, show_owner_comm, show_attacher_pid, show_attacher_comm;
 cell_function show_number_known; /* an integer, "" for 0 */
 
-/* The string at `key` for people, whether the JSON holds it raw or escaped. */
+/* The string at `key` for people, whether the JSON holds it raw or escaped; blanks at its ends are escaped, too. */
 char *show_string(const json_t *row, const char *key);
 /* The same as bytes; NULL where there is none. */
 char *show_bytes(const json_t *row, const char *key);

@@ -142,22 +142,21 @@ static int roots_with(struct engine *engine, const struct root *only, const char
 	return 0;
 }
 
-/* Splits NAME@GENERATION: true, with the number, where `text` has that form. `text` loses it. */
-static bool split_generation(char *text, uint32_t *ret)
+/* The length of NAME in NAME@GENERATION, with the number; 0 where `text` has not that form. */
+static size_t find_generation(const char *text, uint32_t *ret)
 {
-	char *at = strrchr(text, '@');
+	const char *at = strrchr(text, '@');
 	unsigned long long number;
 	char *end;
 
-	if (!at || at == text || !isdigit((unsigned char)at[1]))
-		return false;
+	if (!at || at == text || !isdigit((unsigned char)at[1]) || at[1] == '0')
+		return 0;
 	errno = 0;
 	number = strtoull(at + 1, &end, 10);
-	if (*end || errno || number == 0 || number > UINT32_MAX)
-		return false;
-	*at = 0;
+	if (*end || errno || number > UINT32_MAX)
+		return 0;
 	*ret = (uint32_t)number;
-	return true;
+	return (size_t)(at - text);
 }
 
 static json_t *strings_json(const struct string_list *list)
@@ -194,23 +193,41 @@ static int take_reference(struct control_call *call, const char *text, const str
 	return 0;
 }
 
+/* The roots that have what the first `length` bytes of `text` name. */
+static int look_up(struct engine *engine, const struct root *root, const char *text, size_t length, uint32_t generation,
+		   char **ret_name, struct string_list *ret_roots)
+{
+	CLEANUP_FREE char *escaped = strndup(text, length);
+	int r = escaped ? text_unescape(escaped, ret_name) : -ENOMEM;
+
+	return r < 0 ? r : roots_with(engine, root, *ret_name, generation, ret_roots);
+}
+
+/*
+ * What is shown as NAME@GENERATION means that and nothing else, whatever other names there are. Where there is no such
+ * generation it may be a name that ends so.
+ */
 int argument_action(struct engine *engine, struct control_call *call, const char *text, const struct root *root,
 		    struct reference *ret)
 {
 	CLEANUP(string_list_clear) struct string_list roots = { 0 };
 	CLEANUP_FREE char *name = NULL;
 	uint32_t generation = 0;
-	int r = text_unescape(text, &name);
+	size_t length = find_generation(text, &generation);
+	int r = 0;
 
 	*ret = (struct reference){ 0 };
+	if (length > 0)
+		r = look_up(engine, root, text, length, generation, &name, &roots);
+	if (r == 0 && roots.count == 0) {
+		free(take_ptr(name));
+		generation = 0;
+		r = look_up(engine, root, text, strlen(text), 0, &name, &roots);
+	}
 	if (r == -EINVAL) {
 		control_error_about(call, "io.reaperd.NoSuchAction", "action", text);
 		return r;
 	}
-	if (r == 0)
-		r = roots_with(engine, root, name, 0, &roots);
-	if (r == 0 && roots.count == 0 && split_generation(name, &generation))
-		r = roots_with(engine, root, name, generation, &roots);
 	if (r < 0) {
 		control_reply(call, NULL);
 		return r;

@@ -355,6 +355,12 @@ static void explain_mount_id(struct explain *explain, const char *text)
 		explain_one_mount(explain, mount);
 }
 
+/* "mnt:" and digits alone; an action may be called so, and is then written as in mnt:5@1. */
+static bool is_mount_reference(const char *what)
+{
+	return strncmp(what, "mnt:", 4) == 0 && !strchr(what, '@');
+}
+
 static int explain_what(struct explain *explain, const json_t *parameters)
 {
 	const char *what = json_string_value(json_object_get(parameters, "what"));
@@ -364,7 +370,7 @@ static int explain_what(struct explain *explain, const json_t *parameters)
 
 	if (argument_root(explain->engine, explain->call, parameters, &root) < 0)
 		return -ENOENT;
-	if (strncmp(what, "mnt:", 4) != 0 && what[0] != '/') {
+	if (!is_mount_reference(what) && what[0] != '/') {
 		if (argument_action(explain->engine, explain->call, what, root, &reference) < 0)
 			return -ENOENT;
 		explain_reference(explain, &reference);

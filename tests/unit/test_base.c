@@ -18,6 +18,7 @@
 #include "base/rules.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "odd_names.h"
 
 START_TEST(every_byte_but_nul_goes_round)
 {
@@ -45,6 +46,25 @@ START_TEST(each_byte_alone_goes_round)
 
 		ck_assert_int_eq(text_unescape(text, &back), 0);
 		ck_assert_str_eq(back, bytes);
+	}
+}
+END_TEST
+
+START_TEST(odd_names_go_round)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(odd_names); i++) {
+		CLEANUP_FREE char *text = text_escape(odd_names[i]);
+		CLEANUP_FREE char *again = text_escape(text);
+		CLEANUP_FREE char *back = NULL;
+		CLEANUP_FREE char *once_back = NULL;
+
+		ck_assert_int_eq(text_unescape(text, &back), 0);
+		ck_assert_str_eq(back, odd_names[i]);
+		ck_assert(text_is_utf8(text, strlen(text)));
+		for (const char *c = text; *c; c++)
+			ck_assert((unsigned char)*c >= 0x20 && *c != 0x7f);
+		ck_assert_int_eq(text_unescape(again, &once_back), 0);
+		ck_assert_str_eq(once_back, text);
 	}
 }
 END_TEST
@@ -574,6 +594,7 @@ static Suite *base_suite(void)
 
 	tcase_add_test(text, every_byte_but_nul_goes_round);
 	tcase_add_test(text, each_byte_alone_goes_round);
+	tcase_add_test(text, odd_names_go_round);
 	tcase_add_test(text, text_that_deceives_is_escaped);
 	tcase_add_test(text, bytes_that_json_readers_refuse_are_no_utf8);
 	tcase_add_test(text, a_broken_escape_is_refused);

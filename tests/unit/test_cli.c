@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/reaperctl.h"
 #include "cli/reference.h"
 #include "cli/show.h"
 #include "cli_fixture.h"
+#include "odd_names.h"
 
 static const struct {
 	const char *line, *says;
@@ -221,6 +223,9 @@ static const struct {
 	{ "a@3@1", "a@3", 1, NULL },
 	{ "a\\x0ab@2", "a\nb", 2, NULL },
 	{ "\\xff\\\\", "\xff\\", 0, NULL },
+	{ "a@03", "a@03", 0, NULL },
+	{ "mnt\\x3a5", "mnt:5", 0, NULL },
+	{ "mnt:5@1", "mnt:5", 1, NULL },
 	{ "\\x41", "A", 0, "A" },
 };
 
@@ -236,6 +241,47 @@ START_TEST(references_to_actions_go_round)
 	ck_assert_str_eq(back, references[_i].back ? references[_i].back : references[_i].text);
 	free(back);
 	action_reference_clear(&reference);
+}
+END_TEST
+
+static void is_read_back(const char *text, const char *name)
+{
+	struct action_reference reference;
+	uint64_t id;
+
+	ck_assert_int_eq(action_reference_parse(text, &reference), 0);
+	ck_assert_str_eq(reference.name, name);
+	ck_assert_int_eq(mount_reference_parse(text, &id), -EINVAL);
+	action_reference_clear(&reference);
+}
+
+/* In each of the forms in which it is written: to the daemon, and in a table. */
+START_TEST(odd_names_are_read_back)
+{
+	const char *name = odd_names[_i];
+	json_t *row = json_pack("{s:i, s:s}", "generation", 1, "name", "");
+	char *text;
+
+	if (text_is_utf8(name, strlen(name)))
+		json_object_set_new(row, "name", json_string(name));
+	else
+		json_object_set_new(row, "name_b64", json_true());
+	for (uint32_t generation = 0; generation < 3; generation++) {
+		text = action_reference_text(name, generation);
+		is_read_back(text, name);
+		free(text);
+	}
+	text = text_escape(name);
+	if (json_object_get(row, "name_b64"))
+		json_object_set_new(row, "name", json_string(text));
+	free(text);
+	for (int ambiguous = 0; ambiguous < 2; ambiguous++) {
+		text = show_name(&(const struct show){ .ambiguous = ambiguous }, row, "name");
+		ck_assert_msg(*text != ' ' && text[strlen(text) - 1] != ' ', "'%s'", text);
+		is_read_back(text, name);
+		free(text);
+	}
+	json_decref(row);
 }
 END_TEST
 
@@ -272,6 +318,8 @@ static const struct {
 	{ show_text, "t", "{\"t\":\"a\\nb\\u001b[31m\"}", "a\\x0ab\\x1b[31m", "a\nb\033[31m" },
 	{ show_text, "t", "{\"t\":\"a\\\\b\"}", "a\\\\b", "a\\b" },
 	{ show_text, "t", "{\"t\":\"\\\\xff\\\\\\\\\",\"t_b64\":\"/1w=\"}", "\\xff\\\\", "\xff\\" },
+	{ show_text, "t", "{\"t\":\" \"}", "\\x20", " " },
+	{ show_text, "t", "{\"t\":\"  a b \"}", "\\x20 a b\\x20", "  a b " },
 	{ show_text, "t", "{\"t\":null}", "", "" },
 	{ show_text, "t", "{}", "", "" },
 	{ show_number, "n", "{\"n\":4294967301}", "4294967301", "4294967301" },
@@ -286,6 +334,9 @@ static const struct {
 	{ show_name, "name", "{\"name\":\"a\",\"generation\":1}", "a", "a" },
 	{ show_name, "name", "{\"name\":\"a\",\"generation\":2}", "a@2", "a@2" },
 	{ show_name, "name", "{\"name\":\"a@7\",\"generation\":1}", "a@7@1", "a@7@1" },
+	{ show_name, "name", "{\"name\":\"\\\\@7\",\"generation\":1}", "\\\\@7@1", "\\@7@1" },
+	{ show_name, "name", "{\"name\":\"mnt:7\",\"generation\":1}", "mnt:7@1", "mnt:7@1" },
+	{ show_name, "name", "{\"name\":\"a \",\"generation\":2}", "a\\x20@2", "a @2" },
 	{ show_name, "name", "{\"name\":null,\"generation\":null}", "", "" },
 	{ show_kinds, "e", "{\"e\":[{\"kind\":\"ended\"},{\"kind\":\"missing\"}]}", "ended,missing", "ended,missing" },
 	{ show_kinds, "e", "{\"e\":[]}", "", "" },
@@ -350,6 +401,7 @@ int main(void)
 	tcase_add_test(arguments, help_names_no_command_of_a_later_release);
 	tcase_add_test(arguments, the_version_is_shown);
 	tcase_add_loop_test(values, references_to_actions_go_round, 0, ARRAY_SIZE(references));
+	tcase_add_loop_test(values, odd_names_are_read_back, 0, ARRAY_SIZE(odd_names));
 	tcase_add_test(values, broken_references_are_refused);
 	tcase_add_test(values, mount_references_are_numbers_after_mnt);
 	tcase_add_loop_test(values, values_are_shown, 0, ARRAY_SIZE(cells));

@@ -219,8 +219,10 @@ END_TEST
 START_TEST(a_name_may_have_an_at_sign)
 {
 	mounted("a@1", "root/proc", NULL);
-	mounted("a", "root/sys", NULL);
 	expect_rows("ListMounts", "{\"action\":\"a@1\"}", "mounts", "target", ROOT "/a@1/root/proc");
+	mounted("a", "root/sys", NULL);
+	expect_rows("ListMounts", "{\"action\":\"a@1\"}", "mounts", "target", ROOT "/a/root/sys");
+	expect_rows("ListMounts", "{\"action\":\"a\\\\x401\"}", "mounts", "target", ROOT "/a@1/root/proc");
 	expect_rows("ListMounts", "{\"action\":\"a\"}", "mounts", "target", ROOT "/a/root/sys");
 	expect_rows("ListMounts", "{\"action\":\"a@1@1\"}", "mounts", "target", ROOT "/a@1/root/proc");
 	expect_error("ListMounts", "{\"action\":\"a@9\"}",

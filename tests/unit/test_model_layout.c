@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/layout.h"
 #include "model_fixture.h"
+#include "odd_names.h"
 
 struct row {
 	const char *layout, *match, *trash, *relative;
@@ -83,6 +84,23 @@ START_TEST(every_place_has_its_meaning)
 }
 END_TEST
 
+START_TEST(odd_names_name_actions)
+{
+	struct root_rules rules;
+	char relative[300];
+	const char *name;
+	size_t name_length, path_length;
+
+	snprintf(relative, sizeof(relative), "%s/root/proc", odd_names[_i]);
+	fill_rules(&rules, &(struct row){ "{action}", "*", "trash-*", NULL, PLACE_ACTION, NULL, NULL });
+	ck_assert_int_eq(layout_place(&rules, relative, &name, &name_length, &path_length), PLACE_ACTION);
+	ck_assert_ptr_eq(name, relative);
+	ck_assert_uint_eq(name_length, strlen(odd_names[_i]));
+	ck_assert_uint_eq(path_length, strlen(odd_names[_i]));
+	rules_clear(&rules);
+}
+END_TEST
+
 START_TEST(longest_segment_names_an_action)
 {
 	struct root_rules rules;
@@ -145,6 +163,7 @@ int main(void)
 	TCase *tests = tcase_create("layouts");
 
 	tcase_add_loop_test(tests, every_place_has_its_meaning, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(tests, odd_names_name_actions, 0, (int)(sizeof(odd_names) / sizeof(odd_names[0])));
 	tcase_add_test(tests, longest_segment_names_an_action);
 	tcase_add_test(tests, name_beyond_any_path_is_unowned);
 	tcase_add_test(tests, action_path_is_the_layout_with_the_name);

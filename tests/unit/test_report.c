@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "report/report.h"
+#include "odd_names.h"
 
 #define START INT64_C(1795000000123000000) /* 2026-11-18T11:06:40.123Z */
 #define NO_ATTACHER                                                                                                    \
@@ -59,6 +61,33 @@ static struct mount some_mount(struct action *action)
 		.first_seen = at(1),
 	};
 }
+
+/* As a reader of the JSON gets a name back. */
+START_TEST(odd_names_come_back_from_json)
+{
+	json_t *object = json_object(), *read;
+	CLEANUP_FREE char *text = NULL;
+	const char *name = odd_names[_i], *shown;
+
+	ck_assert_int_eq(report_set_bytes(object, "name", name), 0);
+	text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	read = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(read);
+	shown = json_string_value(json_object_get(read, "name"));
+	if (json_object_get(read, "name_b64")) {
+		CLEANUP_FREE char *back = NULL;
+		CLEANUP_FREE char *base64 = text_base64(name, strlen(name));
+
+		ck_assert_int_eq(text_unescape(shown, &back), 0);
+		ck_assert_str_eq(back, name);
+		ck_assert_str_eq(json_string_value(json_object_get(read, "name_b64")), base64);
+	} else {
+		ck_assert_str_eq(shown, name);
+	}
+	json_decref(read);
+}
+END_TEST
 
 START_TEST(utf8_stays_and_other_bytes_come_twice)
 {
@@ -442,6 +471,7 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("shapes");
 
 	tcase_add_test(tc, utf8_stays_and_other_bytes_come_twice);
+	tcase_add_loop_test(tc, odd_names_come_back_from_json, 0, ARRAY_SIZE(odd_names));
 	tcase_add_test(tc, time_zero_is_null);
 	tcase_add_test(tc, action_that_nobody_registered_has_an_inferred_owner);
 	tcase_add_test(tc, registered_action_shows_owner_and_evidence);

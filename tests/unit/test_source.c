@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "source/listmount.h"
 #include "source/source.h"
+#include "odd_names.h"
 
 #define WAKE_DEADLINE_MS 5000
 #define LATE_FIELDS	 (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
@@ -299,26 +300,6 @@ END_TEST
 
 /* Names */
 
-static const char *const names[] = {
-	"with space",
-	"new\nline",
-	"tab\there",
-	"back\\slash",
-	"octal\\040",
-	"#hash",
-	"\"quotes'",
-	"\xff\xfe\x80",
-	"end ",
-	"end\\",
-	"end\n",
-	" (deleted)",
-	"x (deleted)",
-	"x (deleted) (deleted)",
-	"x\\040(deleted)",
-	"\x01\x7f",
-	"a - b",
-};
-
 static struct mount *at(struct side *side, const char *path)
 {
 	struct mount *mount = model_mount_for_path(side->model, path);
@@ -329,7 +310,7 @@ static struct mount *at(struct side *side, const char *path)
 
 START_TEST(odd_names_pass_byte_for_byte)
 {
-	const char *name = names[_i];
+	const char *name = odd_names[_i];
 
 	begin();
 	ck_assert_int_eq(mkdir(scratch_file("build/%s", name), 0755), 0);
@@ -622,7 +603,7 @@ static TCase *make_cases(void)
 	tcase_set_timeout(cases, 60);
 	tcase_add_loop_test(cases, both_sources_follow_any_sequence_of_changes, 0, 30);
 	tcase_add_loop_test(cases, strings_that_an_older_statmount_lacks_come_from_mountinfo, 0, 5);
-	tcase_add_loop_test(cases, odd_names_pass_byte_for_byte, 0, ARRAY_SIZE(names));
+	tcase_add_loop_test(cases, odd_names_pass_byte_for_byte, 0, ARRAY_SIZE(odd_names));
 	tcase_add_test(cases, paths_may_be_longer_than_any_buffer);
 	tcase_add_test(cases, a_mount_200_levels_deep_is_followed);
 	tcase_add_test(cases, a_deleted_source_directory_is_told_from_one_of_that_name);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "base/cleanup.h"
 #include "store/schema.h"
+#include "odd_names.h"
 
 #define ANY ((struct store_filter){ .type = -1 })
 
@@ -62,16 +64,11 @@ START_TEST(what_was_written_is_read_after_a_reopen)
 END_TEST
 
 /* Every byte but NUL (and, in a name, the slash) comes back as it went in, and can be searched for. */
-START_TEST(any_byte_goes_round)
+static void goes_round(const char *name)
 {
 	struct store *store = world_open(), *reader;
-	char name[256], target[300];
-	size_t length = 0;
+	char target[400];
 
-	for (int c = 1; c < 256; c++)
-		if (c != '/')
-			name[length++] = (char)c;
-	name[length] = '\0';
 	snprintf(target, sizeof(target), "%s/%s", ROOT_PATH, name);
 	world_action(&world.action, name, 3);
 	world_mount(&world.mount, &world.action, 1001, target);
@@ -90,6 +87,24 @@ START_TEST(any_byte_goes_round)
 	ck_assert_uint_eq(lines.count, 1);
 	ck_assert_ptr_nonnull(strstr(lines.text, target));
 	store_close(reader);
+}
+
+START_TEST(any_byte_goes_round)
+{
+	char name[256];
+	size_t length = 0;
+
+	for (int c = 1; c < 256; c++)
+		if (c != '/')
+			name[length++] = (char)c;
+	name[length] = '\0';
+	goes_round(name);
+}
+END_TEST
+
+START_TEST(odd_names_go_round)
+{
+	goes_round(odd_names[_i]);
 }
 END_TEST
 
@@ -837,6 +852,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, fresh_file_is_made_and_is_well);
 	tcase_add_test(tc, what_was_written_is_read_after_a_reopen);
 	tcase_add_test(tc, any_byte_goes_round);
+	tcase_add_loop_test(tc, odd_names_go_round, 0, ARRAY_SIZE(odd_names));
 	tcase_add_test(tc, numbers_go_on_after_a_reopen);
 	tcase_add_test(tc, a_saved_row_is_changed_and_not_doubled);
 	tcase_add_test(tc, the_last_generation_is_remembered);

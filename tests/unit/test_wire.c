@@ -2,14 +2,17 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/words.h"
 #include "wire/messages.h"
 #include "wire/varlink.h"
+#include "odd_names.h"
 
 static uint8_t frame[WIRE_FRAME_MAX];
 
@@ -95,6 +98,24 @@ START_TEST(requests_come_back_as_they_went_in)
 	ck_assert_uint_eq(got.count, requests[_i].count);
 	ck_assert_uint_eq(encode(&got), length);
 	ck_assert_mem_eq(frame, first, length);
+	message_request_clear(&got);
+}
+END_TEST
+
+START_TEST(odd_names_come_back_as_they_went_in)
+{
+	char path[300];
+	struct step_item step = { .path = path, .step = STEP_UMOUNT };
+	const struct message_request request = { .type = MESSAGE_STEP, .count = 1, .steps = &step };
+	struct message_request got;
+	size_t length;
+
+	snprintf(path, sizeof(path), "%s/root/proc", odd_names[_i]);
+	step.action_length = (uint32_t)strlen(odd_names[_i]);
+	length = encode(&request);
+	ck_assert_int_eq(message_decode_request(frame, length, &got), 0);
+	ck_assert_str_eq(got.steps[0].path, path);
+	ck_assert_uint_eq(got.steps[0].action_length, step.action_length);
 	message_request_clear(&got);
 }
 END_TEST
@@ -374,6 +395,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(messages, requests_come_back_as_they_went_in, 0, request_count);
+	tcase_add_loop_test(messages, odd_names_come_back_as_they_went_in, 0, ARRAY_SIZE(odd_names));
 	tcase_add_loop_test(messages, results_come_back_as_they_went_in, 0, result_count);
 	tcase_add_test(messages, configuration_comes_back_as_it_went_in);
 	tcase_add_loop_test(messages, a_request_cut_anywhere_or_followed_by_anything_is_refused, 0, request_count);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Names that a directory can have and a program can trip over, for the tests of every layer that names pass through.
+ * tests/system/odd_names.py gives such names to real directories.
+ */
+#ifndef TESTS_UNIT_ODD_NAMES_H
+#define TESTS_UNIT_ODD_NAMES_H
+
+#define ODD_16(text) text text text text text text text text text text text text text text text text
+
+static const char *const odd_names[] = {
+	"with space",
+	" ",
+	" leading",
+	"trailing ",
+	"new\nline",
+	"\n",
+	"end\n",
+	"tab\there",
+	"carriage\rreturn",
+	"back\\slash",
+	"end\\",
+	"\\\\",
+	"\\x41",
+	"octal\\040",
+	"#hash",
+	";semicolon",
+	"\"quotes'`",
+	"$(reboot)",
+	"'); DROP TABLE actions;--",
+	"%s%n",
+	"[a-z]*?",
+	"[root x]",
+	"key = value",
+	"{action}",
+	"a,b:c",
+	"a - b",
+	"\x1b[31mred\x1b[0m",
+	"\x01\x02\x1f\x7f",
+	"\xc2\x85next\xc2\x9bline",
+	"caf\xe9",
+	"\xff\xfe\x80",
+	"\xc0\xaf",
+	"\xed\xa0\x80",
+	"\xf5\x80\x80\x80",
+	"\xe6\x97\xa5\xe6\x9c",
+	"\xe6\x97\xa5\xe6\x9c\xac",
+	"line\xe2\x80\xa8separator",
+	"turned\xe2\x80\xaeround",
+	"\xef\xbb\xbfmarked",
+	"-",
+	"--",
+	"-rf",
+	"--root=x",
+	"a@3",
+	"a\\x403",
+	"a@0",
+	"a@03",
+	"@3",
+	"a@1@2",
+	"a@4294967296",
+	"a@",
+	"mnt:5",
+	"mnt:",
+	"4711",
+	"0",
+	"null",
+	"~",
+	" (deleted)",
+	"x (deleted)",
+	"x (deleted) (deleted)",
+	"x\\040(deleted)",
+	ODD_16("fifteen letters") "fifteen letters",
+	ODD_16("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff") "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+};
+
+#endif
