@@ -8,6 +8,7 @@ EXTRA_DIST += tests/lib/skip.h tests/skips
 EXTRA_DIST += \
 	tests/system/conftest.py \
 	tests/system/harness.py \
+	tests/system/odd_names.py \
 	tests/system/test_adversary.py \
 	tests/system/test_cost.py \
 	tests/system/test_crash.py \
@@ -16,6 +17,7 @@ EXTRA_DIST += \
 	tests/system/test_harness.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
+	tests/system/test_odd.py \
 	tests/system/test_propagation.py \
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
@@ -23,6 +25,7 @@ EXTRA_DIST += \
 
 # Unit tests: each links its layer and what that may use, nothing else
 
+EXTRA_DIST += tests/unit/odd_names.h
 unit_tests = tests/unit/test_base tests/unit/test_base_batch tests/unit/test_config tests/unit/test_wire
 check_PROGRAMS += $(unit_tests)
 
