@@ -138,17 +138,16 @@ static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t 
 		snprintf(why, size, "procfs cannot be read");
 		return false;
 	}
-	if (st.st_ino != INITIAL_PID_NAMESPACE) {
-		snprintf(why, size, "not every mount namespace can be seen from this pid namespace");
-		return false;
-	}
 	while ((entry = readdir(dir))) {
 		long pid = strtol(entry->d_name, NULL, 10);
 
 		if (pid > 0 && !process_is_fine(pid, dev, action, &seen, why, size))
 			return false;
 	}
-	return true;
+	/* Last, for who has the filesystem is worth more to know than that somebody else might. */
+	if (st.st_ino != INITIAL_PID_NAMESPACE)
+		snprintf(why, size, "not every mount namespace can be seen from this pid namespace");
+	return st.st_ino == INITIAL_PID_NAMESPACE;
 }
 
 bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger,

@@ -67,6 +67,8 @@ START_TEST(a_leftover_goes)
 	ck_outcome(0, OUTCOME_GONE);
 	ck_outcome(1, OUTCOME_GONE);
 	ck_outcome(2, OUTCOME_GONE);
+	ck_assert_int_eq(access(BUILD "/a/proc", F_OK), 0);
+	ck_assert_int_eq(access(BUILD "/a/t", F_OK), 0);
 	ck_assert(!is_mounted(proc) && !is_mounted(below));
 	ck_assert_int_gt(results[0].duration, 0);
 	go();
@@ -320,7 +322,9 @@ START_TEST(force_is_only_for_filesystems_that_have_it)
 	want("a/t", STEP_ABORT);
 	go();
 	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert_str_eq(results[0].detail, "tmpfs has no force");
 	ck_outcome(1, OUTCOME_REFUSED);
+	ck_assert_str_eq(results[1].detail, "tmpfs has no abort");
 	ck_assert(is_mounted(mount_of(BUILD "/a/t")));
 }
 END_TEST
@@ -455,9 +459,30 @@ START_TEST(a_fuse_in_another_namespace_is_not_forced)
 	want("a/f", STEP_FORCE);
 	go();
 	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert_ptr_nonnull(strstr(results[0].detail, "has the filesystem at " PLACE "/x"));
 	ck_assert(is_alive());
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+}
+END_TEST
+
+START_TEST(a_fuse_is_not_forced_where_not_every_process_is_in_sight)
+{
+	pid_t child;
+	int status;
+
+	want("a/f", STEP_FORCE);
+	ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
+	child = fork();
+	if (child == 0) {
+		if (mount("proc", "/proc", "proc", 0, NULL) < 0)
+			_exit(2);
+		go();
+		_exit(results[0].outcome != OUTCOME_REFUSED || !strstr(results[0].detail, "not every mount namespace"));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	ck_assert(is_alive());
 }
 END_TEST
 
@@ -491,6 +516,7 @@ START_TEST(a_fuse_beside_a_chroot_in_another_namespace_is_not_forced)
 	want("a/f", STEP_FORCE);
 	go();
 	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert_ptr_nonnull(strstr(results[0].detail, "has the filesystem at " PLACE "/x"));
 	ck_assert(is_alive());
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -604,6 +630,7 @@ int main(void)
 	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_aborted);
 	tcase_add_test(fuse, a_fuse_that_another_action_uses_is_neither_forced_nor_aborted);
 	tcase_add_test(fuse, a_fuse_in_another_namespace_is_not_forced);
+	tcase_add_test(fuse, a_fuse_is_not_forced_where_not_every_process_is_in_sight);
 	tcase_add_test(fuse, a_fuse_beside_a_chroot_in_another_namespace_is_not_forced);
 	if (has_fuse)
 		suite_add_tcase(suite, fuse);
