@@ -120,10 +120,18 @@ tests_unit_test_store_faults_SOURCES = tests/unit/store_fixture.h tests/unit/tes
 tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_broker_engine tests/unit/test_broker_receivers tests/unit/test_broker_step
+unit_tests += tests/unit/test_broker_engine tests/unit/test_broker_race tests/unit/test_broker_receivers \
+	tests/unit/test_broker_start tests/unit/test_broker_step
 tests_unit_test_broker_engine_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_engine.c
 tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)
+# It starts that.
+EXTRA_tests_unit_test_broker_engine_DEPENDENCIES = reaperd/broker/reaperd
+tests_unit_test_broker_race_SOURCES = tests/unit/mount_fixture.h tests/unit/test_broker_race.c
+tests_unit_test_broker_race_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_unit_test_broker_race_LDADD = $(use_broker) $(CHECK_LIBS) -lpthread
 tests_unit_test_broker_receivers_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_start_SOURCES = tests/unit/mount_fixture.h tests/unit/test_broker_start.c
+tests_unit_test_broker_start_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_step_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_step.c
 tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_step_LDADD = $(use_broker) $(CHECK_LIBS)

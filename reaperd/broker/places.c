@@ -123,6 +123,7 @@ int asroot_make_directory(const char *path, mode_t mode, const struct engine_use
 static int clear_place(const struct sockaddr_un *address)
 {
 	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
 
 	if (fd < 0)
 		return -errno;
@@ -132,6 +133,11 @@ static int clear_place(const struct sockaddr_un *address)
 		return 0;
 	if (errno != ECONNREFUSED)
 		return -errno;
+	/* So does whatever is no socket at all, and that is somebody's. */
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
 	log_notice("replacing the socket that a dead daemon left at %s", address->sun_path);
 	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
@@ -188,6 +194,8 @@ int asroot_listen(const char *directory, const struct engine_user *user, char **
 		r = bind_there(fd, &address, user);
 	if (r == -EADDRINUSE)
 		log_error("another reaperd is running: it answers at %s", path);
+	else if (r == -ENOTSOCK)
+		log_error("%s is no socket, and is left alone: move it away, or choose another --runtime-dir", path);
 	else if (r < 0)
 		log_error("the control socket %s cannot be made: %s", path, strerror(-r));
 	if (r < 0)

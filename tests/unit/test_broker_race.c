@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What others do between the moments of a step: each test stops the step at a system call of its own (seccomp's user
+ * notification), changes what it has just looked at, and lets it go on.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <sys/syscall.h>
+
+#include "broker/step.h"
+#include "mount_fixture.h"
+
+#define BUILD	     PLACE "/build"
+#define NR_LISTMOUNT 458
+#define DEADLINE     10000 /* ms */
+
+static struct root_rules rules;
+static struct step_item item;
+static struct step_result result;
+
+static void setup(void)
+{
+	fixture_setup();
+	make_tmpfs(BUILD);
+	make_directory(BUILD "/a");
+	ck_assert_int_eq(rules_init(&rules, BUILD), 0);
+}
+
+static struct kernel_mount want(const char *path, enum step step)
+{
+	char absolute[PATH_MAX];
+	struct kernel_mount mount;
+
+	snprintf(absolute, sizeof(absolute), BUILD "/%s", path);
+	mount = mount_of(absolute);
+	item = (struct step_item){ .path = (char *)path,
+				   .action_length = (uint32_t)strcspn(path, "/"),
+				   .step = (uint8_t)step,
+				   .mount = { .id = mount.id, .id32 = mount.id32, .dev = mount.dev } };
+	return mount;
+}
+
+static void take_step(void)
+{
+	struct step_batch batch = { .rules = &rules, .items = &item, .count = 1 };
+
+	result = (struct step_result){ 0 };
+	asroot_step(&batch, 0, &result);
+	step_batch_clear(&batch);
+}
+
+struct stop {
+	int number; /* of the system call at which the step waits */
+	int filter; /* the filter's fd; written by the thread */
+	pthread_barrier_t ready;
+};
+
+/* The filter is this thread's alone; it ends with it, which its fd says. */
+static void *step_that_stops(void *context)
+{
+	struct stop *stop = context;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	stop->filter = -1;
+	if (filter && seccomp_rule_add_exact(filter, SCMP_ACT_NOTIFY, stop->number, 0) == 0 &&
+	    seccomp_load(filter) == 0)
+		stop->filter = seccomp_notify_fd(filter);
+	pthread_barrier_wait(&stop->ready);
+	if (stop->filter >= 0)
+		take_step();
+	seccomp_release(filter);
+	return NULL;
+}
+
+/* `meddle` is called once, before the first of these calls is made. */
+static void take_step_with(int number, void (*meddle)(void))
+{
+	struct stop stop = { .number = number };
+	struct seccomp_notif *call = NULL;
+	struct seccomp_notif_resp *go_on = NULL;
+	struct pollfd polled = { .events = POLLIN };
+	unsigned calls = 0;
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_barrier_init(&stop.ready, NULL, 2), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, step_that_stops, &stop), 0);
+	pthread_barrier_wait(&stop.ready);
+	ck_assert_int_ge(stop.filter, 0);
+	polled.fd = dup(stop.filter);
+	ck_assert_int_eq(seccomp_notify_alloc(&call, &go_on), 0);
+	while (poll(&polled, 1, DEADLINE) == 1 && polled.revents & POLLIN) {
+		memset(call, 0, sizeof(*call));
+		ck_assert_int_eq(seccomp_notify_receive(polled.fd, call), 0);
+		if (calls++ == 0)
+			meddle();
+		*go_on = (struct seccomp_notif_resp){ .id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+		ck_assert_int_eq(seccomp_notify_respond(polled.fd, go_on), 0);
+	}
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_gt(calls, 0);
+	seccomp_notify_free(call, go_on);
+	close(polled.fd);
+}
+
+static struct kernel_mount other;
+
+static void stack_another(void)
+{
+	make_tmpfs(BUILD "/a/t");
+	other = mount_of(BUILD "/a/t");
+}
+
+static void ck_both_stay(struct kernel_mount mount)
+{
+	ck_assert_msg(result.outcome == OUTCOME_MISMATCH, "%s (%s)", outcome_name((enum outcome)result.outcome),
+		      result.detail);
+	ck_assert_uint_eq(result.stranger, other.id);
+	ck_assert(is_mounted(mount) && is_mounted(other));
+}
+
+START_TEST(what_is_stacked_before_a_lazy_call_stays)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_DETACH);
+	take_step_with(NR_LISTMOUNT, stack_another); /* which asks for what is mounted below */
+	ck_both_stay(mount);
+}
+END_TEST
+
+START_TEST(what_is_stacked_before_the_mark_stays)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_UMOUNT);
+	take_step_with(SYS_umount2, stack_another);
+	ck_both_stay(mount);
+}
+END_TEST
+
+static void change_places(void)
+{
+	ck_assert_int_eq(mount(BUILD "/a/t", BUILD "/a/elsewhere", NULL, MS_MOVE, NULL), 0);
+	ck_assert_int_eq(mount(BUILD "/a/older", BUILD "/a/t", NULL, MS_MOVE, NULL), 0);
+}
+
+START_TEST(what_changed_places_before_the_mark_stays)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/older");
+	other = mount_of(BUILD "/a/older");
+	make_tmpfs(BUILD "/a/t");
+	make_directory(BUILD "/a/elsewhere");
+	mount = want("a/t", STEP_UMOUNT);
+	take_step_with(SYS_umount2, change_places);
+	ck_both_stay(mount);
+}
+END_TEST
+
+/* A worker mounts its filesystem there long after we started. */
+START_TEST(the_root_is_opened_anew_for_each_step)
+{
+	make_tmpfs(BUILD "/a/t");
+	want("a/t", STEP_UMOUNT);
+	take_step();
+	ck_assert_uint_eq(result.outcome, OUTCOME_GONE);
+	make_tmpfs(BUILD);
+	make_directory(BUILD "/a");
+	make_tmpfs(BUILD "/a/t");
+	want("a/t", STEP_UMOUNT);
+	take_step();
+	ck_assert_uint_eq(result.outcome, OUTCOME_GONE);
+}
+END_TEST
+
+START_TEST(the_root_itself_is_never_unmounted)
+{
+	struct kernel_mount root = want("", STEP_DETACH);
+
+	item.action_length = 0;
+	take_step();
+	ck_assert_uint_eq(result.outcome, OUTCOME_MISMATCH);
+	ck_assert(is_mounted(root));
+}
+END_TEST
+
+/* Before Linux 6.8 the step has nothing exact to go by, and these moments cannot be told apart. */
+static bool has_unique_ids(void)
+{
+	struct place_status place;
+	int root = kernel_open_root("/");
+	bool has = root >= 0 && kernel_status_at(root, "", false, &place) == 0 && place.mount_id;
+
+	close(root);
+	if (!has)
+		SAY_SKIPPED("moments: the kernel gives mounts no unique ids");
+	return has;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("broker races");
+	TCase *moments = tcase_create("moments"), *roots = tcase_create("roots");
+	SRunner *runner;
+	bool exact;
+	int failed;
+
+	if (!fixture_is_possible())
+		return EXIT_SKIP;
+	exact = has_unique_ids();
+	tcase_add_checked_fixture(roots, setup, NULL);
+	tcase_add_test(roots, the_root_is_opened_anew_for_each_step);
+	tcase_add_test(roots, the_root_itself_is_never_unmounted);
+	suite_add_tcase(suite, roots);
+	tcase_add_checked_fixture(moments, setup, NULL);
+	tcase_set_timeout(moments, 30);
+	tcase_add_test(moments, what_is_stacked_before_a_lazy_call_stays);
+	tcase_add_test(moments, what_is_stacked_before_the_mark_stays);
+	tcase_add_test(moments, what_changed_places_before_the_mark_stays);
+	if (exact)
+		suite_add_tcase(suite, moments);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : exact ? EXIT_SUCCESS : EXIT_SKIP;
+}
