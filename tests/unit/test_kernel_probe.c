@@ -76,6 +76,20 @@ START_TEST(another_directory_of_the_same_name_is_no_longer_the_action)
 }
 END_TEST
 
+/* What was recorded and what is asked differ in one thing alone, as where a filesystem gives a number again. */
+START_TEST(an_inode_number_that_came_again_is_another_directory)
+{
+	record(ACTION);
+	ck_assert(probe.identity.birth && probe.identity.handle_length);
+	probe.identity.handle[probe.identity.handle_length - 1] ^= 1;
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	probe.identity.handle[probe.identity.handle_length - 1] ^= 1;
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	probe.identity.birth++;
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+}
+END_TEST
+
 START_TEST(a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one)
 {
 	record(ACTION);
@@ -337,6 +351,7 @@ int main(void)
 	tcase_add_checked_fixture(local, local_setup, NULL);
 	tcase_add_test(local, a_directory_that_stays_is_present_and_one_that_goes_is_missing);
 	tcase_add_test(local, another_directory_of_the_same_name_is_no_longer_the_action);
+	tcase_add_test(local, an_inode_number_that_came_again_is_another_directory);
 	tcase_add_test(local, a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one);
 	tcase_add_test(local, a_mount_over_the_action_hides_its_identity_and_keeps_it);
 	tcase_add_test(local, a_covered_root_says_nothing);

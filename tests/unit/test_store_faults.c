@@ -183,6 +183,21 @@ START_TEST(garbage_is_set_aside_and_kept)
 }
 END_TEST
 
+/* Twice within one second, for then only a number tells the two names apart. */
+START_TEST(what_was_set_aside_is_never_overwritten)
+{
+	for (size_t files = 2; count_files(".2") == 0; files += 2) {
+		ck_assert_uint_le(files, 20);
+		for (int i = 0; i < 2; i++) {
+			put(world.path, 0, "SQLite", 6);
+			store_close(world_open());
+			ck_assert_int_eq(unlink(world.path), 0);
+		}
+		ck_assert_uint_eq(count_files(".corrupt-"), files);
+	}
+}
+END_TEST
+
 START_TEST(a_few_bytes_are_garbage_too)
 {
 	put(world.path, 0, "SQLite", 6);
@@ -614,6 +629,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, database_without_a_name_is_left_alone_to_the_byte);
 	tcase_add_test(tc, what_is_no_regular_file_is_left_alone);
 	tcase_add_test(tc, garbage_is_set_aside_and_kept);
+	tcase_add_test(tc, what_was_set_aside_is_never_overwritten);
 	tcase_add_test(tc, a_few_bytes_are_garbage_too);
 	tcase_add_test(tc, truncated_ledger_is_set_aside);
 	tcase_add_test(tc, empty_file_becomes_a_ledger);
