@@ -34,11 +34,12 @@ tests_unit_test_base_batch_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_config_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process
 tests_unit_test_kernel_at_SOURCES = tests/unit/mount_fixture.h tests/unit/test_kernel_at.c
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_probe_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_kernel_probe.c
 tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_process_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
 

@@ -16,25 +16,35 @@ int kernel_pidfd_open(int32_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-static FILE *open_of(int32_t pid, const char *name)
+/* A command may hold newlines itself, in stat too: what ends the text is the end of the file. */
+static char *read_of(int32_t pid, const char *name)
 {
+	CLEANUP_FCLOSE FILE *file = NULL;
+	CLEANUP_FREE char *text = NULL;
 	char path[64];
+	size_t size = 0;
+	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	return fopen(path, "re");
+	file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	length = getdelim(&text, &size, '\0', file);
+	if (length <= 0)
+		return NULL;
+	if (text[length - 1] == '\n')
+		text[length - 1] = '\0';
+	return take_ptr(text);
 }
 
 uint64_t kernel_process_start_time(int32_t pid)
 {
-	CLEANUP_FCLOSE FILE *file = open_of(pid, "stat");
+	CLEANUP_FREE char *text = read_of(pid, "stat");
 	unsigned long long start;
-	char line[1024];
 	char *end;
 
-	if (!file || !fgets(line, sizeof(line), file))
-		return 0;
-	/* The command may hold spaces and parentheses itself: the fields go on behind the last one. */
-	end = strrchr(line, ')');
+	/* The command may hold spaces and parentheses, too: the fields go on behind the last one. */
+	end = text ? strrchr(text, ')') : NULL;
 	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 			   &start) != 1)
 		return 0;
@@ -43,20 +53,5 @@ uint64_t kernel_process_start_time(int32_t pid)
 
 char *kernel_process_comm(int32_t pid)
 {
-	CLEANUP_FCLOSE FILE *file = open_of(pid, "comm");
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t length;
-
-	if (!file)
-		return NULL;
-	/* A command may hold a newline: the last one is the file's. */
-	length = getdelim(&line, &size, '\0', file);
-	if (length <= 0) {
-		free(line);
-		return NULL;
-	}
-	if (line[length - 1] == '\n')
-		line[length - 1] = '\0';
-	return line;
+	return read_of(pid, "comm");
 }
