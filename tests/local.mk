@@ -34,12 +34,14 @@ tests_unit_test_base_batch_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_config_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
+	tests/unit/test_kernel_table
 tests_unit_test_kernel_at_SOURCES = tests/unit/mount_fixture.h tests/unit/test_kernel_at.c
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_probe_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_kernel_probe.c
 tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_process_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_table_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
 
@@ -64,33 +66,7 @@ tests_bench_ledger_LDADD = $(use_store)
 check_PROGRAMS += tests/bench/storm
 tests_bench_storm_SOURCES = tests/bench/storm.c tests/lib/scratch.c tests/lib/scratch.h
 tests_bench_storm_LDADD = $(use_source)
-EXTRA_DIST += \
-	tests/fixtures/mountinfo/bad-binary.txt \
-	tests/fixtures/mountinfo/bad-comment.txt \
-	tests/fixtures/mountinfo/bad-cut-before-newline.txt \
-	tests/fixtures/mountinfo/bad-cut-device.txt \
-	tests/fixtures/mountinfo/bad-cut-line.txt \
-	tests/fixtures/mountinfo/bad-empty-line.txt \
-	tests/fixtures/mountinfo/bad-first-line.txt \
-	tests/fixtures/mountinfo/bad-fstab.txt \
-	tests/fixtures/mountinfo/bad-middle-line.txt \
-	tests/fixtures/mountinfo/bad-no-separator.txt \
-	tests/fixtures/mountinfo/bad-number.txt \
-	tests/fixtures/mountinfo/bad-peer-group.txt \
-	tests/fixtures/mountinfo/bad-target.txt \
-	tests/fixtures/mountinfo/deleted-root.txt \
-	tests/fixtures/mountinfo/empty-source.txt \
-	tests/fixtures/mountinfo/empty.txt \
-	tests/fixtures/mountinfo/escapes.txt \
-	tests/fixtures/mountinfo/named-deleted.txt \
-	tests/fixtures/mountinfo/odd-roots.txt \
-	tests/fixtures/mountinfo/odd-sources.txt \
-	tests/fixtures/mountinfo/plain.txt \
-	tests/fixtures/mountinfo/propagation.txt \
-	tests/fixtures/mountinfo/reused-number.txt \
-	tests/fixtures/mountinfo/stacked.txt \
-	tests/fixtures/mountinfo/subtype.txt \
-	tests/fixtures/mountinfo/unknown-fields.txt
+EXTRA_DIST += tests/fixtures
 
 unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/test_methods_act \
 	tests/unit/test_methods_events tests/unit/test_methods_read tests/unit/test_varlink

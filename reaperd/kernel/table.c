@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/table.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -124,31 +125,72 @@ static char *unescaped(const char *field)
 	return bytes;
 }
 
-static bool parse_device(const char *field, uint64_t *ret)
+/* No field is empty, and a tab would have been escaped. */
+static bool is_sound(const char *field)
 {
-	unsigned major, minor;
+	return field && *field && !strchr(field, '\t');
+}
 
-	if (sscanf(field, "%u:%u", &major, &minor) != 2)
+static bool is_target(const char *field)
+{
+	return *field == '/' && (!field[1] || field[strlen(field) - 1] != '/');
+}
+
+static bool parse_number(const char *field, uint64_t *ret)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*field))
 		return false;
-	*ret = makedev(major, minor);
+	errno = 0;
+	*ret = strtoull(field, &end, 10);
+	return *end == '\0' && errno == 0;
+}
+
+static bool parse_device(char *field, uint64_t *ret)
+{
+	char *colon = strchr(field, ':');
+	uint64_t major, minor;
+
+	if (!colon)
+		return false;
+	*colon = '\0';
+	if (!parse_number(field, &major) || !parse_number(colon + 1, &minor) || major > UINT32_MAX ||
+	    minor > UINT32_MAX)
+		return false;
+	*ret = makedev((unsigned)major, (unsigned)minor);
 	return true;
 }
 
-/* "shared:N", "master:N", "propagate_from:N" and others up to a lone "-"; then the filesystem's type. */
+/* "shared:N", "master:N", "propagate_from:N"; what is not known yet is passed over. */
+static bool parse_optional_field(const char *field, struct mount_entry *entry)
+{
+	const struct {
+		const char *tag;
+		uint64_t *number;
+	} known[] = { { "shared:", &entry->peer_group },
+		      { "master:", &entry->master },
+		      { "propagate_from:", &entry->from } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		size_t length = strlen(known[i].tag);
+
+		if (!strncmp(field, known[i].tag, length))
+			return parse_number(field + length, known[i].number);
+	}
+	return true;
+}
+
+/* Up to a lone "-"; behind it stand the filesystem's type, source and options. */
 static int parse_optional_fields(char **rest, struct mount_entry *entry)
 {
-	char *field;
+	const char *field;
 
-	while ((field = strsep(rest, " ")) && strcmp(field, "-") != 0) {
-		if (!strncmp(field, "shared:", 7))
-			entry->peer_group = strtoull(field + 7, NULL, 10);
-		else if (!strncmp(field, "master:", 7))
-			entry->master = strtoull(field + 7, NULL, 10);
-		else if (!strncmp(field, "propagate_from:", 15))
-			entry->from = strtoull(field + 15, NULL, 10);
-	}
+	while ((field = strsep(rest, " ")) && strcmp(field, "-") != 0)
+		if (!is_sound(field) || !parse_optional_field(field, entry))
+			return -EBADMSG;
 	field = field ? strsep(rest, " ") : NULL;
-	if (!field)
+	if (!is_sound(field) || !*rest || !strchr(*rest, ' '))
 		return -EBADMSG;
 	entry->fstype = unescaped(field);
 	return entry->fstype ? 0 : -ENOMEM;
@@ -158,14 +200,17 @@ static int parse_line(char *line, struct mount_entry *entry)
 {
 	char *fields[6], *rest = line;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		if (!(fields[i] = strsep(&rest, " ")))
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		fields[i] = strsep(&rest, " ");
+		if (!is_sound(fields[i]))
 			return -EBADMSG;
-	if (!rest || !parse_device(fields[2], &entry->dev))
+	}
+	if (!rest || !parse_number(fields[0], &entry->id) || !parse_number(fields[1], &entry->parent) ||
+	    !parse_device(fields[2], &entry->dev) || !is_target(fields[4]))
 		return -EBADMSG;
-	entry->id = strtoull(fields[0], NULL, 10);
+	if (entry->id == 0 || entry->id > INT32_MAX || entry->parent > INT32_MAX)
+		return -EBADMSG;
 	entry->id32 = (uint32_t)entry->id;
-	entry->parent = strtoull(fields[1], NULL, 10);
 	entry->root = unescaped(fields[3]);
 	entry->target = unescaped(fields[4]);
 	if (!entry->root || !entry->target)
@@ -173,6 +218,7 @@ static int parse_line(char *line, struct mount_entry *entry)
 	return parse_optional_fields(&rest, entry);
 }
 
+/* Half a table would say that nothing else is mounted: a line that is not whole fails all of it. */
 static int read_lines(FILE *file, struct mount_table *table)
 {
 	CLEANUP_FREE char *line = NULL;
@@ -180,18 +226,20 @@ static int read_lines(FILE *file, struct mount_table *table)
 	ssize_t length;
 
 	while ((length = getline(&line, &size, file)) > 0) {
-		struct mount_entry *entry = add(table, &allocated);
+		struct mount_entry *entry;
 		int r;
 
+		if (line[length - 1] != '\n' || memchr(line, '\0', (size_t)length))
+			return -EBADMSG;
+		line[length - 1] = '\0';
+		entry = add(table, &allocated);
 		if (!entry)
 			return -ENOMEM;
-		if (line[length - 1] == '\n')
-			line[length - 1] = '\0';
 		r = parse_line(line, entry);
 		if (r < 0)
 			return r;
 	}
-	return ferror(file) ? -EIO : 0;
+	return feof(file) && !ferror(file) ? 0 : -EIO;
 }
 
 int kernel_table_read_mountinfo(const char *name, struct mount_table *ret)

@@ -35,7 +35,10 @@ struct mount_table {
 /* All mounts of our namespace: 0, -ENOMEM or -errno. Mounts that go meanwhile are absent. */
 int kernel_table_read(struct mount_table *ret);
 
-/* All mounts of such a file ("/proc/PID/mountinfo"), without unique ids, filled. 0, -EBADMSG, -ENOMEM or -errno. */
+/*
+ * All mounts of such a file ("/proc/PID/mountinfo"), without unique ids, filled. 0, -EBADMSG (a line that is not one of
+ * mountinfo, or a last one without its end), -ENOMEM or -errno.
+ */
 int kernel_table_read_mountinfo(const char *file, struct mount_table *ret);
 
 /* Makes root, target and fstype known: 0, -ENOENT (the mount has gone), -ENOMEM or -errno. */

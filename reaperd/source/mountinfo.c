@@ -252,18 +252,43 @@ static int keep_last_of_each(struct scan *scan)
 	return 0;
 }
 
+/* Whether the fields before the " - " are as the kernel writes them. libmount takes any white space as it likes. */
+static bool fields_are_sound(const char *line, size_t length)
+{
+	return !memchr(line, '\t', length) && !memmem(line, length, "  ", 2);
+}
+
+/*
+ * How many lines there are; -EBADMSG for one that the kernel would not have written. Behind the " - " stand options,
+ * which not every filesystem escapes.
+ */
+static ssize_t count_lines(const struct text *text)
+{
+	const char *end = text->bytes + text->length;
+	ssize_t count = 0;
+
+	for (const char *line = text->bytes; line < end; count++) {
+		const char *newline = memchr(line, '\n', end - line), *separator;
+
+		separator = newline ? memmem(line, newline - line, " - ", 3) : NULL;
+		if (!separator || !fields_are_sound(line, separator - line) || memchr(line, '\0', newline - line))
+			return -EBADMSG;
+		line = newline + 1;
+	}
+	return count;
+}
+
 static int take_text(struct text *text, struct scan *ret)
 {
 	__attribute__((cleanup(cleanup_table))) struct libmnt_table *table = mnt_new_table();
-	size_t lines = 0;
+	ssize_t lines;
 	int r;
 
 	if (!table)
 		return -ENOMEM;
-	for (const char *p = text->bytes; (p = memchr(p, '\n', text->bytes + text->length - p)); p++)
-		lines++;
-	if (text->bytes[text->length - 1] != '\n')
-		return -EBADMSG;
+	lines = count_lines(text);
+	if (lines < 0)
+		return (int)lines;
 	r = hide_deleted_names(text);
 	if (r < 0)
 		return r;
@@ -271,7 +296,7 @@ static int take_text(struct text *text, struct scan *ret)
 	if (r < 0)
 		return r;
 	/* Empty lines and comments are passed over by libmount; the kernel writes none. */
-	if ((size_t)mnt_table_get_nents(table) != lines)
+	if (mnt_table_get_nents(table) != lines)
 		return -EBADMSG;
 	return take_table(table, ret);
 }
