@@ -15,21 +15,45 @@ struct mistake {
 	char *text;
 };
 
+/* As text_escape(), but for backslashes: what values a sentence shows are escaped already. NULL when out of memory. */
+static char *escape_rest(const char *text)
+{
+	size_t left = strlen(text);
+	char *out = reallocarray(NULL, left + 1, 4), *at = out;
+
+	if (!out)
+		return NULL;
+	while (left > 0) {
+		size_t length = *text == '\\' ? 1 : text_plain_sequence(text, left);
+
+		if (length > 0)
+			at = mempcpy(at, text, length);
+		else
+			at += sprintf(at, "\\x%02x", (unsigned char)*text);
+		text += length > 0 ? length : 1;
+		left -= length > 0 ? length : 1;
+	}
+	*at = '\0';
+	return out;
+}
+
 void mistakes_add(struct mistakes *mistakes, struct place_in_file place, const char *format, ...)
 {
+	CLEANUP_FREE char *sentence = NULL;
 	CLEANUP_FREE char *text = NULL;
 	struct mistake *items;
 	va_list arguments;
 	int length;
 
 	va_start(arguments, format);
-	length = vasprintf(&text, format, arguments);
+	length = vasprintf(&sentence, format, arguments);
 	va_end(arguments);
 	items = reallocarray(mistakes->items, mistakes->count + 1, sizeof(*items));
 	if (items)
 		mistakes->items = items;
 	if (length < 0)
-		text = NULL;
+		sentence = NULL;
+	text = sentence ? escape_rest(sentence) : NULL;
 	if (!text || !items) {
 		mistakes->no_memory = true;
 		return;

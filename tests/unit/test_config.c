@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "config/config.h"
 
 #define SECONDS(n) ((n)*NSEC_PER_SEC)
@@ -484,6 +485,20 @@ START_TEST(foreign_bytes_are_shown_escaped)
 {
 	refused("[sec\x1b[31mtion]\n", 1, "f:1: unknown section \"sec\\x1b[31mtion\"");
 	root_value_refused("grace = \x1b[2J", "f:2: grace: \"\\x1b[2J\" is no duration");
+	root_value_refused("layout = {a\tb\x1b[2J\x7f}", "f:2: layout: in the segment \"{a\\x09b\\x1b[2J\\x7f}\"");
+}
+END_TEST
+
+START_TEST(a_value_that_is_cut_short_is_still_text)
+{
+	char text[512] = "[daemon]\nretain = x";
+	CLEANUP_FREE char *errors = NULL;
+
+	for (int i = 0; i < 80; i++)
+		strcat(text, "\u65e5");
+	errors = bad_bytes(text, strlen(text));
+	ck_assert(text_is_utf8(errors, strlen(errors)));
+	ck_assert_ptr_nonnull(strstr(errors, "...\" is no duration"));
 }
 END_TEST
 
@@ -620,6 +635,7 @@ static Suite *config_suite(void)
 	tcase_add_test(mistakes, a_root_inside_another_is_refused_with_both_lines);
 	tcase_add_test(mistakes, a_root_that_cannot_be_one_is_refused);
 	tcase_add_test(mistakes, foreign_bytes_are_shown_escaped);
+	tcase_add_test(mistakes, a_value_that_is_cut_short_is_still_text);
 	tcase_add_checked_fixture(files, enter_directory, leave_directory);
 	tcase_add_test(files, later_files_override_the_daemons_keys);
 	tcase_add_test(files, a_root_stands_in_one_file_only);
