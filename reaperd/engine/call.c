@@ -13,37 +13,6 @@ static struct connection *call_connection(const struct control_call *call)
 
 /* ---- answers ---- */
 
-static int outgoing_reserve(struct outgoing *out, size_t length)
-{
-	size_t size = out->allocated ? out->allocated : 4096;
-	char *bytes;
-
-	if (out->sent > 0) {
-		memmove(out->bytes, out->bytes + out->sent, outgoing_pending(out));
-		out->used -= out->sent;
-		out->sent = 0;
-	}
-	if (out->allocated - out->used >= length)
-		return 0;
-	while (size - out->used < length)
-		size *= 2;
-	bytes = realloc(out->bytes, size);
-	if (!bytes)
-		return -1;
-	out->bytes = bytes;
-	out->allocated = size;
-	return 0;
-}
-
-static int outgoing_append(struct outgoing *out, const char *bytes, size_t length)
-{
-	if (out->allocated - out->used < length && outgoing_reserve(out, length) < 0)
-		return -1;
-	memcpy(out->bytes + out->used, bytes, length);
-	out->used += length;
-	return 0;
-}
-
 static int connection_dump(const char *bytes, size_t length, void *context)
 {
 	struct connection *connection = context;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What control.c (sockets, bounds, time) and call.c (requests, answers) share. For those two alone.
+ * A client's connection: what control.c (sockets, bounds, time) and call.c (requests, answers) share. For those two
+ * alone.
  */
 #ifndef REAPERD_ENGINE_CONNECTION_H
 #define REAPERD_ENGINE_CONNECTION_H
@@ -51,22 +52,30 @@ struct connection {
 	struct outgoing out;
 	struct control_call call; /* the one that is being answered */
 	bool eof;		  /* the peer sends no more */
-	bool doomed; /* to be closed by connection_run(), never by an answer: whoever answers still holds the call */
+	bool doomed; /* to be closed by control.c, never by an answer: whoever answers still holds the call */
 	struct connection *next, *previous;
 };
+
+static inline size_t outgoing_pending(const struct outgoing *out)
+{
+	return out->used - out->sent;
+}
+
+/* 0, or -1 when out of memory, with the queue as it was. */
+int outgoing_append(struct outgoing *out, const char *bytes, size_t length);
+
+/* Starts the timer, unless it runs. */
+void connection_timer_start(struct ev_loop *loop, struct ev_timer *timer, double seconds);
+
+/* Takes care that control.c comes round soon. */
+void connection_wake(struct connection *connection);
+
+/* ---- call.c, for control.c ---- */
 
 /* Begins the call that `message` asks for; a malformed one dooms the connection. */
 void connection_begin_call(struct connection *connection, const char *message, size_t length);
 
 /* Ends the open call without an answer. */
 void connection_end_call(struct connection *connection);
-
-/* Takes care that connection_run() comes round soon. */
-void connection_wake(struct connection *connection);
-
-static inline size_t outgoing_pending(const struct outgoing *out)
-{
-	return out->used - out->sent;
-}
 
 #endif

@@ -52,19 +52,6 @@ static void connection_close(struct connection *connection)
 	free(connection);
 }
 
-static void timer_start(struct ev_loop *loop, struct ev_timer *timer, double seconds)
-{
-	if (ev_is_active(timer))
-		return;
-	ev_timer_set(timer, seconds, 0.);
-	ev_timer_start(loop, timer);
-}
-
-void connection_wake(struct connection *connection)
-{
-	timer_start(connection->control->options.loop, &connection->again, 0.);
-}
-
 /* Writes what the peer takes. */
 static void connection_flush(struct connection *connection)
 {
@@ -148,13 +135,13 @@ static void connection_watch(struct connection *connection)
 		ev_io_start(loop, &connection->read);
 	if (outgoing_pending(&connection->out) > 0) {
 		ev_io_start(loop, &connection->write);
-		timer_start(loop, &connection->slow, limits->slow_reader);
+		connection_timer_start(loop, &connection->slow, limits->slow_reader);
 	} else {
 		ev_io_stop(loop, &connection->write);
 		ev_timer_stop(loop, &connection->slow);
 	}
 	if (varlink_buffer_unfinished(in) > 0 && !varlink_buffer_is_ready(in) && !connection->call.open)
-		timer_start(loop, &connection->half, limits->half_request);
+		connection_timer_start(loop, &connection->half, limits->half_request);
 	else
 		ev_timer_stop(loop, &connection->half);
 	if (connection_can_step(connection))
@@ -304,7 +291,7 @@ static void control_on_accept(struct ev_loop *loop, struct ev_io *watcher, int e
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			/* The connection stays in the queue and would wake us at once again. */
 			ev_io_stop(loop, &control->accept);
-			timer_start(loop, &control->accept_again, ACCEPT_PAUSE);
+			connection_timer_start(loop, &control->accept_again, ACCEPT_PAUSE);
 		}
 		return;
 	}
