@@ -7,7 +7,7 @@
 #define REAPERD_ENGINE_ARGUMENTS_H
 
 #include "engine/control.h"
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /* The bytes of a string parameter (\xNN and \\ read back), the caller's; NULL where it is absent. */
 int argument_bytes(struct control_call *call, const json_t *parameters, const char *key, char **ret);

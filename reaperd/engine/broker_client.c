@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
+#include "engine/journal.h"
 
 struct job {
 	uint64_t number;
@@ -22,6 +23,7 @@ struct outgoing {
 
 struct broker {
 	struct engine *engine;
+	broker_configuration_function *on_configuration;
 	int fd;
 	ev_io readable, writable;
 	struct job *jobs;
@@ -85,7 +87,7 @@ static void take_configuration(struct broker *broker, const uint8_t *bytes, size
 	struct message_configuration *message = calloc(1, sizeof(*message));
 
 	if (message && message_decode_configuration(bytes, length, message) == 0)
-		engine_take_configuration(broker->engine, message, fds, fd_count);
+		broker->on_configuration(broker->engine, message, fds, fd_count);
 	else
 		log_error("bug of ours: the broker's configuration message cannot be read");
 	free(message);
@@ -97,8 +99,8 @@ static void take_reload_failed(struct broker *broker, const uint8_t *bytes, size
 
 	if (message && message_decode_configuration(bytes, length, message) == 0) {
 		/* What is wrong with it the broker has said. */
-		engine_journal(broker->engine,
-			       &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"refused\"}" });
+		journal_write(broker->engine,
+			      &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"refused\"}" });
 	}
 	free(message);
 }
@@ -239,19 +241,20 @@ int broker_say(struct broker *broker, enum message_type type)
 	return length < 0 ? (int)length : send_or_enqueue(broker, buffer, (size_t)length);
 }
 
-void engine_broker_state(const struct engine *engine, uint32_t *ret_in_flight, uint32_t *ret_hung)
+void broker_state(const struct broker *broker, uint32_t *ret_in_flight, uint32_t *ret_hung)
 {
-	*ret_in_flight = engine->broker->in_flight;
-	*ret_hung = engine->broker->hung;
+	*ret_in_flight = broker->in_flight;
+	*ret_hung = broker->hung;
 }
 
-struct broker *broker_new(struct engine *engine, int fd)
+struct broker *broker_new(struct engine *engine, int fd, broker_configuration_function *on_configuration)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
 
 	if (!broker)
 		return NULL;
 	broker->engine = engine;
+	broker->on_configuration = on_configuration;
 	broker->fd = fd;
 	broker->queue_end = &broker->queue;
 	ev_io_init(&broker->readable, on_readable, fd, EV_READ);

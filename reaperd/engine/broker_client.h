@@ -6,7 +6,7 @@
 #ifndef REAPERD_ENGINE_BROKER_CLIENT_H
 #define REAPERD_ENGINE_BROKER_CLIENT_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /*
  * Called once, with the result; `result` is good during the call. error ECANCELED: the engine ends, nothing is known,
@@ -14,8 +14,12 @@
  */
 typedef void broker_result_function(void *context, struct engine *engine, const struct message_result *result);
 
+/* What the broker hands over at the start and after each reload. Descriptors that are taken become -1. */
+typedef void broker_configuration_function(struct engine *engine, const struct message_configuration *message, int *fds,
+					   size_t fd_count);
+
 /* Takes `fd`. NULL when out of memory. */
-struct broker *broker_new(struct engine *engine, int fd);
+struct broker *broker_new(struct engine *engine, int fd, broker_configuration_function *on_configuration);
 void broker_free(struct broker *broker);
 
 /*
@@ -34,8 +38,7 @@ struct mount_reference broker_reference(const struct mount *mount);
 /* A message without content: READY, RELOAD. */
 int broker_say(struct broker *broker, enum message_type type);
 
-/* For the engine: what the broker hands over at the start and after each reload. */
-void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
-			       size_t fd_count);
+/* The broker's children, as of its last answer. */
+void broker_state(const struct broker *broker, uint32_t *ret_in_flight, uint32_t *ret_hung);
 
 #endif

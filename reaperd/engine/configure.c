@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/configure.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "engine/broker_client.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/methods.h"
 #include "engine/metrics.h"
@@ -123,13 +125,12 @@ static void next_configuration(struct engine *engine)
 	prober_configure(engine->prober);
 	registry_configure(engine->registry);
 	ledger_save_dirty(engine);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"taken\"}" });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"taken\"}" });
 	log_notice("the new configuration is in force: %zu roots", engine->config->root_count);
-	tracker_want_read(engine->tracker);
+	engine_want_read(engine);
 }
 
-void engine_take_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
-			       size_t fd_count)
+void configure_take(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count)
 {
 	struct config *config = NULL;
 	bool first = !engine->config;
@@ -146,9 +147,4 @@ void engine_take_configuration(struct engine *engine, const struct message_confi
 		first_configuration(engine, message, fds, fd_count);
 	else
 		next_configuration(engine);
-}
-
-void engine_reload(struct engine *engine)
-{
-	broker_say(engine->broker, MESSAGE_RELOAD);
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
+#include "engine/configure.h"
 #include "engine/control.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
@@ -22,24 +23,6 @@
 #include "engine/tracker.h"
 #include "engine/watcher.h"
 
-void engine_wake(struct engine *engine)
-{
-	engine->plan_wanted = true;
-	engine->turn_at = 0;
-}
-
-void engine_wake_at(struct engine *engine, int64_t mono_ns)
-{
-	if (mono_ns < engine->turn_at)
-		engine->turn_at = mono_ns;
-}
-
-void engine_plan_at(struct engine *engine, int64_t mono_ns)
-{
-	if (mono_ns < engine->plan_at)
-		engine->plan_at = mono_ns;
-}
-
 static void become_ready(struct engine *engine)
 {
 	struct model_counts counts;
@@ -50,7 +33,7 @@ static void become_ready(struct engine *engine)
 	ledger_reconcile(engine);
 	registry_restore(engine->registry);
 	model_count(engine->model, NULL, &counts);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_START });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_START });
 	log_notice("ready: source %s, namespaces self, %zu roots, %zu mounts below them of %zu, mode %s",
 		   source_name(engine->source.ops->kind), engine->config->root_count, counts.root_mounts, counts.mounts,
 		   engine->facts.observe ? "observe" :
@@ -62,9 +45,9 @@ static void become_ready(struct engine *engine)
 
 static void stop_if_done(struct engine *engine)
 {
-	if (!engine->stopping || reaper_in_flight(engine->reaper) > 0)
+	if (!engine->stopping || engine->batches_in_flight > 0)
 		return;
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_STOP });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_STOP });
 	store_commit(engine->store);
 	ev_break(engine->loop, EVBREAK_ALL);
 }
@@ -137,7 +120,7 @@ struct engine *engine_new(int broker_fd)
 	engine->journal = calloc(1, sizeof(*engine->journal));
 	if (!engine->loop || !engine->journal)
 		return NULL;
-	engine->broker = broker_new(engine, broker_fd);
+	engine->broker = broker_new(engine, broker_fd, configure_take);
 	ev_prepare_init(&engine->prepare, on_prepare);
 	engine->prepare.data = engine;
 	ev_prepare_start(engine->loop, &engine->prepare);

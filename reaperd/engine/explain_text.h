@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /* Bytes in `format`'s arguments must be escaped; see text_escape(). */
 void explain_say(json_t *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/journal.h"
+
+#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/engine.h"
-#include "engine/journal.h"
 #include "engine/metrics.h"
+#include "report/report.h"
 
-struct engine_follower {
-	engine_event_function *function;
+struct journal_follower {
+	journal_function *function;
 	void *context;
-	struct engine_follower *next;
+	struct journal_follower *next;
 };
 
 static void tell_followers(struct journal *journal, const struct store_event *event)
 {
-	struct engine_follower *next;
+	struct journal_follower *next;
 
 	/* A follower may take itself off the list while it is called. */
-	for (struct engine_follower *follower = journal->followers; follower; follower = next) {
+	for (struct journal_follower *follower = journal->followers; follower; follower = next) {
 		next = follower->next;
 		follower->function(follower->context, event);
 	}
 }
 
-void engine_journal_row(struct engine *engine, struct store_event *row)
+void journal_write_row(struct engine *engine, struct store_event *row)
 {
 	row->time = engine->now.real;
 	store_add_event(engine->store, row);
@@ -31,7 +34,7 @@ void engine_journal_row(struct engine *engine, struct store_event *row)
 	tell_followers(engine->journal, row);
 }
 
-void engine_journal(struct engine *engine, const struct journal_event *event)
+void journal_write(struct engine *engine, const struct journal_event *event)
 {
 	const struct mount *mount = event->mount;
 	const struct action *action = event->action ? event->action : mount ? mount->action : NULL;
@@ -57,23 +60,65 @@ void engine_journal(struct engine *engine, const struct journal_event *event)
 	}
 	if (root)
 		row.root = root->rules.path;
-	engine_journal_row(engine, &row);
+	journal_write_row(engine, &row);
 }
 
-struct engine_follower *engine_follow(struct engine *engine, engine_event_function *function, void *context)
+char *journal_detail(const char *key, const char *value)
 {
-	struct engine_follower *follower = calloc(1, sizeof(*follower));
+	json_t *object;
+	char *text = NULL;
+
+	if (!value)
+		return NULL;
+	object = json_object();
+	if (object && report_set_bytes(object, key, value) == 0)
+		text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	return text;
+}
+
+static void write_evidence(struct engine *engine, const struct action *action, const struct mount *mount,
+			   enum evidence evidence, bool holds, const char *because)
+{
+	char detail[160];
+
+	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence),
+		 holds ? "true" : "false", because ? ",\"because\":\"" : "", because ? because : "",
+		 because ? "\"" : "");
+	journal_write(engine, &(struct journal_event){
+				      .type = EVENT_EVIDENCE, .action = action, .mount = mount, .detail = detail });
+}
+
+void journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
+		      const char *because)
+{
+	write_evidence(engine, action, NULL, evidence, holds, because);
+}
+
+void journal_mount_evidence(struct engine *engine, struct mount *mount)
+{
+	uint32_t changed = mount->evidence ^ mount->told_evidence;
+
+	mount->told_evidence = mount->evidence;
+	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
+		if (changed & EVIDENCE_BIT(bit))
+			write_evidence(engine, mount->action, mount, bit, mount->evidence & EVIDENCE_BIT(bit), NULL);
+}
+
+struct journal_follower *journal_follow(struct engine *engine, journal_function *function, void *context)
+{
+	struct journal_follower *follower = calloc(1, sizeof(*follower));
 
 	if (!follower)
 		return NULL;
-	*follower = (struct engine_follower){ function, context, engine->journal->followers };
+	*follower = (struct journal_follower){ function, context, engine->journal->followers };
 	engine->journal->followers = follower;
 	return follower;
 }
 
-void engine_unfollow(struct engine *engine, struct engine_follower *follower)
+void journal_unfollow(struct engine *engine, struct journal_follower *follower)
 {
-	for (struct engine_follower **at = &engine->journal->followers; *at; at = &(*at)->next)
+	for (struct journal_follower **at = &engine->journal->followers; *at; at = &(*at)->next)
 		if (*at == follower) {
 			*at = follower->next;
 			free(follower);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "engine/ledger.h"
-#include "report/report.h"
 
 struct store *ledger_open(struct engine *engine)
 {
@@ -129,46 +127,4 @@ void ledger_reconcile(struct engine *engine)
 		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table",
 			   intents.count);
 	free(intents.items);
-}
-
-char *ledger_detail_string(const char *key, const char *value)
-{
-	json_t *object;
-	char *text = NULL;
-
-	if (!value)
-		return NULL;
-	object = json_object();
-	if (object && report_set_bytes(object, key, value) == 0)
-		text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	return text;
-}
-
-static void journal_evidence(struct engine *engine, const struct action *action, const struct mount *mount,
-			     enum evidence evidence, bool holds, const char *because)
-{
-	char detail[160];
-
-	snprintf(detail, sizeof(detail), "{\"kind\":\"%s\",\"holds\":%s%s%s%s}", evidence_name(evidence),
-		 holds ? "true" : "false", because ? ",\"because\":\"" : "", because ? because : "",
-		 because ? "\"" : "");
-	engine_journal(engine, &(struct journal_event){
-				       .type = EVENT_EVIDENCE, .action = action, .mount = mount, .detail = detail });
-}
-
-void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
-			     const char *because)
-{
-	journal_evidence(engine, action, NULL, evidence, holds, because);
-}
-
-void ledger_journal_mount_evidence(struct engine *engine, struct mount *mount)
-{
-	uint32_t changed = mount->evidence ^ mount->told_evidence;
-
-	mount->told_evidence = mount->evidence;
-	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
-		if (changed & EVIDENCE_BIT(bit))
-			journal_evidence(engine, mount->action, mount, bit, mount->evidence & EVIDENCE_BIT(bit), NULL);
 }

@@ -6,7 +6,7 @@
 #ifndef REAPERD_ENGINE_LEDGER_H
 #define REAPERD_ENGINE_LEDGER_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /*
  * Opens the ledger in the state directory and names this start in it; always gives a store, degraded at worst. NULL: no
@@ -29,18 +29,5 @@ void ledger_retain(struct engine *engine);
 
 /* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan. */
 void ledger_reconcile(struct engine *engine);
-
-/*
- * {"key":"value"} with the value escaped for JSON (bytes that are not UTF-8 as \xNN text). NULL when out of memory or
- * value is NULL. Caller frees.
- */
-char *ledger_detail_string(const char *key, const char *value);
-
-/* The same for what came or went of a mount's own evidence since the last call. */
-void ledger_journal_mount_evidence(struct engine *engine, struct mount *mount);
-
-/* Journals that evidence came or went. */
-void ledger_journal_evidence(struct engine *engine, const struct action *action, enum evidence evidence, bool holds,
-			     const char *because);
 
 #endif

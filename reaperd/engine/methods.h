@@ -4,7 +4,7 @@
 #define REAPERD_ENGINE_METHODS_H
 
 #include "engine/control.h"
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /*
  * Serves the listening socket (taken) and sets engine->control. Beside root, the user who made the socket listen has

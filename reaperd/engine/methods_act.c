@@ -11,7 +11,10 @@
 #include "base/text.h"
 #include "engine/access.h"
 #include "engine/arguments.h"
+#include "engine/broker_client.h"
 #include "engine/list.h"
+#include "engine/pause.h"
+#include "engine/registry.h"
 #include "report/report.h"
 
 #define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
@@ -85,8 +88,8 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 	int r = registration_take(&registration, call, parameters);
 
 	if (r == 0) {
-		r = engine_begin(context, registration.root, registration.name, registration.pid, registration.max_age,
-				 false, control_call_uid(call), &generation);
+		r = registry_begin(context, registration.root, registration.name, registration.pid,
+				   registration.max_age, false, control_call_uid(call), &generation);
 		if (r < 0)
 			reply_begin_error(call, r);
 		else
@@ -104,7 +107,7 @@ void method_end(void *context, struct control_call *call, const json_t *paramete
 	if (wanted < 0 || wanted > UINT32_MAX) {
 		control_invalid_parameter(call, "generation");
 	} else if (registration_take(&registration, call, parameters) == 0) {
-		if (engine_end(context, registration.root, registration.name, (uint32_t)wanted, &generation) < 0)
+		if (registry_end(context, registration.root, registration.name, (uint32_t)wanted, &generation) < 0)
 			control_error_about(call, "io.reaperd.NoSuchAction", "action",
 					    json_string_value(json_object_get(parameters, "name")));
 		else
@@ -157,7 +160,7 @@ static void lease_end(void *context)
 
 	/* A runner that connected anew holds it before its old connection has ended. */
 	if (lease_unlink(lease))
-		engine_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
+		registry_lease_ended(lease->engine, lease->root, lease->name, lease->generation);
 	lease_free(lease);
 }
 
@@ -188,8 +191,8 @@ void method_lease(void *context, struct control_call *call, const json_t *parame
 		return;
 	}
 	lease = lease_new(&registration);
-	r = lease ? engine_begin(context, registration.root, registration.name, 0, registration.max_age, true,
-				 control_call_uid(call), &lease->generation) :
+	r = lease ? registry_begin(context, registration.root, registration.name, 0, registration.max_age, true,
+				   control_call_uid(call), &lease->generation) :
 		    -ENOMEM;
 	free(registration.name);
 	if (r < 0) {
@@ -217,7 +220,7 @@ void method_pause(void *context, struct control_call *call, const json_t *parame
 		control_invalid_parameter(call, "seconds");
 		return;
 	}
-	engine_pause(engine, root, seconds);
+	pause_begin(engine, root, seconds);
 	control_reply(call, json_object());
 }
 
@@ -228,7 +231,7 @@ void method_resume(void *context, struct control_call *call, const json_t *param
 
 	if (argument_root(engine, call, parameters, &root) < 0)
 		return;
-	engine_resume(engine, root);
+	pause_end(engine, root);
 	control_reply(call, json_object());
 }
 
@@ -238,7 +241,9 @@ void method_resume(void *context, struct control_call *call, const json_t *param
  */
 void method_reload(void *context, struct control_call *call, const json_t *parameters)
 {
+	struct engine *engine = context;
+
 	(void)parameters;
-	engine_reload(context);
+	broker_say(engine->broker, MESSAGE_RELOAD);
 	control_reply(call, json_object());
 }

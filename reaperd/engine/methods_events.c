@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "engine/arguments.h"
+#include "engine/journal.h"
 #include "engine/list.h"
 #include "report/report.h"
 
@@ -18,8 +19,8 @@ struct reader {
 	int type;
 	int64_t after, since, until;
 	bool follow;
-	struct engine_follower *follower; /* once what is stored has been given */
-	int rows;			  /* in this piece */
+	struct journal_follower *follower; /* once what is stored has been given */
+	int rows;			   /* in this piece */
 	json_t *array;
 };
 
@@ -28,7 +29,7 @@ static void reader_free(void *context)
 	struct reader *reader = context;
 
 	if (reader->follower)
-		engine_unfollow(reader->engine, reader->follower);
+		journal_unfollow(reader->engine, reader->follower);
 	reference_clear(&reader->wanted);
 	free(reader);
 }
@@ -121,7 +122,7 @@ static int produce_events(void *context, struct control_call *call)
 	if (r < 0 && store_state(reader->engine->store) != STORE_OK)
 		r = 0;
 	if (r == 0 && begins) {
-		reader->follower = engine_follow(reader->engine, on_event, reader);
+		reader->follower = journal_follow(reader->engine, on_event, reader);
 		r = reader->follower ? 0 : -ENOMEM;
 	}
 	if (r < 0) {

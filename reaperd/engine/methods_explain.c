@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "engine/arguments.h"
 #include "engine/explain_text.h"
+#include "engine/holders.h"
 #include "model/layout.h"
 #include "report/report.h"
 
@@ -132,7 +133,7 @@ static void look_for_holders(struct explain *explain, const struct mount *mount,
 	explain->asked++;
 	explain->awaited++;
 	explain->references++;
-	engine_holders(explain->engine, mount, look_take, look);
+	holders_ask(explain->engine, mount, look_take, look);
 }
 
 /* ---- explanations ---- */

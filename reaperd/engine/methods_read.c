@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "engine/arguments.h"
 #include "engine/list.h"
-#include "engine/metrics.h"
+#include "engine/metrics_text.h"
 #include "engine/status.h"
 #include "report/report.h"
 

@@ -7,6 +7,7 @@
 
 #include "engine/arguments.h"
 #include "engine/list.h"
+#include "engine/reap_now.h"
 #include "engine/status.h"
 #include "report/report.h"
 
@@ -199,7 +200,7 @@ static void reap_targets(struct engine *engine, struct control_call *call, const
 	struct reap_list order = { 0 };
 	struct item_list *list = NULL;
 
-	if (engine_reap_preview(engine, targets->items, targets->count, active, &order) == 0)
+	if (reap_now_preview(engine, targets->items, targets->count, active, &order) == 0)
 		list = item_list_new(&order);
 	if (!list) {
 		control_reply(call, NULL);
@@ -208,7 +209,7 @@ static void reap_targets(struct engine *engine, struct control_call *call, const
 		control_error(call, "org.varlink.service.ExpectedMore", NULL);
 	} else {
 		for (size_t i = 0; i < targets->count && !argument_flag(parameters, "dry_run"); i++)
-			engine_reap(engine, targets->items[i], active);
+			reap_now(engine, targets->items[i], active);
 		list_answer(call, "items", fill_items, item_list_free, list);
 	}
 	reap_list_clear(&order);

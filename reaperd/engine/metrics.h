@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counters and histograms since the start, and their text in Prometheus's form. What can be read off the engine when
- * asked for (mounts, actions, the ledger) is not counted here. Label values are bounded: roots, states, kinds; never an
- * action's name.
+ * Counters and histograms since the start. What can be read off the engine when asked for (mounts, actions, the ledger)
+ * is not counted here. metrics_text.c writes them out.
  */
 #ifndef REAPERD_ENGINE_METRICS_H
 #define REAPERD_ENGINE_METRICS_H
@@ -11,8 +10,26 @@
 
 #include "base/words.h"
 
-struct engine;
-struct metrics;
+#define METRICS_BUCKETS_MAX 10
+
+struct histogram {
+	const double *bounds;			   /* in seconds, ended by 0 */
+	uint64_t buckets[METRICS_BUCKETS_MAX + 1]; /* not cumulative; the last is what is over every bound */
+	double sum;
+};
+
+struct root_metrics {
+	char *path;
+	uint64_t reaps[EVIDENCE_COUNT][STEP_COUNT][OUTCOME_COUNT];
+	struct root_metrics *next;
+};
+
+struct metrics {
+	uint64_t events[EVENT_TYPE_COUNT];
+	struct histogram reap, latency;
+	/* Never removed: their number is bounded by the configurations that were in force. */
+	struct root_metrics *roots;
+};
 
 struct metrics *metrics_new(void); /* NULL when out of memory */
 void metrics_free(struct metrics *metrics);
@@ -23,8 +40,5 @@ void metrics_event_latency(struct metrics *metrics, int64_t ns);
 /* One step on one mount, and how long the broker took for it, ns. */
 void metrics_reap(struct metrics *metrics, const char *root, enum evidence because, enum step step,
 		  enum outcome outcome, int64_t duration);
-
-/* The whole text. NULL when out of memory; the caller frees it. */
-char *metrics_text(struct engine *engine);
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef REAPERD_ENGINE_NOTIFY_H
 #define REAPERD_ENGINE_NOTIFY_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /* READY=1, and from then on WATCHDOG=1 at half the interval that the service manager asks for. */
 void notify_ready(struct engine *engine);

@@ -63,7 +63,7 @@ void once_turn(struct engine *engine)
 		return;
 	tally = count_all(engine);
 	log_notice("done: %llu mounts reaped, %zu left over, %zu stuck, %zu unknown",
-		   (unsigned long long)reaper_reaped(engine->reaper), tally.leftovers, tally.stuck, tally.unknown);
+		   (unsigned long long)engine->reaped, tally.leftovers, tally.stuck, tally.unknown);
 	engine->exit_status = exit_status(&tally);
 	engine->stopping = true;
 }

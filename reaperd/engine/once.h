@@ -3,7 +3,7 @@
 #ifndef REAPERD_ENGINE_ONCE_H
 #define REAPERD_ENGINE_ONCE_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 void once_turn(struct engine *engine);
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/journal.h"
 
 /*
  * "paused" for everything, "paused:<root>" for one; the value is the time until which, 0 for no end. NULL: no memory;
@@ -45,7 +46,7 @@ static void set(struct engine *engine, struct root *root, bool paused, int64_t u
 	engine_wake(engine);
 }
 
-void engine_pause(struct engine *engine, struct root *root, double seconds)
+void pause_begin(struct engine *engine, struct root *root, double seconds)
 {
 	int64_t until = 0;
 	char value[32], detail[64];
@@ -57,20 +58,20 @@ void engine_pause(struct engine *engine, struct root *root, double seconds)
 	snprintf(value, sizeof(value), "%" PRId64, until);
 	keep(engine, root, value);
 	snprintf(detail, sizeof(detail), "{\"seconds\":%.3f}", seconds);
-	engine_journal(engine, &(struct journal_event){
-				       .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
+	journal_write(engine, &(struct journal_event){
+				      .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
 }
 
-void engine_resume(struct engine *engine, struct root *root)
+void pause_end(struct engine *engine, struct root *root)
 {
 	engine->now = clock_now();
 	/* Everything means everything: what was paused alone goes on, too. */
 	for (struct root *one = root ? NULL : model_roots(engine->model); one; one = one->next)
 		if (one->paused)
-			engine_resume(engine, one);
+			pause_end(engine, one);
 	set(engine, root, false, 0);
 	keep(engine, root, NULL);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });
 }
 
 static void restore_one(struct engine *engine, struct root *root)
@@ -102,7 +103,7 @@ static void look(struct engine *engine, struct root *root, bool paused, int64_t 
 	if (!paused || until == 0)
 		return;
 	if (left <= 0)
-		engine_resume(engine, root);
+		pause_end(engine, root);
 	else
 		engine_wake_at(engine, engine->now.mono + (left < 60 * NSEC_PER_SEC ? left : 60 * NSEC_PER_SEC));
 }

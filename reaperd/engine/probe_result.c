@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/prober.h"
 #include "engine/tracker.h"
@@ -28,13 +29,13 @@ static void hold_exactly(struct engine *engine, struct action *action, uint32_t 
 			continue;
 		if (seen & EVIDENCE_BIT(bit)) {
 			if (policy_evidence_set(action, bit, engine->now)) {
-				ledger_journal_evidence(engine, action, bit, true, because);
+				journal_evidence(engine, action, bit, true, because);
 				/* It may have been renamed, which wakes nobody: the mounts' paths tell. */
-				tracker_want_refresh(engine->tracker);
+				engine_want_refresh(engine);
 			}
 			action->evidence_state[bit].checked = sent;
 		} else if (policy_evidence_clear(action, bit)) {
-			ledger_journal_evidence(engine, action, bit, false, because);
+			journal_evidence(engine, action, bit, false, because);
 		}
 	}
 }
@@ -46,7 +47,7 @@ void prober_noticed_attach(struct engine *engine, struct action *action)
 
 	if (action->evidence & absence)
 		hold_exactly(engine, action, action->evidence & PROBED & ~absence, "a mount was attached", engine->now);
-	prober_want(engine->prober, action);
+	engine_want_probe(engine, action);
 }
 
 static void take_identity(struct action *action, const struct probe_result *result)
@@ -80,7 +81,7 @@ static void confirm(struct engine *engine, struct action *action, struct now sen
 		all &= mount->confirmed;
 	}
 	if (!all)
-		prober_want(engine->prober, action);
+		engine_want_probe(engine, action);
 }
 
 static void present(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
@@ -125,7 +126,7 @@ static void part_with_newcomers(struct engine *engine, struct action *action)
 	if (!next)
 		return;
 	ledger_save_action(engine, next);
-	prober_want(engine->prober, next);
+	engine_want_probe(engine, next);
 }
 
 static void missing(struct engine *engine, struct action *action, struct now sent)

@@ -84,31 +84,6 @@ int prober_configure(struct prober *prober)
 	return 0;
 }
 
-/*
- * What has no directory of its own (trash) or none that can be named, no mount and no owner, or no filesystem to ask,
- * is not probed.
- */
-static bool is_probed(const struct action *action)
-{
-	return (action->mounts || action->registered) && !action->in_trash && action->instance->carrier &&
-	       strnlen(action->path, PATH_MAX) < PATH_MAX;
-}
-
-void prober_want(struct prober *prober, struct action *action)
-{
-	if (!is_probed(action) || action->probe_wanted) /* waking again would spin until the broker has answered */
-		return;
-	action->probe_wanted = true;
-	engine_wake(prober->engine);
-}
-
-void prober_want_all(struct prober *prober, struct root *root)
-{
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			prober_want(prober, action);
-}
-
 static void job_free(struct probe_job *job)
 {
 	if (!job)
@@ -192,7 +167,7 @@ static void take_answer(struct engine *engine, struct root *root, const struct p
 	if (!action)
 		return;
 	if (result->error == ESTALE) { /* the configuration changed under way: ask again */
-		prober_want(engine->prober, action);
+		engine_want_probe(engine, action);
 		return;
 	}
 	for (size_t i = 0; i < asked->mount_count; i++)
@@ -290,7 +265,7 @@ static size_t choose(struct root *root, struct action **ret, size_t size)
 
 	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
 		for (struct action *action = instance->actions; action; action = action->next)
-			if (action->probe_wanted && !action->probing && is_probed(action))
+			if (action->probe_wanted && !action->probing && action_can_be_probed(action))
 				insert_oldest_first(ret, size, &count, action);
 	return count;
 }
@@ -373,7 +348,7 @@ static bool has_probed_actions(const struct root *root)
 {
 	for (const struct root_instance *instance = root->instances; instance; instance = instance->next)
 		for (const struct action *action = instance->actions; action; action = action->next)
-			if (is_probed(action))
+			if (action_can_be_probed(action))
 				return true;
 	return false;
 }
@@ -384,9 +359,9 @@ static void begin_round(struct prober *prober, struct root *root, bool has_actio
 
 	round->next = prober->engine->now.mono + root->rules.probe_interval;
 	if (has_actions) {
-		prober_want_all(prober, root);
+		engine_want_probes(prober->engine, root);
 		/* A rename above a mount, and a bind's source that is deleted, wake nobody. */
-		tracker_want_refresh(prober->engine->tracker);
+		engine_want_refresh(prober->engine);
 		ledger_retain(prober->engine);
 	}
 	round->health_wanted = root->health != ROOT_HEALTH_OK;
@@ -416,7 +391,7 @@ bool prober_is_busy(const struct prober *prober)
 	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
 		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
 			for (struct action *action = instance->actions; action; action = action->next)
-				if (is_probed(action) &&
+				if (action_can_be_probed(action) &&
 				    (action->probe_wanted || action->probing || !action->probed.mono))
 					return true;
 	return false;

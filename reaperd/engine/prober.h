@@ -7,17 +7,13 @@
 #ifndef REAPERD_ENGINE_PROBER_H
 #define REAPERD_ENGINE_PROBER_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 struct prober *prober_new(struct engine *engine);
 void prober_free(struct prober *prober);
 
 /* The roots changed. */
 int prober_configure(struct prober *prober);
-
-/* This action at the next turn. Safe for any action: what cannot be probed is left out. */
-void prober_want(struct prober *prober, struct action *action);
-void prober_want_all(struct prober *prober, struct root *root);
 
 /*
  * A mount was attached below the action's path, so a directory stands there: what a probe had said of its absence does

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/broker_client.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/metrics.h"
 #include "engine/reap_batch.h"
@@ -144,17 +145,17 @@ static char *attempt_detail(const struct asked *asked, const struct step_result 
 
 static void journal_asked(struct engine *engine, enum event_type type, const struct asked *asked, const char *detail)
 {
-	engine_journal_row(engine, &(struct store_event){
-					   .type = type,
-					   .mount_id = asked->mount_id,
-					   .action_row = asked->action_row,
-					   .mount_row = asked->mount_row,
-					   .root = asked->root,
-					   .action = asked->action,
-					   .generation = asked->generation,
-					   .target = asked->target,
-					   .detail = detail,
-				   });
+	journal_write_row(engine, &(struct store_event){
+					  .type = type,
+					  .mount_id = asked->mount_id,
+					  .action_row = asked->action_row,
+					  .mount_row = asked->mount_row,
+					  .root = asked->root,
+					  .action = asked->action,
+					  .generation = asked->generation,
+					  .target = asked->target,
+					  .detail = detail,
+				  });
 }
 
 static void climb(struct engine *engine, struct mount *mount, const struct asked *asked, enum outcome outcome)
@@ -205,7 +206,7 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 		take_outcome(engine, &job->asked[i], i < result->count ? &result->steps[i] : &failed);
 	}
 	job_free(job);
-	tracker_want_read(engine->tracker);
+	engine_want_read(engine);
 }
 
 /* The broker could not be asked: nothing was tried. */
@@ -345,15 +346,15 @@ static void give_up(struct engine *engine, struct mount *mount)
 
 	engine_plan_at(engine, mount->retry_mono);
 	/* Renamed nearer meanwhile? No event tells. */
-	tracker_want_refresh(engine->tracker);
+	engine_want_refresh(engine);
 	if (!newly)
 		return;
 	log_warning("%.200s...: the path is too long for any call: only who is nearer can unmount it",
 		    mount->facts.target);
-	engine_journal(engine,
-		       &(struct journal_event){ .type = EVENT_STUCK,
-						.mount = mount,
-						.detail = "{\"reason\":\"the path is too long for any call\"}" });
+	journal_write(engine,
+		      &(struct journal_event){ .type = EVENT_STUCK,
+					       .mount = mount,
+					       .detail = "{\"reason\":\"the path is too long for any call\"}" });
 }
 
 /*
@@ -384,7 +385,7 @@ void reap_batches(struct engine *engine, const struct reap_list *list)
 			give_up(engine, item->mount);
 			continue;
 		}
-		if (reaper_in_flight(engine->reaper) >= BATCHES_MAX)
+		if (engine->batches_in_flight >= BATCHES_MAX)
 			return;
 		draft = draft_of(drafts, draft_count, item->mount->instance->root);
 		if (!draft)

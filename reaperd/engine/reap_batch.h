@@ -6,7 +6,7 @@
 #ifndef REAPERD_ENGINE_REAP_BATCH_H
 #define REAPERD_ENGINE_REAP_BATCH_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /*
  * Asks for what the list says and nothing holds, as far as the bounds on batches and the brake allow; what is left over

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/prober.h"
 #include "engine/reap_batch.h"
@@ -16,8 +17,6 @@ struct reaper {
 	struct engine *engine;
 	double tokens;	     /* of the brake: mounts that may be reaped now */
 	int64_t tokens_time; /* mono, when they were counted */
-	size_t in_flight;
-	uint64_t reaped;
 	bool decision_waits;
 };
 
@@ -38,24 +37,9 @@ void reaper_free(struct reaper *reaper)
 	free(reaper);
 }
 
-size_t reaper_in_flight(const struct reaper *reaper)
-{
-	return reaper->in_flight;
-}
-
-uint64_t reaper_reaped(const struct reaper *reaper)
-{
-	return reaper->reaped;
-}
-
-void reaper_count_gone(struct reaper *reaper)
-{
-	reaper->reaped++;
-}
-
 bool reaper_is_busy(const struct reaper *reaper)
 {
-	return reaper->in_flight > 0 || reaper->decision_waits;
+	return reaper->engine->batches_in_flight > 0 || reaper->decision_waits;
 }
 
 /* --- the brake: a bucket that holds a minute's worth --- */
@@ -98,14 +82,14 @@ size_t reaper_allowance(const struct reaper *reaper)
 
 void reaper_batch_began(struct reaper *reaper, size_t mounts)
 {
-	reaper->in_flight++;
+	reaper->engine->batches_in_flight++;
 	if (brake_is_on(reaper))
 		reaper->tokens -= (double)mounts;
 }
 
 void reaper_batch_ended(struct reaper *reaper)
 {
-	reaper->in_flight--;
+	reaper->engine->batches_in_flight--;
 }
 
 /* --- states --- */
@@ -132,7 +116,7 @@ static void journal_hoisted(struct engine *engine, const struct action *action, 
 {
 	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
 		if (changed & EVIDENCE_BIT(bit))
-			ledger_journal_evidence(engine, action, bit, action->evidence & EVIDENCE_BIT(bit), NULL);
+			journal_evidence(engine, action, bit, action->evidence & EVIDENCE_BIT(bit), NULL);
 }
 
 /* Too old, by the root's rule or the registration's own. */
@@ -150,7 +134,7 @@ static void check_age(struct engine *engine, struct action *action)
 		return;
 	}
 	policy_evidence_set(action, EVIDENCE_EXPIRED, engine->now);
-	ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, true, NULL);
+	journal_evidence(engine, action, EVIDENCE_EXPIRED, true, NULL);
 }
 
 /* Once for each time that it comes to it: what is reaped, and in observe mode what would be. */
@@ -197,7 +181,7 @@ static void examine(struct engine *engine, struct action *action)
 	struct decision decision;
 
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
-		ledger_journal_mount_evidence(engine, mount);
+		journal_mount_evidence(engine, mount);
 	journal_hoisted(engine, action, policy_hoist(action, engine->now));
 	check_age(engine, action);
 	decision = policy_decide_action(action, &engine->facts, engine->now);
@@ -237,9 +221,9 @@ static void examine_all(struct engine *engine)
 static void recheck(struct engine *engine, const struct decision *decision)
 {
 	if (decision->because == EVIDENCE_MOVED || decision->because == EVIDENCE_SOURCE_DELETED)
-		tracker_want_refresh(engine->tracker);
+		engine_want_refresh(engine);
 	else
-		prober_want(engine->prober, decision->action);
+		engine_want_probe(engine, decision->action);
 }
 
 /*
@@ -253,7 +237,7 @@ static void confirm_newcomers(struct engine *engine, const struct reap_list *lis
 
 		if (list->items[i].hold == HOLD_UNCONFIRMED && !mount->action->probing &&
 		    mount->action->probed.mono <= mount->first_seen.mono)
-			prober_want(engine->prober, mount->action);
+			engine_want_probe(engine, mount->action);
 	}
 }
 

@@ -7,7 +7,7 @@
 #ifndef REAPERD_ENGINE_REAPER_H
 #define REAPERD_ENGINE_REAPER_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 struct reaper *reaper_new(struct engine *engine);
 void reaper_free(struct reaper *reaper);
@@ -15,16 +15,7 @@ void reaper_free(struct reaper *reaper);
 /* Plans and acts: the last part of each turn in which something changed or became due. */
 void reaper_turn(struct reaper *reaper);
 
-/* Batches that the broker has. */
-size_t reaper_in_flight(const struct reaper *reaper);
-
-/* A mount that we asked for is gone from the table. */
-void reaper_count_gone(struct reaper *reaper);
-
 /* True while a decision waits, or a batch is under way (for --once): what is left then will not go by itself. */
 bool reaper_is_busy(const struct reaper *reaper);
-
-/* Since the start. */
-uint64_t reaper_reaped(const struct reaper *reaper);
 
 #endif

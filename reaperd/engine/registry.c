@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/prober.h"
 #include "engine/registry.h"
@@ -96,9 +97,9 @@ static struct action *find_begun(struct root *root, const char *name, uint32_t g
 static void owner_exited(struct engine *engine, struct action *action, const char *how)
 {
 	if (policy_evidence_set(action, EVIDENCE_OWNER_EXITED, engine->now))
-		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, true, how);
+		journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, true, how);
 	/* What it mounted last may not have been seen yet. */
-	tracker_want_read(engine->tracker);
+	engine_want_read(engine);
 }
 
 static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
@@ -273,8 +274,8 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	action->dirty = true;
 }
 
-int engine_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
-		 int64_t uid, uint32_t *ret_generation)
+int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
+		   int64_t uid, uint32_t *ret_generation)
 {
 	struct action *action;
 	int r = check_name(root, name);
@@ -299,19 +300,19 @@ int engine_begin(struct engine *engine, struct root *root, const char *name, int
 	set_owner(action, pid, max_age, lease, uid, engine->now);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
-		ledger_journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
+		journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
 	if (policy_evidence_clear(action, EVIDENCE_EXPIRED))
-		ledger_journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
+		journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
 	ledger_save_action(engine, action);
-	engine_journal(engine, &(struct journal_event){
-				       .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
-	prober_want(engine->prober, action);
+	journal_write(engine, &(struct journal_event){
+				      .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
+	engine_want_probe(engine, action);
 	*ret_generation = action->generation;
 	return 0;
 }
 
-int engine_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
-	       uint32_t *ret_generation)
+int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
+		 uint32_t *ret_generation)
 {
 	struct action *action = current_action(engine, root, name);
 
@@ -342,12 +343,12 @@ int engine_end(struct engine *engine, struct root *root, const char *name, uint3
 	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
 	action->ended = engine->now;
 	ledger_save_action(engine, action);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_END, .action = action });
-	tracker_want_read(engine->tracker);
+	journal_write(engine, &(struct journal_event){ .type = EVENT_END, .action = action });
+	engine_want_read(engine);
 	return 0;
 }
 
-void engine_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
+void registry_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
 {
 	struct root *root = model_root_by_path(engine->model, root_path);
 	struct action *action = root ? find_begun(root, name, generation) : NULL;

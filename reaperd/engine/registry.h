@@ -2,16 +2,27 @@
 /*
  * Who said that an action begins, and what ends it: a runner's word, a process that goes (pidfd, so a pid that comes
  * again is another process), a lease whose connection closes, the process that a root's pidfile names. All it does is
- * to set `ended` and `owner-exited`; what follows is the policy's. Control methods call engine_begin(), engine_end()
- * and engine_lease_ended() (engine/engine.h), which are here.
+ * to set `ended` and `owner-exited`; what follows is the policy's.
  */
 #ifndef REAPERD_ENGINE_REGISTRY_H
 #define REAPERD_ENGINE_REGISTRY_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 struct registry *registry_new(struct engine *engine);
 void registry_free(struct registry *registry);
+
+/*
+ * Registers an action. pid 0: none; max_age 0: none; lease: the caller says registry_lease_ended() later. 0 with
+ * *ret_generation, -EINVAL (a name that no layout of the root can give, or that has a slash), -ENOENT (the root does not
+ * stand there), -ESRCH (no such process), -ENOMEM.
+ */
+int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
+		   int64_t uid, uint32_t *ret_generation);
+/* Of this generation, 0: the newest. 0 (also when it had ended already), or -ENOENT. */
+int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
+		 uint32_t *ret_generation);
+void registry_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation);
 
 /*
  * After a restart: actions that the ledger knows as registered get their owners watched again; a lease's connection did

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "engine/broker_client.h"
 #include "report/report.h"
 
 const char *status_version(void)
@@ -124,7 +125,7 @@ int status_collect(struct engine *engine, struct status *ret)
 		ret->leftovers += ret->roots[i].leftovers;
 		ret->stuck += ret->roots[i].stuck;
 	}
-	engine_broker_state(engine, &ret->in_flight, &ret->hung);
+	broker_state(engine->broker, &ret->in_flight, &ret->hung);
 	return 0;
 }
 

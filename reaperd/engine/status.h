@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 struct root_status {
 	const struct root *root;

@@ -6,10 +6,10 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/metrics.h"
 #include "engine/prober.h"
-#include "engine/reaper.h"
 #include "engine/registry.h"
 #include "engine/tracker.h"
 
@@ -21,11 +21,11 @@
 struct tracker {
 	struct engine *engine;
 	ev_io io;
-	bool read_wanted, refresh_wanted, complete_wanted;
-	bool has_read;	    /* once at least: the model is the table, not the ledger's memory of it */
-	int64_t woken;	    /* mono; 0: not */
-	int64_t not_before; /* mono */
-	int64_t read_at;    /* mono: before the last read of the table, which a refresh is not */
+	bool complete_wanted; /* not what changed alone */
+	bool has_read;	      /* once at least: the model is the table, not the ledger's memory of it */
+	int64_t woken;	      /* mono; 0: not */
+	int64_t not_before;   /* mono */
+	int64_t read_at;      /* mono: before the last read of the table, which a refresh is not */
 };
 
 static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
@@ -40,8 +40,7 @@ static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
 	ev_io_stop(loop, watcher);
 	if (tracker->woken == 0)
 		tracker->woken = clock_now().mono;
-	tracker->read_wanted = true;
-	engine_wake(tracker->engine);
+	engine_want_read(tracker->engine);
 }
 
 struct tracker *tracker_new(struct engine *engine, char *why, size_t size)
@@ -62,7 +61,7 @@ struct tracker *tracker_new(struct engine *engine, char *why, size_t size)
 	}
 	snprintf(engine->source_note, sizeof(engine->source_note), "%s", why);
 	tracker->engine = engine;
-	tracker->read_wanted = tracker->complete_wanted = true;
+	engine->read_wanted = tracker->complete_wanted = true;
 	ev_io_init(&tracker->io, on_wake, engine->source.fd, EV_READ);
 	tracker->io.data = tracker;
 	return tracker;
@@ -77,12 +76,6 @@ void tracker_free(struct tracker *tracker)
 	free(tracker);
 }
 
-void tracker_want_read(struct tracker *tracker)
-{
-	tracker->read_wanted = true;
-	engine_wake(tracker->engine);
-}
-
 bool tracker_has_read(const struct tracker *tracker)
 {
 	return tracker->has_read;
@@ -95,15 +88,7 @@ bool tracker_has_read_since(const struct tracker *tracker, int64_t mono)
 
 bool tracker_is_busy(const struct tracker *tracker)
 {
-	return tracker->read_wanted || tracker->refresh_wanted || tracker->complete_wanted;
-}
-
-void tracker_want_refresh(struct tracker *tracker)
-{
-	if (tracker->refresh_wanted) /* waking now would spin until it may be done */
-		return;
-	tracker->refresh_wanted = true;
-	engine_wake(tracker->engine);
+	return tracker->engine->read_wanted || tracker->engine->refresh_wanted || tracker->complete_wanted;
 }
 
 /*
@@ -160,7 +145,7 @@ static void joined(struct engine *engine, struct mount *mount)
 	if (!mount->evidence)
 		prober_noticed_attach(engine, mount->action);
 	else
-		prober_want(engine->prober, mount->action);
+		engine_want_probe(engine, mount->action);
 }
 
 static void attached(struct engine *engine, struct mount *mount)
@@ -168,33 +153,33 @@ static void attached(struct engine *engine, struct mount *mount)
 	if (mount->action)
 		joined(engine, mount);
 	ledger_save_mount(engine, mount, NULL);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
 }
 
 static void detached(struct engine *engine, struct mount *mount)
 {
 	const char *by = engine->ready ? detached_by(mount) : "not watching";
-	CLEANUP_FREE char *detail = ledger_detail_string("by", by);
+	CLEANUP_FREE char *detail = journal_detail("by", by);
 
 	if (mount->asked)
 		mount->state = MOUNT_REAPED;
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, by);
-	engine_journal(engine, &(struct journal_event){
-				       .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
-				       .mount = mount,
-				       .detail = detail,
-			       });
+	journal_write(engine, &(struct journal_event){
+				      .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
+				      .mount = mount,
+				      .detail = detail,
+			      });
 	if (mount->asked)
-		reaper_count_gone(engine->reaper);
+		engine->reaped++;
 	if (mount->action)
-		prober_want(engine->prober, mount->action);
+		engine_want_probe(engine, mount->action);
 }
 
 static void moved(struct engine *engine, const struct change *change)
 {
 	struct mount *mount = change->mount;
-	CLEANUP_FREE char *detail = ledger_detail_string("from", change->old_target);
+	CLEANUP_FREE char *detail = journal_detail("from", change->old_target);
 
 	if (!mount->instance && change->old_action)
 		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target,
@@ -206,20 +191,20 @@ static void moved(struct engine *engine, const struct change *change)
 				      mount->action); /* renamed as a whole: what was said was said of the old path */
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, NULL);
-	engine_journal(engine,
-		       &(struct journal_event){
-			       .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
+	journal_write(engine,
+		      &(struct journal_event){
+			      .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
 	if (mount->action)
-		prober_want(engine->prober, mount->action);
+		engine_want_probe(engine, mount->action);
 }
 
 static void remounted(struct engine *engine, struct mount *mount)
 {
-	CLEANUP_FREE char *detail = ledger_detail_string("options", mount->facts.options);
+	CLEANUP_FREE char *detail = journal_detail("options", mount->facts.options);
 
 	mount->dirty = true;
 	ledger_save_mount(engine, mount, NULL);
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
 }
 
 /* Mounts below no root, and that were never an action's, are known to the model alone. */
@@ -252,7 +237,7 @@ static int read_source(struct tracker *tracker, struct scan *scan)
 	const struct source_ops *ops = engine->source.ops;
 	bool complete = tracker->complete_wanted;
 
-	if (!tracker->read_wanted && !complete)
+	if (!engine->read_wanted && !complete)
 		return ops->refresh(&engine->source, engine->model, scan);
 	/* Before the read: what changes after this wakes us again. */
 	ops->drain(&engine->source);
@@ -270,7 +255,7 @@ static void read_failed(struct tracker *tracker, int error)
 		    source_name(engine->source.ops->kind), strerror(-error));
 	engine->lost++;
 	tracker->complete_wanted = true;
-	engine_journal(engine, &(struct journal_event){ .type = EVENT_RESCAN });
+	journal_write(engine, &(struct journal_event){ .type = EVENT_RESCAN });
 	tracker->not_before = clock_now().mono + REST_AFTER_FAILURE;
 	engine_wake_at(engine, tracker->not_before);
 }
@@ -280,12 +265,12 @@ static void finish(struct tracker *tracker, int64_t begun)
 	struct engine *engine = tracker->engine;
 	int64_t end = clock_now().mono;
 	int64_t rest = (end - begun) * REST_FACTOR;
-	int64_t rest_min = reaper_in_flight(engine->reaper) ? REST_REAPING : REST_MIN;
+	int64_t rest_min = engine->batches_in_flight ? REST_REAPING : REST_MIN;
 
 	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
-	if (tracker->read_wanted || tracker->complete_wanted)
+	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
-	tracker->read_wanted = tracker->refresh_wanted = tracker->complete_wanted = false;
+	engine->read_wanted = engine->refresh_wanted = tracker->complete_wanted = false;
 	tracker->has_read = true;
 	if (tracker->woken) {
 		engine->lag = end - tracker->woken;

@@ -7,16 +7,11 @@
 #ifndef REAPERD_ENGINE_TRACKER_H
 #define REAPERD_ENGINE_TRACKER_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /* Opens the source that the engine wants. NULL with a sentence in `why`. */
 struct tracker *tracker_new(struct engine *engine, char *why, size_t size);
 void tracker_free(struct tracker *tracker);
-
-/* The table has to be read (a batch ended, evidence is to be confirmed) at the next turn. */
-void tracker_want_read(struct tracker *tracker);
-/* The known mounts below roots have to be read again. */
-void tracker_want_refresh(struct tracker *tracker);
 
 /* Reads where it is time to: part of each turn. */
 void tracker_turn(struct tracker *tracker);

@@ -70,7 +70,7 @@ static void notice_entry(struct watcher *watcher, struct root *root, const char 
 	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
 		for (struct action *action = instance->actions; action; action = action->next)
 			if (is_entry(action, parent, name))
-				prober_want(watcher->engine->prober, action);
+				engine_want_probe(watcher->engine, action);
 }
 
 /* The same directory may be watched through two carriers: inotify gives both one descriptor. */
@@ -85,7 +85,7 @@ static void notice(struct watcher *watcher, const struct inotify_event *event)
 		if (watch->state != WATCH_ACTIVE || watch->descriptor != event->wd)
 			continue;
 		if (root && event->len == 0)
-			prober_want_all(watcher->engine->prober, root);
+			engine_want_probes(watcher->engine, root);
 		else if (root)
 			notice_entry(watcher, root, watch->path, event->name);
 		if (event->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF))
@@ -96,7 +96,7 @@ static void notice(struct watcher *watcher, const struct inotify_event *event)
 static void overflow(struct watcher *watcher)
 {
 	for (struct root *root = model_roots(watcher->engine->model); root; root = root->next)
-		prober_want_all(watcher->engine->prober, root);
+		engine_want_probes(watcher->engine, root);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
@@ -191,7 +191,7 @@ static void on_answer(void *context, struct engine *engine, const struct message
 		watch->descriptor = result->watches[0].descriptor;
 		/* What went between the scan and the watch was not reported. */
 		if (root)
-			prober_want_all(engine->prober, root);
+			engine_want_probes(engine, root);
 	} else if (watch) {
 		watch->state = WATCH_FAILED;
 		watch->retry = engine->now.mono + RETRY;

@@ -7,7 +7,7 @@
 #ifndef REAPERD_ENGINE_WATCHER_H
 #define REAPERD_ENGINE_WATCHER_H
 
-#include "engine/engine.h"
+#include "engine/state.h"
 
 /* Takes `fd`, the inotify instance. NULL when out of memory. */
 struct watcher *watcher_new(struct engine *engine, int fd);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/registry.h"
 #include "world.h"
 
 static const char configuration[] = "[root " WORLD_ROOT "]\nladder.fuse = umount force detach\n";
@@ -47,11 +48,11 @@ static void say_something(struct engine *engine)
 	if (!root || !dir->serial || !dir->live || !*dir->path || world.cover)
 		return;
 	if (!dir->registered && world_chance(50)) {
-		if (engine_begin(engine, root, dir->path, 0, 0, false, 0, &generation) == 0)
+		if (registry_begin(engine, root, dir->path, 0, 0, false, 0, &generation) == 0)
 			dir->registered = true;
 		return;
 	}
-	if (engine_end(engine, root, dir->path, 0, &generation) == 0) {
+	if (registry_end(engine, root, dir->path, 0, &generation) == 0) {
 		world_kill(dir);
 		dir->at_once = true;
 	}

@@ -9,9 +9,13 @@
 #include <unistd.h>
 
 #include "control_fixture.h"
+#include "engine/broker_client.h"
 #include "engine/control.h"
 #include "engine/methods.h"
 #include "engine/metrics.h"
+#include "engine/pause.h"
+#include "engine/reap_now.h"
+#include "engine/registry.h"
 
 struct engine engine;
 struct journal journal;
@@ -24,21 +28,21 @@ static struct source_ops source_ops = { .kind = SOURCE_LISTMOUNT, .unique_ids = 
 
 struct asked asked;
 
-void engine_pause(struct engine *e, struct root *root, double seconds)
+void pause_begin(struct engine *e, struct root *root, double seconds)
 {
 	(void)e;
 	asked.pauses++;
 	snprintf(asked.text, sizeof(asked.text), "pause %s %g", root ? root->rules.path : "all", seconds);
 }
 
-void engine_resume(struct engine *e, struct root *root)
+void pause_end(struct engine *e, struct root *root)
 {
 	(void)e;
 	snprintf(asked.text, sizeof(asked.text), "resume %s", root ? root->rules.path : "all");
 }
 
-int engine_begin(struct engine *e, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
-		 int64_t uid, uint32_t *ret_generation)
+int registry_begin(struct engine *e, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
+		   int64_t uid, uint32_t *ret_generation)
 {
 	(void)e;
 	(void)uid;
@@ -48,7 +52,7 @@ int engine_begin(struct engine *e, struct root *root, const char *name, int32_t 
 	return asked.begin_error;
 }
 
-int engine_end(struct engine *e, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
+int registry_end(struct engine *e, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
 {
 	(void)e;
 	(void)generation;
@@ -57,14 +61,14 @@ int engine_end(struct engine *e, struct root *root, const char *name, uint32_t g
 	return strcmp(name, "unknown") == 0 ? -ENOENT : 0;
 }
 
-void engine_lease_ended(struct engine *e, const char *root_path, const char *name, uint32_t generation)
+void registry_lease_ended(struct engine *e, const char *root_path, const char *name, uint32_t generation)
 {
 	(void)e;
 	asked.leases_ended++;
 	snprintf(asked.text, sizeof(asked.text), "lease ended %s %s %u", root_path, name, (unsigned)generation);
 }
 
-int engine_reap(struct engine *e, struct action *action, bool active)
+int reap_now(struct engine *e, struct action *action, bool active)
 {
 	(void)e;
 	asked.reaped++;
@@ -72,8 +76,7 @@ int engine_reap(struct engine *e, struct action *action, bool active)
 	return 0;
 }
 
-int engine_reap_preview(struct engine *e, struct action *const *actions, size_t count, bool active,
-			struct reap_list *ret)
+int reap_now_preview(struct engine *e, struct action *const *actions, size_t count, bool active, struct reap_list *ret)
 {
 	(void)e;
 	(void)active;
@@ -85,7 +88,7 @@ int engine_reap_preview(struct engine *e, struct action *const *actions, size_t 
 	return 0;
 }
 
-void engine_holders(struct engine *e, const struct mount *mount, engine_holders_function *function, void *context)
+void holders_ask(struct engine *e, const struct mount *mount, holders_function *function, void *context)
 {
 	(void)e;
 	(void)mount;
@@ -106,15 +109,17 @@ void answer_holders(void)
 	asked.holders_asked = 0;
 }
 
-void engine_reload(struct engine *e)
+int broker_say(struct broker *broker, enum message_type type)
 {
-	(void)e;
+	(void)broker;
+	ck_assert_int_eq(type, MESSAGE_RELOAD);
 	snprintf(asked.text, sizeof(asked.text), "reload");
+	return 0;
 }
 
-void engine_broker_state(const struct engine *e, uint32_t *ret_in_flight, uint32_t *ret_hung)
+void broker_state(const struct broker *broker, uint32_t *ret_in_flight, uint32_t *ret_hung)
 {
-	(void)e;
+	(void)broker;
 	*ret_in_flight = 2;
 	*ret_hung = 1;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The methods of io.reaperd over a real model, ledger and socket. What the engine would do about them is noted in
- * `asked` instead: this file's engine_…() stand in for the engine's.
+ * `asked` instead: this file's functions stand in for the engine's.
  */
 #ifndef TESTS_UNIT_METHODS_FIXTURE_H
 #define TESTS_UNIT_METHODS_FIXTURE_H
 
 #include <jansson.h>
 
-#include "engine/engine.h"
+#include "engine/holders.h"
 #include "engine/journal.h"
 #include "model_fixture.h"
 
@@ -20,7 +20,7 @@ struct asked {
 	char text[256]; /* the last request */
 	unsigned reaped, pauses, leases_ended;
 	int begin_error;
-	engine_holders_function *holders[16]; /* asked, not answered */
+	holders_function *holders[16]; /* asked, not answered */
 	void *holders_context[16];
 	unsigned holders_asked;
 	bool holders_at_once;

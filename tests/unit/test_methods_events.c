@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/control.h"
+#include "engine/journal.h"
 #include "engine/metrics.h"
 #include "methods_fixture.h"
 
@@ -19,7 +20,7 @@
 static void happen(enum event_type type, const struct action *action)
 {
 	engine.now = clock_now();
-	engine_journal(&engine, &(struct journal_event){ .type = type, .action = action });
+	journal_write(&engine, &(struct journal_event){ .type = type, .action = action });
 	store_commit(engine.store);
 }
 
@@ -59,7 +60,7 @@ START_TEST(a_long_journal_comes_in_pieces)
 	json_t *rows;
 
 	for (int i = 0; i < 450; i++)
-		engine_journal(&engine, &(struct journal_event){ .type = EVENT_RESCAN });
+		journal_write(&engine, &(struct journal_event){ .type = EVENT_RESCAN });
 	store_commit(engine.store);
 	rows = ask_for_list("Events", "{}", "events", &pieces);
 	ck_assert_uint_eq(json_array_size(rows), 450);
@@ -123,7 +124,7 @@ START_TEST(a_follower_misses_nothing_of_a_storm)
 
 	follow(&client, "{\"follow\":true}");
 	for (int n = 0; n < COUNT; n++) {
-		engine_journal(&engine, &(struct journal_event){ .type = EVENT_RESCAN });
+		journal_write(&engine, &(struct journal_event){ .type = EVENT_RESCAN });
 		if (n % 1000 == 0) {
 			store_commit(engine.store);
 			ev_run(loop, EVRUN_NOWAIT);

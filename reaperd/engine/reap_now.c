@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What people ask for: to reap now, what that would do, and who holds a mount. */
+#include "engine/reap_now.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/cleanup.h"
-#include "engine/broker_client.h"
-#include "engine/engine.h"
-#include "engine/ledger.h"
-#include "engine/tracker.h"
+#include "engine/journal.h"
 
 static bool has_evidence(const struct action *action)
 {
@@ -22,16 +18,16 @@ static bool has_evidence(const struct action *action)
 	return false;
 }
 
-int engine_reap(struct engine *engine, struct action *action, bool active)
+int reap_now(struct engine *engine, struct action *action, bool active)
 {
 	if (!has_evidence(action) && !active)
 		return -EPERM;
 	engine->now = clock_now();
 	if (active && policy_evidence_set(action, EVIDENCE_ENDED, engine->now)) {
 		action->registered = false;
-		ledger_journal_evidence(engine, action, EVIDENCE_ENDED, true, "an operator");
+		journal_evidence(engine, action, EVIDENCE_ENDED, true, "an operator");
 		/* Without unique ids nothing that ended is taken before the table was read once more. */
-		tracker_want_read(engine->tracker);
+		engine_want_read(engine);
 	}
 	/* Asked for anew, what resisted before is tried from the first step, without waiting. */
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
@@ -67,8 +63,8 @@ static int preview_one(struct plan *plan, struct action *action, bool active, co
 	return 0;
 }
 
-int engine_reap_preview(struct engine *engine, struct action *const *actions, size_t count, bool active,
-			struct reap_list *ret)
+int reap_now_preview(struct engine *engine, struct action *const *actions, size_t count, bool active,
+		     struct reap_list *ret)
 {
 	struct plan plan = { .next = INT64_MAX };
 	int r = 0;
@@ -80,50 +76,4 @@ int engine_reap_preview(struct engine *engine, struct action *const *actions, si
 		r = policy_order(engine->model, &plan, true, engine->now, ret);
 	plan_clear(&plan);
 	return r;
-}
-
-struct holders_job {
-	engine_holders_function *function;
-	void *context;
-};
-
-static void on_holders(void *context, struct engine *engine, const struct message_result *result)
-{
-	struct holders_job *job = context;
-
-	(void)engine;
-	if (result->error)
-		job->function(job->context, NULL, -1);
-	else
-		job->function(job->context, result->holders, (int)result->count);
-	free(job);
-}
-
-void engine_holders(struct engine *engine, const struct mount *mount, engine_holders_function *function, void *context)
-{
-	struct message_request request = { .type = MESSAGE_HOLDERS, .count = 1 };
-	const char *relative = mount_root_relative(mount);
-	struct holders_job *job = calloc(1, sizeof(*job));
-	int r = -ENOMEM;
-
-	request.holders = calloc(1, sizeof(*request.holders));
-	if (!relative || !*relative || !mount->instance) {
-		r = -ENOENT;
-	} else if (job && request.holders) {
-		*job = (struct holders_job){ function, context };
-		request.root = (uint32_t)mount->instance->root->index;
-		*request.holders = (struct step_item){
-			.path = strdup(relative),
-			.action_length = (uint32_t)strlen(relative),
-			.step = STEP_UMOUNT,
-			.mount = broker_reference(mount),
-		};
-		if (request.holders->path)
-			r = broker_request(engine->broker, &request, on_holders, job);
-	}
-	message_request_clear(&request);
-	if (r < 0) {
-		free(job);
-		function(context, NULL, -1);
-	}
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the engine's parts (tracking, probes, reaping, registration, control methods) share: its state, and what they wish
+ * of its next turn. A part says here what it needs (the table read, an action probed, a plan) and does not know who does
+ * it. So those who act on each other need not know each other; engine.h, on top, knows them all.
+ *
+ * Nothing here, and nothing called from a callback, may block on a filesystem: no stat, no open, no umount below a build
+ * root. What needs that is asked of the broker. All pointers are the engine's; mounts and actions are named by id and
+ * name over turns, never kept.
+ */
+#ifndef REAPERD_ENGINE_STATE_H
+#define REAPERD_ENGINE_STATE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "model/model.h"
+#include "policy/policy.h"
+#include "source/source.h"
+#include "store/store.h"
+#include "wire/messages.h"
+
+struct broker;
+struct control;
+struct journal;
+struct metrics;
+struct tracker;
+struct prober;
+struct watcher;
+struct reaper;
+struct registry;
+
+struct engine {
+	struct ev_loop *loop;
+	struct now now; /* of this turn */
+	struct now started;
+
+	struct config *config;
+	uint32_t serial; /* of the configuration */
+	uint32_t flags;	 /* CONFIGURATION_* */
+	enum source_kind source_wanted;
+	char state_dir[PATH_MAX];
+
+	struct model *model;
+	struct store *store;
+	struct source source;
+	char source_note[256]; /* why not a better source; "" */
+	uint64_t mnt_namespace;
+	char boot_id[37];
+
+	struct broker *broker;
+	struct control *control; /* NULL until the broker passed the socket */
+	struct journal *journal;
+	struct metrics *metrics;
+	struct tracker *tracker;
+	struct prober *prober;
+	struct watcher *watcher;
+	struct reaper *reaper;
+	struct registry *registry;
+
+	struct policy_facts facts;
+	int64_t paused_until_real; /* ns since 1970; 0: until resume */
+
+	uint64_t events, lost, rescans; /* since the start */
+	uint64_t wakeups;		/* turns of the loop */
+	uint64_t probes;		/* batches of questions to the broker */
+	uint64_t reaped;		/* mounts that we asked for, and that are gone */
+	size_t batches_in_flight;	/* of steps, that the broker has */
+	int64_t lag;			/* ns, from the last wake-up to the model that it led to */
+
+	bool ready;    /* the first scan is done */
+	bool stopping; /* MESSAGE_STOP came: nothing new is begun */
+	int exit_status;
+
+	ev_prepare prepare;
+	ev_timer watchdog;
+	ev_timer turn_timer; /* brings a turn about at a time */
+
+	/* What is wished, and taken back by whoever does it; which actions are to be probed is said in them. */
+	int64_t turn_at; /* mono: a part of the turn asked for it; each says so again in each turn */
+	int64_t plan_at; /* mono: the last plan asked for the next one */
+	bool plan_wanted;
+	bool read_wanted;    /* of the mount table */
+	bool refresh_wanted; /* of the known mounts below roots */
+};
+
+/* The model changed, or evidence did: plan again at the end of this turn. */
+void engine_wake(struct engine *engine);
+
+/*
+ * A turn at CLOCK_MONOTONIC `mono_ns` at the latest. Forgotten after the next turn: whoever needs it says it in each
+ * turn.
+ */
+void engine_wake_at(struct engine *engine, int64_t mono_ns);
+
+/* A plan at that time at the latest. Kept until the next plan. */
+void engine_plan_at(struct engine *engine, int64_t mono_ns);
+
+/* The table has to be read (a batch ended, evidence is to be confirmed) at the next turn. */
+void engine_want_read(struct engine *engine);
+
+/* The known mounts below roots have to be read again. */
+void engine_want_refresh(struct engine *engine);
+
+/* This action at the next turn. Safe for any action: what cannot be probed is left out. */
+void engine_want_probe(struct engine *engine, struct action *action);
+void engine_want_probes(struct engine *engine, struct root *root); /* of all its actions */
+
+/*
+ * False for what is not probed: it has no directory of its own (trash) or none that can be named, no mount and no owner, or
+ * no filesystem to ask.
+ */
+bool action_can_be_probed(const struct action *action);
+
+#endif
