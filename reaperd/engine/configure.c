@@ -13,6 +13,7 @@
 #include "engine/ledger.h"
 #include "engine/methods.h"
 #include "engine/metrics.h"
+#include "engine/mount_changes.h"
 #include "engine/pause.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
@@ -92,7 +93,7 @@ static bool set_up(struct engine *engine, int *fds, size_t fd_count)
 		return false;
 	if (fd_count > 2)
 		engine->watcher = watcher_new(engine, take_fd(&fds[2]));
-	engine->tracker = tracker_new(engine, why, sizeof(why));
+	engine->tracker = tracker_new(engine, mount_changes_take, why, sizeof(why));
 	if (!engine->tracker) {
 		log_error("source %s does not work here: %s", source_name(engine->source_wanted), why);
 		return false;

@@ -61,6 +61,7 @@ static void take_turn(struct engine *engine)
 		pause_turn(engine);
 		registry_turn(engine->registry);
 		prober_turn(engine->prober);
+		watcher_turn(engine->watcher);
 		if (engine->plan_wanted || engine->now.mono >= engine->plan_at) {
 			engine->plan_wanted = false;
 			engine->plan_at = INT64_MAX;

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * From a probe's answer to evidence. Whatever was not seen in this answer is not held any longer: evidence must hold in
- * an unbroken row.
- */
+#include "engine/probe_result.h"
+
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
-#include "engine/prober.h"
-#include "engine/tracker.h"
 
 #define PROBED                                                                                                         \
 	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |            \
@@ -40,7 +36,7 @@ static void hold_exactly(struct engine *engine, struct action *action, uint32_t 
 	}
 }
 
-void prober_noticed_attach(struct engine *engine, struct action *action)
+void probe_result_deny_absence(struct engine *engine, struct action *action)
 {
 	const uint32_t absence =
 		EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW);
@@ -184,8 +180,8 @@ static void unknown(struct engine *engine, struct action *action, const struct p
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), why ? why : "unexpected answer", sent);
 }
 
-void prober_take_result(struct engine *engine, struct action *action, const struct probe_result *result,
-			struct mount *const *mounts, size_t mount_count, struct now sent)
+void probe_result_take(struct engine *engine, struct action *action, const struct probe_result *result,
+		       struct mount *const *mounts, size_t mount_count, struct now sent)
 {
 	action->probed = sent;
 	switch ((enum probe_state)result->state) {

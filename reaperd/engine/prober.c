@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/prober.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +10,7 @@
 #include "base/path.h"
 #include "engine/broker_client.h"
 #include "engine/ledger.h"
-#include "engine/prober.h"
-#include "engine/tracker.h"
-#include "engine/watcher.h"
+#include "engine/probe_result.h"
 
 struct root_round {
 	int64_t next; /* mono */
@@ -172,8 +172,8 @@ static void take_answer(struct engine *engine, struct root *root, const struct p
 	}
 	for (size_t i = 0; i < asked->mount_count; i++)
 		mounts[i] = model_mount(engine->model, asked->mounts[i]);
-	prober_take_result(engine, action, index < result->count ? &result->probes[index] : &failed, mounts,
-			   asked->mount_count, job->sent);
+	probe_result_take(engine, action, index < result->count ? &result->probes[index] : &failed, mounts,
+			  asked->mount_count, job->sent);
 }
 
 static void on_answer(void *context, struct engine *engine, const struct message_result *result)
@@ -379,7 +379,6 @@ void prober_turn(struct prober *prober)
 			engine_wake_at(prober->engine, round->next);
 		}
 		send_wanted(prober, root);
-		watcher_turn(prober->engine->watcher, root);
 	}
 }
 

@@ -13,7 +13,6 @@
 #include "engine/ledger.h"
 #include "engine/metrics.h"
 #include "engine/reap_batch.h"
-#include "engine/reaper.h"
 #include "engine/tracker.h"
 #include "model/layout.h"
 
@@ -195,7 +194,7 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 		job_free(job);
 		return;
 	}
-	reaper_batch_ended(engine->reaper);
+	engine->batches_in_flight--;
 	for (size_t i = 0; i < job->count; i++) {
 		struct step_result failed = skipped;
 
@@ -277,7 +276,7 @@ static void shorten(struct message_request *request, uint32_t count)
 	request->count = count;
 }
 
-static void send_draft(struct engine *engine, const struct draft *draft)
+static void send_draft(struct engine *engine, struct brake *brake, const struct draft *draft)
 {
 	struct message_request request = { .type = MESSAGE_STEP, .root = (uint32_t)draft->root->index };
 	struct reap_job *job = calloc(1, sizeof(*job));
@@ -301,10 +300,12 @@ static void send_draft(struct engine *engine, const struct draft *draft)
 	/* The intent is durable before the step is asked for: after a crash the kernel is asked what became of it. */
 	ledger_commit(engine);
 	r = request.count ? broker_request(engine->broker, &request, on_outcome, job) : -ENOMEM;
-	if (r < 0)
+	if (r < 0) {
 		undo(engine, job, r);
-	else
-		reaper_batch_began(engine->reaper, request.count);
+	} else {
+		engine->batches_in_flight++;
+		brake_spend(brake, request.count);
+	}
 	message_request_clear(&request);
 }
 
@@ -369,9 +370,9 @@ static bool may_be_anothers(const struct engine *engine, const struct reap_item 
 	       !tracker_has_read_since(engine->tracker, ended->since.mono);
 }
 
-void reap_batches(struct engine *engine, const struct reap_list *list)
+void reap_batches(struct engine *engine, struct brake *brake, const struct reap_list *list)
 {
-	size_t draft_count = 0, allowance = reaper_allowance(engine->reaper);
+	size_t draft_count = 0, allowance = brake_allowance(brake);
 	CLEANUP_FREE struct draft *drafts = new_drafts(engine, &draft_count);
 
 	for (size_t i = 0; drafts && i < list->count && allowance > 0; i++) {
@@ -393,11 +394,11 @@ void reap_batches(struct engine *engine, const struct reap_list *list)
 		draft->items[draft->count++] = item;
 		allowance--;
 		if (draft->count == REQUEST_ITEMS_MAX) {
-			send_draft(engine, draft);
+			send_draft(engine, brake, draft);
 			draft->count = 0;
 		}
 	}
 	for (size_t i = 0; drafts && i < draft_count; i++)
 		if (drafts[i].count > 0)
-			send_draft(engine, &drafts[i]);
+			send_draft(engine, brake, &drafts[i]);
 }

@@ -3,10 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "engine/broker_client.h"
+#include "engine/brake.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
-#include "engine/prober.h"
 #include "engine/reap_batch.h"
 #include "engine/reaper.h"
 #include "engine/tracker.h"
@@ -15,8 +14,7 @@
 
 struct reaper {
 	struct engine *engine;
-	double tokens;	     /* of the brake: mounts that may be reaped now */
-	int64_t tokens_time; /* mono, when they were counted */
+	struct brake brake;
 	bool decision_waits;
 };
 
@@ -27,8 +25,7 @@ struct reaper *reaper_new(struct engine *engine)
 	if (!reaper)
 		return NULL;
 	reaper->engine = engine;
-	reaper->tokens = engine->config->max_reaps_per_minute;
-	reaper->tokens_time = engine->now.mono;
+	brake_init(&reaper->brake, engine->config->max_reaps_per_minute, engine->now.mono);
 	return reaper;
 }
 
@@ -40,56 +37,6 @@ void reaper_free(struct reaper *reaper)
 bool reaper_is_busy(const struct reaper *reaper)
 {
 	return reaper->engine->batches_in_flight > 0 || reaper->decision_waits;
-}
-
-/* --- the brake: a bucket that holds a minute's worth --- */
-
-static void refill(struct reaper *reaper)
-{
-	double most = reaper->engine->config->max_reaps_per_minute;
-	double seconds = (double)(reaper->engine->now.mono - reaper->tokens_time) / (double)NSEC_PER_SEC;
-
-	reaper->tokens += seconds * most / 60;
-	if (reaper->tokens > most)
-		reaper->tokens = most;
-	reaper->tokens_time = reaper->engine->now.mono;
-}
-
-static bool brake_is_on(const struct reaper *reaper)
-{
-	return reaper->engine->config->max_reaps_per_minute > 0;
-}
-
-static void set_brake(struct reaper *reaper)
-{
-	struct policy_facts *facts = &reaper->engine->facts;
-
-	facts->brake_until = 0;
-	if (!brake_is_on(reaper))
-		return;
-	refill(reaper);
-	if (reaper->tokens < 1) {
-		double wait = (1 - reaper->tokens) * 60 / reaper->engine->config->max_reaps_per_minute;
-
-		facts->brake_until = reaper->engine->now.mono + (int64_t)(wait * (double)NSEC_PER_SEC) + 1;
-	}
-}
-
-size_t reaper_allowance(const struct reaper *reaper)
-{
-	return brake_is_on(reaper) ? (size_t)reaper->tokens : SIZE_MAX;
-}
-
-void reaper_batch_began(struct reaper *reaper, size_t mounts)
-{
-	reaper->engine->batches_in_flight++;
-	if (brake_is_on(reaper))
-		reaper->tokens -= (double)mounts;
-}
-
-void reaper_batch_ended(struct reaper *reaper)
-{
-	reaper->engine->batches_in_flight--;
 }
 
 /* --- states --- */
@@ -264,7 +211,7 @@ static void act(struct reaper *reaper, const struct plan *plan)
 	confirm_newcomers(engine, &list);
 	engine_plan_at(engine, next_retry(&list));
 	if (!engine->stopping)
-		reap_batches(engine, &list);
+		reap_batches(engine, &reaper->brake, &list);
 	reap_list_clear(&list);
 }
 
@@ -273,7 +220,7 @@ void reaper_turn(struct reaper *reaper)
 	struct engine *engine = reaper->engine;
 	struct plan plan = { 0 };
 
-	set_brake(reaper);
+	engine->facts.brake_until = brake_turn(&reaper->brake, engine->config->max_reaps_per_minute, engine->now.mono);
 	examine_all(engine);
 	if (policy_plan(engine->model, &engine->facts, engine->now, &plan) < 0) {
 		log_error("out of memory: nothing is planned in this turn");

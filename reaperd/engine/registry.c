@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/registry.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +10,6 @@
 #include "base/log.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
-#include "engine/prober.h"
-#include "engine/registry.h"
-#include "engine/tracker.h"
 #include "kernel/process.h"
 #include "model/layout.h"
 

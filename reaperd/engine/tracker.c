@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
+#include "engine/tracker.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/journal.h"
-#include "engine/ledger.h"
 #include "engine/metrics.h"
-#include "engine/prober.h"
-#include "engine/registry.h"
-#include "engine/tracker.h"
 
 #define REST_FACTOR	   6 /* a read that took t is followed by a rest of 6 t */
 #define REST_MIN	   (5 * NSEC_PER_MSEC)
@@ -20,6 +16,7 @@
 
 struct tracker {
 	struct engine *engine;
+	tracker_changes_function *on_changes;
 	ev_io io;
 	bool complete_wanted; /* not what changed alone */
 	bool has_read;	      /* once at least: the model is the table, not the ledger's memory of it */
@@ -43,7 +40,7 @@ static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
 	engine_want_read(tracker->engine);
 }
 
-struct tracker *tracker_new(struct engine *engine, char *why, size_t size)
+struct tracker *tracker_new(struct engine *engine, tracker_changes_function *on_changes, char *why, size_t size)
 {
 	struct tracker *tracker = calloc(1, sizeof(*tracker));
 	int r;
@@ -61,6 +58,7 @@ struct tracker *tracker_new(struct engine *engine, char *why, size_t size)
 	}
 	snprintf(engine->source_note, sizeof(engine->source_note), "%s", why);
 	tracker->engine = engine;
+	tracker->on_changes = on_changes;
 	engine->read_wanted = tracker->complete_wanted = true;
 	ev_io_init(&tracker->io, on_wake, engine->source.fd, EV_READ);
 	tracker->io.data = tracker;
@@ -89,146 +87,6 @@ bool tracker_has_read_since(const struct tracker *tracker, int64_t mono)
 bool tracker_is_busy(const struct tracker *tracker)
 {
 	return tracker->engine->read_wanted || tracker->engine->refresh_wanted || tracker->complete_wanted;
-}
-
-/*
- * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
- * it, by whomever, makes the kernel detach what is mounted below. Without that evidence nobody can say who it was.
- */
-static const char *detached_by(const struct mount *mount)
-{
-	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
-
-	if (mount->asked)
-		return "reaperd";
-	if (mount->action && mount->action->evidence & behind)
-		return "kernel";
-	return NULL;
-}
-
-/*
- * Where all that an action had lies elsewhere now, its directory does: what is mounted at the name from this turn on is
- * another directory's, the next generation's. False where the action goes on.
- */
-static bool name_was_left(const struct action *action, struct now now)
-{
-	size_t moved = 0;
-
-	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
-		if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED))
-			moved++;
-		else if (mount->joined.mono < now.mono)
-			return false;
-	}
-	return moved > 0;
-}
-
-static void begin_next_generation(struct engine *engine, struct action *action)
-{
-	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count, sizeof(struct mount *));
-	size_t count = 0;
-
-	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
-		if (!(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))
-			newcomers[count++] = mount;
-	if (count > 0)
-		model_next_generation(engine->model, action, newcomers, count, engine->now);
-}
-
-/* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
-static void joined(struct engine *engine, struct mount *mount)
-{
-	if (!mount->evidence && name_was_left(mount->action, engine->now))
-		begin_next_generation(engine, mount->action);
-	if (mount->action)
-		registry_noticed_attach(engine->registry, mount);
-	if (!mount->evidence)
-		prober_noticed_attach(engine, mount->action);
-	else
-		engine_want_probe(engine, mount->action);
-}
-
-static void attached(struct engine *engine, struct mount *mount)
-{
-	if (mount->action)
-		joined(engine, mount);
-	ledger_save_mount(engine, mount, NULL);
-	journal_write(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
-}
-
-static void detached(struct engine *engine, struct mount *mount)
-{
-	const char *by = engine->ready ? detached_by(mount) : "not watching";
-	CLEANUP_FREE char *detail = journal_detail("by", by);
-
-	if (mount->asked)
-		mount->state = MOUNT_REAPED;
-	mount->dirty = true;
-	ledger_save_mount(engine, mount, by);
-	journal_write(engine, &(struct journal_event){
-				      .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
-				      .mount = mount,
-				      .detail = detail,
-			      });
-	if (mount->asked)
-		engine->reaped++;
-	if (mount->action)
-		engine_want_probe(engine, mount->action);
-}
-
-static void moved(struct engine *engine, const struct change *change)
-{
-	struct mount *mount = change->mount;
-	CLEANUP_FREE char *detail = journal_detail("from", change->old_target);
-
-	if (!mount->instance && change->old_action)
-		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target,
-			    mount->facts.target);
-	if (mount->action && mount->action != change->old_action)
-		joined(engine, mount);
-	else if (mount->action && !mount->evidence)
-		prober_noticed_attach(engine,
-				      mount->action); /* renamed as a whole: what was said was said of the old path */
-	mount->dirty = true;
-	ledger_save_mount(engine, mount, NULL);
-	journal_write(engine,
-		      &(struct journal_event){
-			      .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
-	if (mount->action)
-		engine_want_probe(engine, mount->action);
-}
-
-static void remounted(struct engine *engine, struct mount *mount)
-{
-	CLEANUP_FREE char *detail = journal_detail("options", mount->facts.options);
-
-	mount->dirty = true;
-	ledger_save_mount(engine, mount, NULL);
-	journal_write(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
-}
-
-/* Mounts below no root, and that were never an action's, are known to the model alone. */
-static bool concerns_a_root(const struct change *change)
-{
-	return change->mount->instance || change->mount->action || change->old_action || change->mount->row > 0;
-}
-
-static void take_changes(struct engine *engine, const struct changes *changes)
-{
-	for (size_t i = 0; i < changes->count; i++) {
-		const struct change *change = &changes->items[i];
-
-		if (!concerns_a_root(change))
-			continue;
-		if (change->type == EVENT_ATTACH)
-			attached(engine, change->mount);
-		else if (change->type == EVENT_DETACH)
-			detached(engine, change->mount);
-		else if (change->type == EVENT_MOVE)
-			moved(engine, change);
-		else
-			remounted(engine, change->mount);
-	}
 }
 
 static int read_source(struct tracker *tracker, struct scan *scan)
@@ -297,7 +155,7 @@ void tracker_turn(struct tracker *tracker)
 	if (r == 0)
 		r = model_apply(engine->model, &scan, engine->now, &changes);
 	scan_clear(&scan);
-	take_changes(engine, &changes);
+	tracker->on_changes(engine, &changes);
 	changes_clear(&changes);
 	if (r < 0)
 		read_failed(tracker, r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and journals what
+ * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and hands on what
  * changed. Reads at once while it is quiet; after a read that took long, rests for several times as long, so that a
  * storm costs a bounded share of a processor.
  */
@@ -9,8 +9,11 @@
 
 #include "engine/state.h"
 
+/* Called after each read, also after one that failed half-way. */
+typedef void tracker_changes_function(struct engine *engine, const struct changes *changes);
+
 /* Opens the source that the engine wants. NULL with a sentence in `why`. */
-struct tracker *tracker_new(struct engine *engine, char *why, size_t size);
+struct tracker *tracker_new(struct engine *engine, tracker_changes_function *on_changes, char *why, size_t size);
 void tracker_free(struct tracker *tracker);
 
 /* Reads where it is time to: part of each turn. */

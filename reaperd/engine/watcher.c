@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/watcher.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +10,6 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "engine/broker_client.h"
-#include "engine/prober.h"
-#include "engine/watcher.h"
 #include "kernel/at.h"
 
 #define WATCHES_MAX 4096		/* directories; beyond that the probes do alone */
@@ -272,10 +272,8 @@ static void want(struct watcher *watcher, struct root *root, const struct action
 	}
 }
 
-void watcher_turn(struct watcher *watcher, struct root *root)
+static void want_root(struct watcher *watcher, struct root *root)
 {
-	if (!watcher)
-		return;
 	for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
 		if (!instance->visible)
 			continue;
@@ -283,4 +281,12 @@ void watcher_turn(struct watcher *watcher, struct root *root)
 			if (action->mounts || action->registered)
 				want(watcher, root, action);
 	}
+}
+
+void watcher_turn(struct watcher *watcher)
+{
+	if (!watcher)
+		return;
+	for (struct root *root = model_roots(watcher->engine->model); root; root = root->next)
+		want_root(watcher, root);
 }

@@ -13,9 +13,7 @@
 struct watcher *watcher_new(struct engine *engine, int fd);
 void watcher_free(struct watcher *watcher);
 
-/*
- * Asks for the watches that the root's actions need and that are not there yet: part of each turn. NULL does nothing.
- */
-void watcher_turn(struct watcher *watcher, struct root *root);
+/* Asks for the watches that actions need and that are not there yet: part of each turn. NULL does nothing. */
+void watcher_turn(struct watcher *watcher);
 
 #endif

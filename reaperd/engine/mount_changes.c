@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/mount_changes.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/journal.h"
+#include "engine/ledger.h"
+#include "engine/probe_result.h"
+#include "engine/registry.h"
+
+/*
+ * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
+ * it, by whomever, makes the kernel detach what is mounted below. Without that evidence nobody can say who it was.
+ */
+static const char *detached_by(const struct mount *mount)
+{
+	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
+
+	if (mount->asked)
+		return "reaperd";
+	if (mount->action && mount->action->evidence & behind)
+		return "kernel";
+	return NULL;
+}
+
+/*
+ * Where all that an action had lies elsewhere now, its directory does: what is mounted at the name from this turn on is
+ * another directory's, the next generation's. False where the action goes on.
+ */
+static bool name_was_left(const struct action *action, struct now now)
+{
+	size_t moved = 0;
+
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
+		if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED))
+			moved++;
+		else if (mount->joined.mono < now.mono)
+			return false;
+	}
+	return moved > 0;
+}
+
+static void begin_next_generation(struct engine *engine, struct action *action)
+{
+	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count, sizeof(struct mount *));
+	size_t count = 0;
+
+	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
+		if (!(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))
+			newcomers[count++] = mount;
+	if (count > 0)
+		model_next_generation(engine->model, action, newcomers, count, engine->now);
+}
+
+/* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
+static void joined(struct engine *engine, struct mount *mount)
+{
+	if (!mount->evidence && name_was_left(mount->action, engine->now))
+		begin_next_generation(engine, mount->action);
+	if (mount->action)
+		registry_noticed_attach(engine->registry, mount);
+	if (!mount->evidence)
+		probe_result_deny_absence(engine, mount->action);
+	else
+		engine_want_probe(engine, mount->action);
+}
+
+static void attached(struct engine *engine, struct mount *mount)
+{
+	if (mount->action)
+		joined(engine, mount);
+	ledger_save_mount(engine, mount, NULL);
+	journal_write(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
+}
+
+static void detached(struct engine *engine, struct mount *mount)
+{
+	const char *by = engine->ready ? detached_by(mount) : "not watching";
+	CLEANUP_FREE char *detail = journal_detail("by", by);
+
+	if (mount->asked)
+		mount->state = MOUNT_REAPED;
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, by);
+	journal_write(engine, &(struct journal_event){
+				      .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
+				      .mount = mount,
+				      .detail = detail,
+			      });
+	if (mount->asked)
+		engine->reaped++;
+	if (mount->action)
+		engine_want_probe(engine, mount->action);
+}
+
+static void moved(struct engine *engine, const struct change *change)
+{
+	struct mount *mount = change->mount;
+	CLEANUP_FREE char *detail = journal_detail("from", change->old_target);
+
+	if (!mount->instance && change->old_action)
+		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target,
+			    mount->facts.target);
+	if (mount->action && mount->action != change->old_action)
+		joined(engine, mount);
+	else if (mount->action && !mount->evidence)
+		probe_result_deny_absence(
+			engine, mount->action); /* renamed as a whole: what was said was said of the old path */
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, NULL);
+	journal_write(engine,
+		      &(struct journal_event){
+			      .type = EVENT_MOVE, .mount = mount, .action = change->old_action, .detail = detail });
+	if (mount->action)
+		engine_want_probe(engine, mount->action);
+}
+
+static void remounted(struct engine *engine, struct mount *mount)
+{
+	CLEANUP_FREE char *detail = journal_detail("options", mount->facts.options);
+
+	mount->dirty = true;
+	ledger_save_mount(engine, mount, NULL);
+	journal_write(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
+}
+
+/* Mounts below no root, and that were never an action's, are known to the model alone. */
+static bool concerns_a_root(const struct change *change)
+{
+	return change->mount->instance || change->mount->action || change->old_action || change->mount->row > 0;
+}
+
+void mount_changes_take(struct engine *engine, const struct changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct change *change = &changes->items[i];
+
+		if (!concerns_a_root(change))
+			continue;
+		if (change->type == EVENT_ATTACH)
+			attached(engine, change->mount);
+		else if (change->type == EVENT_DETACH)
+			detached(engine, change->mount);
+		else if (change->type == EVENT_MOVE)
+			moved(engine, change);
+		else
+			remounted(engine, change->mount);
+	}
+}
