@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Part of ../Makefile.am: what `make check` and `make bench` build and run.
 
-script_tests = tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-documents.sh \
-	tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh tests/run-system
+script_tests = tests/check-cycles tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-cycles.sh \
+	tests/unit/test-check-documents.sh tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh \
+	tests/run-system
 dist_check_SCRIPTS += $(script_tests) tests/count-results
 EXTRA_DIST += tests/lib/skip.h tests/skips
 EXTRA_DIST += \
