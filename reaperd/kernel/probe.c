@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "kernel/contents.h"
 #include "kernel/mounts.h"
+#include "kernel/table.h"
 
 /* The directory part of a plain relative path in `parent` ("" for none), and its last segment. */
 static const char *split(const char *path, char parent[static PATH_MAX])
@@ -85,22 +86,56 @@ static size_t outermost(const struct kernel_probe *probe, size_t n)
 	return best;
 }
 
+/* From a place on a mount to one on the mount's parent, in a table without unique ids. */
+static int go_down_by_number(struct place_status *at)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table;
+	const struct mount_entry *entry;
+	int r = kernel_table_read_mountinfo("/proc/self/mountinfo", &table);
+
+	if (r < 0)
+		return r;
+	entry = kernel_table_find(&table, at->mount_id32);
+	entry = entry ? kernel_table_find(&table, entry->parent) : NULL;
+	if (!entry)
+		return -ENOENT;
+	*at = (struct place_status){ .mount_id32 = entry->id32, .dev = entry->dev };
+	return 0;
+}
+
+static int go_down(struct place_status *at)
+{
+	struct mount_status status;
+	int r;
+
+	if (!at->mount_id)
+		return go_down_by_number(at);
+	r = kernel_statmount(at->mount_id, &status);
+	if (r == 0)
+		r = kernel_statmount(status.parent, &status);
+	if (r < 0)
+		return r;
+	*at = (struct place_status){ .mount_id = status.id, .mount_id32 = status.id32, .dev = status.dev };
+	return 0;
+}
+
 /* Whether the mount on which `place` lies is, or is stacked upon, one of ours that was mounted at `path`. */
 static bool stands_on_ours(const struct kernel_probe *probe, const struct place_status *place, const char *path)
 {
 	struct place_status at = *place;
 
 	for (;;) {
-		struct mount_status status;
+		uint32_t above = at.mount_id32;
 
 		for (size_t i = 0; i < probe->mount_count; i++)
 			if (!strcmp(probe->mounts[i].path, path) && kernel_place_is_on(&at, &probe->mounts[i].mount))
 				return true;
-		if (!at.mount_id || kernel_place_is_on(&at, &probe->carrier) ||
-		    kernel_statmount(at.mount_id, &status) < 0 || status.parent == at.mount_id ||
-		    kernel_statmount(status.parent, &status) < 0)
+		if (kernel_place_is_on(&at, &probe->carrier))
 			return false;
-		at = (struct place_status){ .mount_id = status.id, .mount_id32 = status.id32, .dev = status.dev };
+		if (go_down(&at) < 0)
+			return true;
+		if (at.mount_id32 == above)
+			return false;
 	}
 }
 

@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,11 +95,31 @@ static inline struct kernel_mount mount_of(const char *path)
 	return (struct kernel_mount){ .id = place.mount_id, .id32 = status.id32, .dev = place.dev };
 }
 
+/* By number and device, as the kernel's table tells them. */
+static inline bool is_listed(struct kernel_mount mount)
+{
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	unsigned id32, major, minor;
+	bool found = false;
+
+	ck_assert_ptr_nonnull(table);
+	while (!found && fscanf(table, "%u %*u %u:%u%*[^\n]", &id32, &major, &minor) == 3)
+		found = id32 == mount.id32 && makedev(major, minor) == mount.dev;
+	fclose(table);
+	return found;
+}
+
 static inline bool is_mounted(struct kernel_mount mount)
 {
 	struct mount_status status;
 
-	return kernel_statmount(mount.id, &status) == 0;
+	return mount.id ? kernel_statmount(mount.id, &status) == 0 : is_listed(mount);
+}
+
+/* What a result calls it: its unique id, or where the kernel has none the number in mountinfo. */
+static inline uint64_t shown_id(struct kernel_mount mount)
+{
+	return mount.id ? mount.id : mount.id32;
 }
 
 /* Beside this program, in the build tree: "../lib/misfuse". */

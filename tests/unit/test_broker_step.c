@@ -106,7 +106,7 @@ START_TEST(a_mount_that_came_on_top_is_not_touched)
 	upper = mount_of(BUILD "/a/t");
 	go();
 	ck_outcome(0, OUTCOME_MISMATCH);
-	ck_assert_uint_eq(results[0].stranger, upper.id);
+	ck_assert_uint_eq(results[0].stranger, shown_id(upper));
 	ck_outcome(1, OUTCOME_MISMATCH);
 	ck_assert(is_mounted(lower) && is_mounted(upper));
 }
@@ -162,6 +162,8 @@ START_TEST(the_next_actions_mount_of_the_same_name_is_not_touched)
 	ck_assert_int_eq(umount2(BUILD "/a/t", 0), 0);
 	make_tmpfs(BUILD "/a/t");
 	new = mount_of(BUILD "/a/t");
+	if (!new.id &&new.id32 == old.id32 &&new.dev == old.dev)
+		SKIP_TEST("without unique ids a mount made anew looks the same here: its age tells the engine");
 	go();
 	ck_outcome(0, OUTCOME_GONE);
 	ck_assert(!is_mounted(old) && is_mounted(new));
@@ -191,6 +193,8 @@ START_TEST(a_mount_outside_the_root_is_never_touched_whatever_its_id_says)
 	want("a/t", STEP_DETACH);
 	outside = mount_of(PLACE "/build2");
 	items[0].mount.id = outside.id;
+	items[0].mount.id32 = outside.id32;
+	items[0].mount.dev = outside.dev;
 	go();
 	ck_outcome(0, OUTCOME_MISMATCH);
 	ck_assert(is_mounted(outside) && is_mounted(mount_of(BUILD "/a/t")));
@@ -222,7 +226,7 @@ START_TEST(a_detach_takes_no_protected_mount_along)
 	ck_assert_int_eq(string_list_add(&rules.protect, "a/t/keep"), 0);
 	go();
 	ck_outcome(0, OUTCOME_REFUSED);
-	ck_assert_uint_eq(results[0].stranger, mount_of(BUILD "/a/t/keep").id);
+	ck_assert_uint_eq(results[0].stranger, shown_id(mount_of(BUILD "/a/t/keep")));
 }
 END_TEST
 
@@ -281,8 +285,7 @@ START_TEST(a_copy_in_the_runners_view_goes_with_its_original)
 	make_runner();
 	make_tmpfs(BUILD "/a/t");
 	copy = mount_of(PLACE "/runner/a/t");
-	want("a/t", STEP_UMOUNT);
-	ck_assert_uint_ne(copy.id, items[0].mount.id);
+	ck_assert_uint_ne(shown_id(copy), shown_id(want("a/t", STEP_UMOUNT)));
 	go();
 	ck_outcome(0, OUTCOME_GONE);
 	ck_assert(!results[0].made_private && !is_mounted(copy));
@@ -307,7 +310,7 @@ START_TEST(what_the_runner_mounted_itself_is_not_taken)
 	go();
 	for (size_t i = 0; i < 2; i++) {
 		ck_outcome(i, OUTCOME_REFUSED);
-		ck_assert_uint_eq(results[i].stranger, foreign.id);
+		ck_assert_uint_eq(results[i].stranger, shown_id(foreign));
 	}
 	snprintf(named, sizeof(named), "%s", PLACE "/runner/a/t");
 	ck_assert_ptr_nonnull(strstr(results[0].detail, named));
@@ -432,7 +435,7 @@ START_TEST(a_fuse_that_another_action_uses_is_neither_forced_nor_aborted)
 	go();
 	for (size_t i = 0; i < 2; i++) {
 		ck_outcome(i, OUTCOME_REFUSED);
-		ck_assert_uint_eq(results[i].stranger, other.id);
+		ck_assert_uint_eq(results[i].stranger, shown_id(other));
 	}
 	ck_assert(is_alive());
 }
