@@ -156,6 +156,14 @@ tests_lib_mountids_LDADD = $(use_kernel)
 check_PROGRAMS += tests/lib/words
 tests_lib_words_LDADD = $(policy) $(model) $(config) $(kernel) $(base) $(INI_CONFIG_LIBS)
 
+# An older kernel, for all tests
+
+check_PROGRAMS += tests/lib/oldkernel
+tests_lib_oldkernel_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_lib_oldkernel_LDADD = $(SECCOMP_LIBS)
+dist_check_SCRIPTS += tests/on-kernel
+LOG_COMPILER = $(srcdir)/tests/on-kernel
+
 # A filesystem that misbehaves on command, for the system tests
 
 if HAVE_FUSE3

@@ -28,6 +28,8 @@ BUILD = os.path.abspath(os.environ.get("REAPERD_BUILD_DIR", os.getcwd()))
 SOURCE_TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PATIENCE = 10 * SLOWNESS
 PROBE_INTERVAL = 0.1
+# "5.14": the programs under test run as on that kernel (tests/lib/oldkernel.c); what a test asks itself, the real one answers.
+KERNEL = os.environ.get("REAPERD_TEST_KERNEL")
 
 
 def program(*candidates):
@@ -38,12 +40,29 @@ def program(*candidates):
     raise FileNotFoundError(f"none of {', '.join(candidates)} below {BUILD}: build first, or set REAPERD_BUILD_DIR")
 
 
-def reaperd_program():
-    return program("reaperd/broker/reaperd", "reaperd/reaperd", "reaperd-daemon")
+def kernel_is_before(major, minor):
+    """Whether the programs under test find an older kernel than that."""
+    return tuple(int(number) for number in (KERNEL or os.uname().release).split(".")[:2]) < (major, minor)
 
 
-def reaperctl_program():
-    return program("cli/reaperctl", "reaperctl")
+def as_on(kernel, path):
+    """A program in the cell that runs this one as on that kernel."""
+    wrapper = os.path.join(os.environ["REAPERD_CELL"], f"{os.path.basename(path)}-on-{kernel}")
+    if not os.path.exists(wrapper):
+        with open(wrapper, "w") as file:
+            file.write(f'#!/bin/sh\nexec "{program("tests/lib/oldkernel")}" {kernel} -- "{path}" "$@"\n')
+        os.chmod(wrapper, 0o755)
+    return wrapper
+
+
+def reaperd_program(kernel=KERNEL):
+    path = program("reaperd/broker/reaperd", "reaperd/reaperd", "reaperd-daemon")
+    return as_on(kernel, path) if kernel else path
+
+
+def reaperctl_program(kernel=KERNEL):
+    path = program("cli/reaperctl", "reaperctl")
+    return as_on(kernel, path) if kernel else path
 
 
 # ---- waiting ----
@@ -351,7 +370,7 @@ class Daemon:
         self.killed = False
         self.kernel_ids = {}
         self.prefix = []
-        self.spawn_options = {}
+        self.kernel = KERNEL
         os.makedirs(self.state, exist_ok=True)
         os.makedirs(self.run, exist_ok=True)
         self.configure(config)
@@ -373,12 +392,12 @@ class Daemon:
             return ""
 
     def command(self, *more):
-        return [*self.prefix, reaperd_program(), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
+        return [*self.prefix, reaperd_program(self.kernel), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
                 *self.arguments, *more]
 
     def spawn(self, *more):
         self.killed = False
-        self.process = self.cell.spawn(*self.command(*more), log=self.name, **self.spawn_options)
+        self.process = self.cell.spawn(*self.command(*more), log=self.name)
         return self
 
     def start(self, *more):
@@ -507,6 +526,10 @@ class Daemon:
         with Varlink(self.socket) as client:
             found = [m for reply in client.stream("io.reaperd.ListMounts", **filters) for m in reply["mounts"]]
         return [dict(m, id=self.as_kernel(m["id"])) for m in found]
+
+    def shown_mounts(self, *arguments):
+        """{id: mount} as `reaperctl mounts` shows them."""
+        return {self.as_kernel(m["id"]): m for m in self.json("mounts", *arguments)["mounts"]}
 
     def mount(self, number):
         """What the daemon knows of a mount, past or present."""

@@ -1,35 +1,71 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where there is less: an older kernel's calls, a user namespace's privilege."""
-import ctypes
+import json
 import os
-import struct
 import subprocess
+import sys
 
 import pytest
 
 import harness
 from harness import gone, wait_for
 
-BPF_LD_W_ABS, BPF_JEQ_K, BPF_RET_K = 0x20, 0x15, 0x06
-SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, ENOSYS = 0x7FFF0000, 0x00050000, 38
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+# What answers since when, and before that. Asked in a program of its own, which has nothing but these calls.
+SINCE = {
+    "FAN_REPORT_PIDFD": ((5, 15), "EINVAL"), "MOVE_MOUNT_BENEATH": ((6, 5), "EINVAL"), "AT_HANDLE_FID": ((6, 5), "EINVAL"),
+    "fchmodat2": ((6, 6), "ENOSYS"), "statmount": ((6, 8), "ENOSYS"), "listmount": ((6, 8), "ENOSYS"),
+    "STATX_MNT_ID_UNIQUE": ((6, 8), "passed over"), "STATMOUNT_MNT_OPTS": ((6, 11), "passed over"),
+    "NS_GET_MNTNS_ID": ((6, 11), "ENOTTY"), "PIDFD_GET_MNT_NAMESPACE": ((6, 11), "ENOTTY"), "NS_MNT_GET_INFO": ((6, 12), "ENOTTY"),
+    "AT_HANDLE_MNT_ID_UNIQUE": ((6, 12), "EINVAL"), "PIDFD_GET_INFO": ((6, 13), "ENOTTY"),
+    "STATMOUNT_SB_SOURCE": ((6, 13), "passed over"), "FAN_REPORT_MNT": ((6, 15), "EINVAL"), "open_tree_attr": ((6, 15), "ENOSYS"),
+}
+ASK = r"""
+import ctypes, errno, json, os, struct
+libc, answers = ctypes.CDLL(None, use_errno=True), {}
 
 
-def without_calls(*numbers):
-    """For preexec_fn: these system calls answer ENOSYS, as on a kernel that has not got them."""
-    code = [struct.pack("=HBBI", BPF_LD_W_ABS, 0, 0, 0)]
-    for left, number in enumerate(reversed(numbers)):
-        code.insert(1, struct.pack("=HBBI", BPF_JEQ_K, left + 1, 0, number))
-    code += [struct.pack("=HBBI", BPF_RET_K, 0, 0, SECCOMP_RET_ALLOW), struct.pack("=HBBI", BPF_RET_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS)]
-    text = ctypes.create_string_buffer(b"".join(code))
-    program = struct.pack("=H6xQ", len(code), ctypes.addressof(text))
+def call(name, *arguments):
+    result = libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in arguments])
+    answers[name] = "ok" if result >= 0 else errno.errorcode[ctypes.get_errno()]
 
-    def install():
-        keep = text  # the kernel reads it during the call
-        if harness.LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or harness.LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0):
-            os._exit(99)
-        del keep
-    return install
+
+def ioctl(name, fd, command):
+    result = libc.ioctl(fd, ctypes.c_ulong(command), buffer if name.endswith("INFO") or name == "NS_GET_MNTNS_ID" else None)
+    answers[name] = "ok" if result >= 0 else errno.errorcode[ctypes.get_errno()]
+
+
+buffer = ctypes.create_string_buffer(8192)
+assert libc.statx(-100, b"/", 0x900, 0x4000, buffer) == 0
+answers["STATX_MNT_ID_UNIQUE"] = "ok" if struct.unpack_from("=I", buffer)[0] & 0x4000 else "passed over"
+assert bool(struct.unpack_from("=I", buffer)[0] & 0x1000) == (answers["STATX_MNT_ID_UNIQUE"] != "ok")
+unique = struct.unpack_from("=Q", buffer, 0x90)[0]
+request = struct.pack("=IIQQ", 24, 0, unique, 0x282)
+asked = ctypes.create_string_buffer(request, 24)
+call("statmount", 457, asked, buffer, len(buffer), 0)
+if answers["statmount"] == "ok":
+    given = struct.unpack_from("=Q", buffer, 8)[0]
+    answers["STATMOUNT_MNT_OPTS"] = "ok" if given & 0x80 else "passed over"
+    answers["STATMOUNT_SB_SOURCE"] = "ok" if given & 0x200 else "passed over"
+assert asked.raw == request, "the question is as it was"
+call("listmount", 458, ctypes.create_string_buffer(struct.pack("=IIQQ", 24, 0, 2 ** 64 - 1, 0), 24), buffer, 8, 0)
+call("open_tree_attr", 467, -100, b"/proc", 0, None, 0)
+call("fchmodat2", 452, os.open("/tmp", os.O_PATH), b"", 0o1777, 0x1000)
+call("FAN_REPORT_PIDFD", 300, 0x80, 0)
+call("FAN_REPORT_MNT", 300, 0x4000, 0)
+for flag, name in ((0x200, "AT_HANDLE_FID"), (1, "AT_HANDLE_MNT_ID_UNIQUE")):
+    call(name, 303, -100, b"/tmp", ctypes.create_string_buffer(struct.pack("=Ii", 128, 0), 136), buffer, flag)
+call("MOVE_MOUNT_BENEATH", 429, -1, b"no/such/place", -1, b"no/such/place", 0x200)
+namespace, pidfd = os.open("/proc/self/ns/mnt", os.O_RDONLY), os.pidfd_open(os.getpid())
+ioctl("NS_GET_MNTNS_ID", namespace, 0x8008B705)
+ioctl("NS_MNT_GET_INFO", namespace, 0x8010B70A)
+ioctl("PIDFD_GET_MNT_NAMESPACE", pidfd, 0xFF03)
+ioctl("PIDFD_GET_INFO", pidfd, 0xC040FF0B)
+print(json.dumps(answers))
+"""
+
+
+def numbers(version):
+    return tuple(int(number) for number in version.split("."))
 
 
 @pytest.fixture
@@ -37,11 +73,47 @@ def source():
     return "auto"
 
 
-def test_without_listmount_the_table_is_read_as_text(farm):
-    """Linux before 6.8."""
-    farm.daemon.spawn_options["preexec_fn"] = without_calls(harness.NR_STATMOUNT, harness.NR_LISTMOUNT)
+@pytest.fixture(params=["5.14", "6.1", "6.6", "6.8", "6.12", "6.15"])
+def kernel(request):
+    if numbers(request.param) > tuple(int(number) for number in os.uname().release.split(".")[:2]):
+        pytest.skip("this kernel is older than that")
+    return request.param
+
+
+def test_an_older_kernel_answers_as_it_did(cell, kernel):
+    """The wrapper that all of these tests depend on, against the list above."""
+    command = [harness.program("tests/lib/oldkernel"), kernel, "--", sys.executable, "-c", ASK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=harness.PATIENCE)
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    for name, (since, before) in SINCE.items():
+        if name.startswith("STATMOUNT") and numbers(kernel) < SINCE["statmount"][0]:
+            assert name not in answers
+        elif name in ("MOVE_MOUNT_BENEATH", "open_tree_attr") and numbers(kernel) >= since:
+            assert answers[name] != before, "it is known, and finds fault with the other arguments"
+        else:
+            assert answers[name] == ("ok" if numbers(kernel) >= since else before), name
+
+
+def test_what_it_runs_keeps_its_pid_its_stops_and_its_status(cell):
+    script = "kill -STOP $$; exit 7"
+    process = cell.spawn(harness.program("tests/lib/oldkernel"), "5.14", "--", "sh", "-c", script)
+    wait_for(lambda: stopped(process.pid), "it stops itself")
+    assert harness.comm(process.pid) == "sh" and harness.children(process.pid) == []
+    process.send_signal(18)  # SIGCONT
+    assert process.wait(harness.PATIENCE) == 7
+
+
+def stopped(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] in "Tt"
+
+
+def test_the_source_is_the_best_that_the_kernel_has(farm, kernel):
+    farm.daemon.kernel = kernel
     daemon = farm.start().daemon
-    assert daemon.status()["source"] == "mountinfo"
+    unique = numbers(kernel) >= (6, 8)
+    assert daemon.status()["source"] == ("listmount" if unique else "mountinfo")
     live = farm.action("live")
     daemon.ctl("begin", "over", "--root", farm.root)
     over = farm.action("over")
@@ -54,9 +126,8 @@ def test_without_listmount_the_table_is_read_as_text(farm):
 
 def test_listmount_that_the_kernel_has_not_got_is_said(farm):
     farm.daemon.configure(harness.config_text(harness.root_section(farm.root), source="listmount"))
-    farm.daemon.spawn_options["preexec_fn"] = without_calls(harness.NR_STATMOUNT, harness.NR_LISTMOUNT)
-    done = subprocess.run(farm.daemon.command(), preexec_fn=farm.daemon.spawn_options["preexec_fn"], capture_output=True, text=True,
-                          timeout=harness.PATIENCE)
+    farm.daemon.kernel = "5.14"
+    done = subprocess.run(farm.daemon.command(), capture_output=True, text=True, timeout=harness.PATIENCE)
     assert done.returncode not in (0, -9) and "listmount" in done.stderr
 
 

@@ -119,7 +119,7 @@ def test_actions(quiet):
 
 def test_mounts(quiet):
     daemon = quiet.daemon
-    shown = {m["id"]: m for m in daemon.json("mounts")["mounts"]}
+    shown = daemon.shown_mounts()
     assert set(quiet.over + quiet.live) <= set(shown)
     real = harness.mounts(quiet.root)
     for number in quiet.over + quiet.live:
@@ -129,22 +129,20 @@ def test_mounts(quiet):
         assert (entry["target"], entry["fstype"]) == (real[number].target, real[number].fstype)
         assert entry["state"] == "attached"
         assert "nosuid" in entry["options"] and entry["attached_by"]["attested"] is False
-        if harness.has_listmount():
+        if not daemon.has_own_ids():
             assert entry["parent"] == real[number].parent
         assert entry["namespace"] == os.stat("/proc/self/ns/mnt").st_ino
-    assert {m["id"] for m in daemon.json("mounts", "live")["mounts"]} == set(quiet.live)
-    assert {m["id"] for m in daemon.json("mounts", "live@1")["mounts"]} == set(quiet.live)
+    assert set(daemon.shown_mounts("live")) == set(daemon.shown_mounts("live@1")) == set(quiet.live)
     tree = daemon.ctl("mounts", "--tree").stdout
     assert quiet.path("live/root/proc") in tree
     daemon.ctl("reap", "--leftovers", "--wait")
-    wait_for(lambda: {m["id"] for m in daemon.json("mounts")["mounts"]} & set(quiet.over) == set(), "what went is not shown")
-    past = {m["id"]: m for m in daemon.json("mounts", "--all")["mounts"]}
+    wait_for(lambda: not set(daemon.shown_mounts()) & set(quiet.over), "what went is not shown")
+    past = daemon.shown_mounts("--all")
     assert {past[number]["state"] for number in quiet.over} == {"reaped"}
     when = next(e["time"] for e in daemon.events() if e["type"] == "move")
-    at = {m["id"] for m in daemon.json("mounts", "--at", when)["mounts"]}
-    assert quiet.over[0] in at
+    assert quiet.over[0] in daemon.shown_mounts("--at", when)
     now = daemon.events()[-1]["time"]
-    assert not {m["id"] for m in daemon.json("mounts", "--at", now)["mounts"]} & set(quiet.over)
+    assert not set(daemon.shown_mounts("--at", now)) & set(quiet.over)
 
 
 def test_events(quiet):
@@ -154,7 +152,7 @@ def test_events(quiet):
     for event in lines:
         assert {"seq", "time", "type", "id", "root", "action", "target", "pid", "comm", "detail"} <= set(event)
     assert {"start", "attach", "move", "evidence"} <= {e["type"] for e in lines}
-    assert {e["id"] for e in lines if e["type"] == "attach"} >= set(quiet.over + quiet.live)
+    assert {daemon.as_kernel(e["id"]) for e in lines if e["type"] == "attach"} >= set(quiet.over + quiet.live)
     last = lines[-1]["seq"]
     assert daemon.ctl("events", "--after", str(last), options=("--json",), check=False).stdout == ""
     only = daemon.ctl("events", "--type", "move", options=("--json",)).stdout.splitlines()
@@ -167,9 +165,9 @@ def test_events_follow(quiet):
     follower = subprocess.Popen([harness.reaperctl_program(), "--socket", daemon.socket, "--json", "events", "-f", "--type", "attach"],
                                 stdout=subprocess.PIPE, text=True)
     quiet.cell.processes.append(follower)
-    made = quiet.tmpfs("late", "root")
+    quiet.tmpfs("late", "root")
     for line in follower.stdout:
-        if json.loads(line)["id"] == made:
+        if json.loads(line)["target"] == quiet.path("late/root"):
             break
     follower.terminate()
     assert follower.wait(harness.PATIENCE) is not None
@@ -188,7 +186,7 @@ def test_explain(quiet):
     daemon = quiet.daemon
     live = daemon.ctl("explain", "live").stdout
     assert "active" in live and quiet.root in live
-    over = daemon.ctl("explain", f"mnt:{quiet.over[0]}").stdout
+    over = daemon.ctl("explain", f"mnt:{daemon.as_daemon(quiet.over[0])}").stdout
     assert "moved" in over
     by_path = daemon.json("explain", quiet.path("live/root/proc"))
     assert by_path["explanations"][0]["action"]["name"] == "live"
@@ -238,7 +236,7 @@ def test_a_bare_number_is_a_name(farm):
     daemon = farm.start().daemon
     made = farm.action("4711")
     daemon.knows(*made)
-    assert {m["id"] for m in daemon.json("mounts", "4711")["mounts"]} == set(made)
+    assert set(daemon.shown_mounts("4711")) == set(made)
 
 
 def test_an_ambiguous_name_lists_the_roots(cell):
@@ -371,9 +369,10 @@ def test_output_to_a_full_disk_is_an_error(quiet):
 
 def test_the_views_of_the_ledger(quiet):
     daemon = quiet.daemon
-    assert daemon.query("SELECT id FROM active_mounts WHERE action = 'live' ORDER BY id") == sorted((number,) for number in quiet.live)
-    assert {row[0] for row in daemon.query("SELECT id FROM leftovers")} == set(quiet.over)
+    over, live = ([(daemon.as_daemon(number),) for number in numbers] for numbers in (quiet.over, quiet.live))
+    assert daemon.query("SELECT id FROM active_mounts WHERE action = 'live' ORDER BY id") == sorted(live)
+    assert daemon.query("SELECT id FROM leftovers ORDER BY id") == sorted(over)
     daemon.ctl("reap", "--leftovers", "--wait")
     wait_for(lambda: daemon.query("SELECT id FROM leftovers") == [], "no leftover is left")
-    daemon.records("SELECT id FROM reap_attempts WHERE outcome = 'gone' ORDER BY id", sorted((number,) for number in quiet.over))
+    daemon.records("SELECT id FROM reap_attempts WHERE outcome = 'gone' ORDER BY id", sorted(over))
     assert daemon.query("SELECT mounts FROM action_history WHERE action = 'live'") == [(2,)]
