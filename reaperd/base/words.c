@@ -7,9 +7,10 @@
 
 #include "base/cleanup.h"
 
+/* A value that was added without a name is a bug of ours, and no reason to crash. */
 static const char *word_at(const char *const *names, size_t count, size_t index)
 {
-	return index < count ? names[index] : "?";
+	return index < count && names[index] ? names[index] : "?";
 }
 
 static int word_find(const char *const *names, const char *name)

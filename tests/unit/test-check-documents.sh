@@ -16,10 +16,12 @@ right_documents() {
 	rm -rf "$tree"
 	mkdir -p "$tree/contrib"
 	ln -s "$from/reaperd" "$from/cli" "$from/tests" "$tree"
+	ln -s "$from"/contrib/* "$tree/contrib"
+	rm "$tree/contrib/completions"
 	for one in man schema docs contrib/completions README.md CONTRIBUTING.md NEWS configure.ac; do
 		cp -R "$from/$one" "$tree/$one"
 	done
-	chmod -R u+w "$tree/man" "$tree/schema" "$tree/docs" "$tree/contrib" "$tree/README.md" "$tree/NEWS"
+	chmod -R u+w "$tree/man" "$tree/schema" "$tree/docs" "$tree/contrib" "$tree/README.md" "$tree/CONTRIBUTING.md" "$tree/NEWS"
 }
 
 # expect STATUS PATTERN NAME
@@ -117,6 +119,8 @@ expect 1 'example of reaperctl(8): .*--await' an_example_command_is_valid
 
 echo '[nowhere](docs/no-such-file.md)' >>"$tree/README.md"
 expect 1 'README.md: there is no docs/no-such-file.md' a_link_leads_somewhere
+edit CONTRIBUTING.md 's,`reaperd/policy/decide.c`,`reaperd/policy/decides.c`,'
+expect 1 'CONTRIBUTING.md: there is no reaperd/policy/decides.c' a_file_that_is_named_is_there
 edit NEWS '1s/.*/reaperd 0.0.0/'
 expect 1 'NEWS does not begin with reaperd' news_begin_with_this_version
 

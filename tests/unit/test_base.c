@@ -389,23 +389,36 @@ START_TEST(what_is_no_moment_is_refused)
 }
 END_TEST
 
+/* Each value of the enum has a name, which is read back as that value, and the table ends behind the last. */
+#define CHECK_WORDS(prefix, type, count)                                                                               \
+	do {                                                                                                           \
+		type value;                                                                                            \
+                                                                                                                       \
+		for (unsigned i = 0; i < (count); i++) {                                                               \
+			ck_assert_msg(prefix##_names[i], #prefix " %u has no name", i);                                \
+			ck_assert_int_eq(prefix##_parse(prefix##_name((type)i), &value), 0);                           \
+			ck_assert_uint_eq(value, i);                                                                   \
+		}                                                                                                      \
+		ck_assert_ptr_null(prefix##_names[count]);                                                             \
+	} while (0)
+
 START_TEST(words_have_one_name_each)
 {
-	enum evidence evidence = EVIDENCE_HUNG;
-	enum outcome outcome;
+	CHECK_WORDS(evidence, enum evidence, EVIDENCE_COUNT);
+	CHECK_WORDS(step, enum step, STEP_COUNT);
+	CHECK_WORDS(root_mode, enum root_mode, ROOT_MODE_OBSERVE + 1);
+	CHECK_WORDS(source, enum source_kind, SOURCE_MOUNTINFO + 1);
+	CHECK_WORDS(action_state, enum action_state, ACTION_STATE_COUNT);
+	CHECK_WORDS(mount_state, enum mount_state, MOUNT_STATE_COUNT);
+	CHECK_WORDS(event_type, enum event_type, EVENT_TYPE_COUNT);
+	CHECK_WORDS(outcome, enum outcome, OUTCOME_COUNT);
+}
+END_TEST
 
-	for (unsigned i = 0; i < EVIDENCE_COUNT; i++) {
-		ck_assert_int_eq(evidence_parse(evidence_name(i), &evidence), 0);
-		ck_assert_uint_eq(evidence, i);
-	}
-	for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
-		ck_assert_int_eq(outcome_parse(outcome_name(i), &outcome), 0);
-		ck_assert_uint_eq(outcome, i);
-	}
-	ck_assert_str_eq(event_type_name(EVENT_RESUME), "resume");
-	ck_assert_ptr_null(event_type_names[EVENT_TYPE_COUNT]);
-	ck_assert_ptr_null(step_names[STEP_COUNT]);
-	evidence = EVIDENCE_DEAD;
+START_TEST(a_word_that_is_unknown_changes_nothing)
+{
+	enum evidence evidence = EVIDENCE_DEAD;
+
 	ck_assert_int_eq(evidence_parse("Dead", &evidence), -EINVAL);
 	ck_assert_int_eq(evidence, EVIDENCE_DEAD);
 	ck_assert_str_eq(evidence_name(EVIDENCE_COUNT), "?");
@@ -613,6 +626,7 @@ static Suite *base_suite(void)
 	tcase_add_test(time, an_earlier_day_has_the_hour_that_its_clock_showed);
 	tcase_add_test(time, what_is_no_moment_is_refused);
 	tcase_add_test(rules, words_have_one_name_each);
+	tcase_add_test(rules, a_word_that_is_unknown_changes_nothing);
 	tcase_add_test(rules, rules_are_copied_deeply);
 	tcase_add_test(rules, the_longest_matching_type_names_the_ladder);
 	tcase_add_test(rules, lists_split_at_white_space_and_unescape);
