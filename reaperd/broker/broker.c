@@ -186,12 +186,12 @@ static void log_lines(char *text)
 			log_error("%s", line);
 }
 
-/* Directories and the user are taken at start only: what is open stays open. */
+/* Directories, the user and the source are taken at start only: what is open stays open. */
 static void warn_of_what_stays(const struct config *old, const struct config *new)
 {
 	if (strcmp(old->state_dir, new->state_dir) != 0 || strcmp(old->runtime_dir, new->runtime_dir) != 0 ||
-	    strcmp(old->user ? old->user : "", new->user ? new->user : "") != 0)
-		log_warning("state-dir, runtime-dir and user are changed only by a new start");
+	    strcmp(old->user ? old->user : "", new->user ? new->user : "") != 0 || old->source != new->source)
+		log_warning("state-dir, runtime-dir, user and source are changed only by a new start");
 }
 
 static void reload(struct broker *broker)

@@ -148,6 +148,14 @@ def test_reload_through_the_socket(farm):
     wait_for(lambda: daemon.status()["roots"][0]["mode"] == "observe", "the new mode is in force")
 
 
+def test_a_reload_says_that_the_source_stays(farm):
+    daemon = farm.start().daemon
+    daemon.configure(farm.config.replace(f"source = {farm.source}", "source = auto"))
+    daemon.call("io.reaperd.Reload")
+    wait_for(lambda: "changed only by a new start" in daemon.said(), "the warning")
+    assert daemon.status()["source"] == farm.source
+
+
 def test_sigterm_finishes_and_exits_0(farm):
     daemon = farm.start().daemon
     daemon.knows(*farm.action("a1"))
@@ -309,7 +317,7 @@ def test_the_unit_is_sound(cell):
     path = os.path.join(cell.disk, "reaperd.service")
     with open(path, "w") as file:
         file.write(text.replace("@sbindir@/reaperd", harness.reaperd_program()))
-    done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (0, "")
     keys = {line.split("=")[0] for line in text.splitlines() if re.match(r"[A-Z]\w*=", line)}
     assert not {key for key in keys if key.startswith(("Private", "ProtectS", "ProtectH", "ProtectK", "ProtectC", "ProtectP", "ReadOnly",
