@@ -144,20 +144,8 @@ static bool is_probed(const struct action *action)
 	return action->mounts && !action->in_trash && action->instance->carrier;
 }
 
-static void each_action(struct model *model, void (*function)(void *context, struct action *action), void *context)
+static void add_question(struct questions *questions, struct action *action)
 {
-	for (struct root *root = model_roots(model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				function(context, action);
-}
-
-static void add_question(void *context, struct action *action)
-{
-	struct questions *questions = context;
-
-	if (!is_probed(action))
-		return;
 	questions->actions = MUST(reallocarray(questions->actions, questions->count + 1, sizeof(struct action *)));
 	questions->actions[questions->count++] = action;
 }
@@ -216,22 +204,24 @@ static void ask_all(struct model *model, const struct questions *questions, stru
 }
 
 /* What follows without a question: a limit that is over, and mounts that all lie elsewhere now. */
-static void conclude(void *context, struct action *action)
+static void conclude(struct action *action, struct now now)
 {
-	const struct now *now = context;
 	int64_t limit = action->owner.max_age > 0 ? action->owner.max_age : action->root->rules.max_age;
 
-	if (limit > 0 && action->first_seen.real > 0 && now->real - action->first_seen.real > limit)
-		policy_evidence_set(action, EVIDENCE_EXPIRED, *now);
-	policy_hoist(action, *now);
+	if (limit > 0 && action->first_seen.real > 0 && now.real - action->first_seen.real > limit)
+		policy_evidence_set(action, EVIDENCE_EXPIRED, now);
+	policy_hoist(action, now);
 }
 
 void audit_probe(struct model *model, struct now now)
 {
 	struct questions questions = { 0 };
 
-	each_action(model, add_question, &questions);
+	for (struct action *action = model_first_action(model); action; action = model_next_action(action))
+		if (is_probed(action))
+			add_question(&questions, action);
 	ask_all(model, &questions, now);
 	free(questions.actions);
-	each_action(model, conclude, &now);
+	for (struct action *action = model_first_action(model); action; action = model_next_action(action))
+		conclude(action, now);
 }

@@ -45,10 +45,8 @@ static int save_dirty_mount(void *context, struct mount *mount)
 
 void ledger_save_dirty(struct engine *engine)
 {
-	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				ledger_save_action(engine, action);
+	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action))
+		ledger_save_action(engine, action);
 	model_each_root_mount(engine->model, save_dirty_mount, engine);
 }
 
@@ -61,12 +59,10 @@ static int mark_mount(void *context, struct mount *mount)
 
 static void mark_all(struct engine *engine)
 {
-	for (struct root *root = model_roots(engine->model); root; root = root->next) {
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
 		root->row = 0;
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				action->dirty = true;
-	}
+	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action))
+		action->dirty = true;
 	model_each_root_mount(engine->model, mark_mount, engine);
 }
 

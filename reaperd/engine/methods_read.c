@@ -172,18 +172,13 @@ static int note_action(struct live_actions *live, const struct action *action)
 
 static int note_actions(struct list_context *list, const struct root *only)
 {
-	for (const struct root *root = model_roots(list->engine->model); root; root = root->next) {
-		if (only && root != only)
+	for (const struct action *action = model_first_action(list->engine->model); action;
+	     action = model_next_action(action)) {
+		if ((only && action->root != only) || action->state == ACTION_CLEARED ||
+		    (list->state >= 0 && (int)action->state != list->state))
 			continue;
-		for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
-			for (const struct action *action = instance->actions; action; action = action->next) {
-				if (action->state == ACTION_CLEARED ||
-				    (list->state >= 0 && (int)action->state != list->state))
-					continue;
-				if (note_action(&list->actions, action) < 0)
-					return -ENOMEM;
-			}
-		}
+		if (note_action(&list->actions, action) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

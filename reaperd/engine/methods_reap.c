@@ -99,16 +99,12 @@ static bool action_has_leftovers(const struct engine *engine, const struct actio
 static int take_leftovers(struct engine *engine, struct control_call *call, const struct root *only,
 			  struct targets *targets)
 {
-	for (const struct root *root = model_roots(engine->model); root; root = root->next) {
-		if (only && root != only)
+	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action)) {
+		if (only && action->root != only)
 			continue;
-		for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
-			for (struct action *action = instance->actions; action; action = action->next) {
-				if (action_has_leftovers(engine, action) && targets_add(targets, action) < 0) {
-					control_reply(call, NULL);
-					return -ENOMEM;
-				}
-			}
+		if (action_has_leftovers(engine, action) && targets_add(targets, action) < 0) {
+			control_reply(call, NULL);
+			return -ENOMEM;
 		}
 	}
 	return 0;

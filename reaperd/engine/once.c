@@ -38,9 +38,8 @@ static struct tally count_all(struct engine *engine)
 	for (struct root *root = model_roots(engine->model); root; root = root->next) {
 		if (root->health != ROOT_HEALTH_OK && root->health != ROOT_HEALTH_ABSENT)
 			tally.unknown++;
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				count_action(engine, action, &tally);
+		for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+			count_action(engine, action, &tally);
 	}
 	return tally;
 }

@@ -59,19 +59,15 @@ void prober_free(struct prober *prober)
 /* A root has one batch under way at a time. By action, not by what was asked: its name may have changed meanwhile. */
 static void none_is_probing(struct root *root)
 {
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			action->probing = false;
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		action->probing = false;
 }
 
 int prober_configure(struct prober *prober)
 {
-	struct root_round *rounds;
-	size_t count = 0;
+	size_t count = model_root_count(prober->engine->model);
+	struct root_round *rounds = calloc(count ? count : 1, sizeof(*rounds));
 
-	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
-		count++;
-	rounds = calloc(count ? count : 1, sizeof(*rounds));
 	if (!rounds)
 		return -ENOMEM;
 	free(prober->rounds);
@@ -263,10 +259,9 @@ static size_t choose(struct root *root, struct action **ret, size_t size)
 {
 	size_t count = 0;
 
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			if (action->probe_wanted && !action->probing && action_can_be_probed(action))
-				insert_oldest_first(ret, size, &count, action);
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (action->probe_wanted && !action->probing && action_can_be_probed(action))
+			insert_oldest_first(ret, size, &count, action);
 	return count;
 }
 
@@ -346,10 +341,9 @@ static void send_wanted(struct prober *prober, struct root *root)
 
 static bool has_probed_actions(const struct root *root)
 {
-	for (const struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (const struct action *action = instance->actions; action; action = action->next)
-			if (action_can_be_probed(action))
-				return true;
+	for (const struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (action_can_be_probed(action))
+			return true;
 	return false;
 }
 
@@ -387,11 +381,9 @@ bool prober_is_busy(const struct prober *prober)
 	for (size_t i = 0; i < prober->count; i++)
 		if (prober->rounds[i].in_flight || prober->rounds[i].health_wanted)
 			return true;
-	for (struct root *root = model_roots(prober->engine->model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				if (action_can_be_probed(action) &&
-				    (action->probe_wanted || action->probing || !action->probed.mono))
-					return true;
+	for (const struct action *action = model_first_action(prober->engine->model); action;
+	     action = model_next_action(action))
+		if (action_can_be_probed(action) && (action->probe_wanted || action->probing || !action->probed.mono))
+			return true;
 	return false;
 }

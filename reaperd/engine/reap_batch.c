@@ -319,12 +319,9 @@ static struct draft *draft_of(struct draft *drafts, size_t count, const struct r
 
 static struct draft *new_drafts(struct engine *engine, size_t *ret_count)
 {
-	struct draft *drafts;
-	size_t count = 0;
+	size_t count = model_root_count(engine->model);
+	struct draft *drafts = calloc(count ? count : 1, sizeof(*drafts));
 
-	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		count++;
-	drafts = calloc(count ? count : 1, sizeof(*drafts));
 	if (!drafts)
 		return NULL;
 	*ret_count = 0;

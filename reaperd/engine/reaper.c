@@ -152,15 +152,12 @@ static void examine(struct engine *engine, struct action *action)
 
 static void examine_all(struct engine *engine)
 {
-	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
-			struct action *next;
+	struct action *next;
 
-			for (struct action *action = instance->actions; action; action = next) {
-				next = action->next;
-				examine(engine, action);
-			}
-		}
+	for (struct action *action = model_first_action(engine->model); action; action = next) {
+		next = model_next_action(action);
+		examine(engine, action);
+	}
 }
 
 /* --- the turn --- */

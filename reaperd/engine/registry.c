@@ -86,10 +86,9 @@ static bool was_begun_as(const struct action *action, const char *name, uint32_t
 /* By the name that it had then: it may have been renamed, to publish it. */
 static struct action *find_begun(struct root *root, const char *name, uint32_t generation)
 {
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			if (was_begun_as(action, name, generation))
-				return action;
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (was_begun_as(action, name, generation))
+			return action;
 	return NULL;
 }
 
@@ -103,10 +102,9 @@ static void owner_exited(struct engine *engine, struct action *action, const cha
 
 static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
 {
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			if (action->mounts || action->registered)
-				owner_exited(engine, action, how);
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (action->mounts || action->registered)
+			owner_exited(engine, action, how);
 }
 
 static void on_exit_of_owner(struct ev_loop *loop, ev_io *io, int events)
@@ -392,10 +390,9 @@ static void restore_owner(struct registry *registry, struct action *action)
 
 void registry_restore(struct registry *registry)
 {
-	for (struct root *root = model_roots(registry->engine->model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next)
-				restore_owner(registry, action);
+	for (struct action *action = model_first_action(registry->engine->model); action;
+	     action = model_next_action(action))
+		restore_owner(registry, action);
 }
 
 static void drop_root_watches(struct registry *registry)
@@ -413,12 +410,10 @@ static void drop_root_watches(struct registry *registry)
 
 void registry_configure(struct registry *registry)
 {
-	size_t count = 0;
+	size_t count = model_root_count(registry->engine->model);
 
 	drop_root_watches(registry);
 	free(registry->roots);
-	for (struct root *root = model_roots(registry->engine->model); root; root = root->next)
-		count++;
 	registry->roots = calloc(count ? count : 1, sizeof(*registry->roots));
 	engine_wake(registry->engine);
 }

@@ -51,7 +51,6 @@ void engine_want_probe(struct engine *engine, struct action *action)
 
 void engine_want_probes(struct engine *engine, struct root *root)
 {
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			engine_want_probe(engine, action);
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		engine_want_probe(engine, action);
 }

@@ -97,10 +97,8 @@ static void collect_root(const struct root *root, struct root_status *ret)
 {
 	ret->root = root;
 	ret->path = root->rules.path;
-	for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
-		for (const struct action *action = instance->actions; action; action = action->next)
-			ret->actions[action->state]++;
-	}
+	for (const struct action *action = root_first_action(root); action; action = root_next_action(action))
+		ret->actions[action->state]++;
 }
 
 int status_collect(struct engine *engine, struct status *ret)
@@ -108,8 +106,7 @@ int status_collect(struct engine *engine, struct status *ret)
 	struct collection collection = { engine, ret };
 
 	*ret = (struct status){ .table = model_mount_count(engine->model), .paused_somewhere = engine->facts.paused };
-	for (const struct root *root = model_roots(engine->model); root; root = root->next)
-		ret->root_count++;
+	ret->root_count = model_root_count(engine->model);
 	ret->roots = calloc(ret->root_count + 1, sizeof(*ret->roots));
 	if (!ret->roots)
 		return -ENOMEM;

@@ -67,10 +67,9 @@ static bool is_entry(const struct action *action, const char *parent, const char
 
 static void notice_entry(struct watcher *watcher, struct root *root, const char *parent, const char *name)
 {
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-		for (struct action *action = instance->actions; action; action = action->next)
-			if (is_entry(action, parent, name))
-				engine_want_probe(watcher->engine, action);
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (is_entry(action, parent, name))
+			engine_want_probe(watcher->engine, action);
 }
 
 /* The same directory may be watched through two carriers: inotify gives both one descriptor. */
@@ -272,21 +271,12 @@ static void want(struct watcher *watcher, struct root *root, const struct action
 	}
 }
 
-static void want_root(struct watcher *watcher, struct root *root)
-{
-	for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
-		if (!instance->visible)
-			continue;
-		for (struct action *action = instance->actions; action; action = action->next)
-			if (action->mounts || action->registered)
-				want(watcher, root, action);
-	}
-}
-
 void watcher_turn(struct watcher *watcher)
 {
 	if (!watcher)
 		return;
-	for (struct root *root = model_roots(watcher->engine->model); root; root = root->next)
-		want_root(watcher, root);
+	for (const struct action *action = model_first_action(watcher->engine->model); action;
+	     action = model_next_action(action))
+		if (action->instance->visible && (action->mounts || action->registered))
+			want(watcher, action->root, action);
 }

@@ -120,6 +120,46 @@ static uint32_t next_generation(struct model *model, const struct root *root, co
 	return last + 1;
 }
 
+/* ---- one after the other ---- */
+
+static struct action *first_from_instance(const struct root_instance *instance)
+{
+	while (instance && !instance->actions)
+		instance = instance->next;
+	return instance ? instance->actions : NULL;
+}
+
+static struct action *first_from_root(const struct root *root)
+{
+	struct action *action = NULL;
+
+	for (; root && !action; root = root->next)
+		action = root_first_action(root);
+	return action;
+}
+
+struct action *root_first_action(const struct root *root)
+{
+	return first_from_instance(root->instances);
+}
+
+struct action *root_next_action(const struct action *action)
+{
+	return action->next ? action->next : first_from_instance(action->instance->next);
+}
+
+struct action *model_first_action(const struct model *model)
+{
+	return first_from_root(model->roots);
+}
+
+struct action *model_next_action(const struct action *action)
+{
+	struct action *next = root_next_action(action);
+
+	return next ? next : first_from_root(action->root->next);
+}
+
 /* ---- made, renamed, forgotten ---- */
 
 static struct action_node *new_node(const struct spot *spot)

@@ -89,10 +89,8 @@ void model_on_generation(struct model *model, model_generation_function *functio
 
 static void count_actions(const struct root *root, struct model_counts *counts)
 {
-	for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
-		for (const struct action *action = instance->actions; action; action = action->next)
-			counts->actions[action->state]++;
-	}
+	for (const struct action *action = root_first_action(root); action; action = root_next_action(action))
+		counts->actions[action->state]++;
 }
 
 void model_count(struct model *model, const struct root *root_or_null, struct model_counts *ret)

@@ -181,8 +181,18 @@ void model_free(struct model *model);
  */
 int model_set_roots(struct model *model, const struct root_rules *const *rules, size_t count);
 struct root *model_roots(struct model *model); /* by ->next, in the order of the configuration */
+size_t model_root_count(const struct model *model);
 struct root *model_root_at(struct model *model, size_t index);
 struct root *model_root_by_path(struct model *model, const char *path);
+
+/*
+ * Actions one after the other, NULL at the end: those of a root, in all its instances, or all that there are. Who forgets one
+ * asks for the next before.
+ */
+struct action *root_first_action(const struct root *root);
+struct action *root_next_action(const struct action *action);
+struct action *model_first_action(const struct model *model);
+struct action *model_next_action(const struct action *action);
 
 /*
  * Brings the model to the state that the scan found and says what changed; takes the strings out of `scan`. Mounts

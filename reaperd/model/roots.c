@@ -22,6 +22,15 @@ struct root *model_roots(struct model *model)
 	return model->roots;
 }
 
+size_t model_root_count(const struct model *model)
+{
+	size_t count = 0;
+
+	for (const struct root *root = model->roots; root; root = root->next)
+		count++;
+	return count;
+}
+
 struct root *model_root_at(struct model *model, size_t index)
 {
 	struct root *root = model->roots;

@@ -213,16 +213,14 @@ static int plan_action(struct action *action, const struct policy_facts *facts, 
 int policy_plan(struct model *model, const struct policy_facts *facts, struct now now, struct plan *ret)
 {
 	*ret = (struct plan){ .next = INT64_MAX };
-	for (struct root *root = model_roots(model); root; root = root->next)
-		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
-			for (struct action *action = instance->actions; action; action = action->next) {
-				int r = plan_action(action, facts, now, ret);
+	for (struct action *action = model_first_action(model); action; action = model_next_action(action)) {
+		int r = plan_action(action, facts, now, ret);
 
-				if (r < 0) {
-					plan_clear(ret);
-					return r;
-				}
-			}
+		if (r < 0) {
+			plan_clear(ret);
+			return r;
+		}
+	}
 	if (facts->brake_until > now.mono && facts->brake_until < ret->next)
 		ret->next = facts->brake_until;
 	return 0;
