@@ -6,6 +6,7 @@
 #include "client.h"
 #include "ledger.h"
 #include "options.h"
+#include "parameters.h"
 #include "table.h"
 
 static const struct column columns[] = {

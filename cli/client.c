@@ -249,6 +249,21 @@ int cli_call(const struct cli *cli, const char *method, json_t *parameters, json
 	return r < 0 ? client_complain(cli, client, r) : CLI_DONE;
 }
 
+int cli_call_text(const struct cli *cli, const char *method)
+{
+	CLEANUP_JSON json_t *reply = NULL;
+	const char *text;
+	int status = cli_call(cli, method, MUST(json_object()), &reply);
+
+	if (status)
+		return status;
+	text = json_string_value(json_object_get(reply, "text"));
+	if (!text)
+		return client_bad_reply(cli);
+	fputs(text, stdout);
+	return CLI_DONE;
+}
+
 int cli_list(const struct cli *cli, const char *method, json_t *parameters, const char *key, json_t **ret)
 {
 	CLEANUP_CLIENT struct client *client = NULL;

@@ -53,12 +53,10 @@ int cli_connect(const struct cli *cli, struct client **ret);
 /* Connects, calls, and gives the one reply. */
 int cli_call(const struct cli *cli, const char *method, json_t *parameters, json_t **ret);
 
-/* The same with `more`: the arrays `key` of all replies in one. */
-int cli_list(const struct cli *cli, const char *method, json_t *parameters, const char *key, json_t **ret);
+/* Calls without parameters, and prints the one text that is the reply. */
+int cli_call_text(const struct cli *cli, const char *method);
 
-/* Sets parameters[key] unless it is NULL; text as the daemon reads it. */
-void parameter_text(json_t *parameters, const char *key, const char *text);
-void parameter_bytes(json_t *parameters, const char *key, const char *bytes);
-void parameter_time(json_t *parameters, const char *key, int64_t real_ns); /* 0: not */
+/* The same as cli_call() with `more`: the arrays `key` of all replies in one. */
+int cli_list(const struct cli *cli, const char *method, json_t *parameters, const char *key, json_t **ret);
 
 #endif

@@ -37,20 +37,9 @@ static int check(const struct cli *cli)
 
 static int show(const struct cli *cli)
 {
-	CLEANUP_JSON json_t *reply = NULL;
-	const char *text;
-	int status;
-
 	if (cli->operand_count > 1)
 		return usage_error(cli, "one argument too many: '%s'", cli->operands[1]);
-	status = cli_call(cli, "GetConfiguration", MUST(json_object()), &reply);
-	if (status)
-		return status;
-	text = json_string_value(json_object_get(reply, "text"));
-	if (!text)
-		return client_bad_reply(cli);
-	fputs(text, stdout);
-	return CLI_DONE;
+	return cli_call_text(cli, "GetConfiguration");
 }
 
 static int run(struct cli *cli, int argc, char **argv)

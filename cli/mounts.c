@@ -8,6 +8,7 @@
 #include "ledger.h"
 #include "operand.h"
 #include "options.h"
+#include "parameters.h"
 #include "table.h"
 #include "usage.h"
 

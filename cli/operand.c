@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "client.h"
+#include "parameters.h"
 #include "usage.h"
 
 int operand_action(const struct cli *cli, const char *text, struct action_reference *ret)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "parameters.h"
+
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "client.h"
 
 void parameter_text(json_t *parameters, const char *key, const char *text)
 {

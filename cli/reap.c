@@ -7,6 +7,7 @@
 #include "client.h"
 #include "operand.h"
 #include "options.h"
+#include "parameters.h"
 #include "reap_wait.h"
 #include "table.h"
 #include "usage.h"

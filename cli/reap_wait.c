@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/words.h"
 #include "policy/policy.h"
+#include "parameters.h"
 #include "show.h"
 
 #define ASK_AGAIN_MS 2000 /* also when nothing was heard: an action can be cleared by somebody else's unmount */

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "client.h"
 #include "options.h"
+#include "parameters.h"
 #include "reference.h"
 #include "usage.h"
 
@@ -152,20 +153,9 @@ static int run_end(struct cli *cli, int argc, char **argv)
 
 static int run_metrics(struct cli *cli, int argc, char **argv)
 {
-	CLEANUP_JSON json_t *reply = NULL;
-	const char *text;
 	int status;
 
-	if (!options_parse(cli, NULL, argc, argv, &status))
-		return status;
-	status = cli_call(cli, "Metrics", MUST(json_object()), &reply);
-	if (status)
-		return status;
-	text = json_string_value(json_object_get(reply, "text"));
-	if (!text)
-		return client_bad_reply(cli);
-	fputs(text, stdout);
-	return CLI_DONE;
+	return options_parse(cli, NULL, argc, argv, &status) ? cli_call_text(cli, "Metrics") : status;
 }
 
 const struct command command_pause = {
