@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/signals.h"
 
 struct progress {
 	_Atomic int64_t started; /* CLOCK_MONOTONIC ns; written before `state` */
@@ -206,22 +207,11 @@ void batch_free(struct batch *batch)
 	free(batch);
 }
 
-static void default_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int number = 1; number < NSIG; number++)
-		sigaction(number, &action, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 _Noreturn static void run_child(struct batch *batch, pid_t parent)
 {
 	struct shared *shared = batch->shared;
 
-	default_signals();
+	signals_set_default();
 	/* A parent that died between fork() and prctl() sends no signal any more: ask once. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/signals.h"
 #include "broker/privileges.h"
 
 #define ENGINE_FD   3
@@ -60,17 +60,6 @@ static int make_environment(char *ret[static ARRAY_SIZE(passed_on) + 1])
 	return 0;
 }
 
-static void default_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int number = 1; number < NSIG; number++)
-		sigaction(number, &action, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static const char *level_name(enum log_level level)
 {
 	switch (level) {
@@ -94,7 +83,7 @@ _Noreturn static void become_engine(const char *program, enum log_level level, c
 	char *arguments[] = { (char *)ENGINE_NAME, (char *)"--log-level", (char *)level_name(level), NULL };
 	int opened = open(program, O_PATH | O_CLOEXEC);
 
-	default_signals();
+	signals_set_default();
 	/* A signal that a terminal sends to all is for the broker, which then stops the engine in good order. */
 	setpgid(0, 0);
 	if (opened == ENGINE_FD)
