@@ -18,6 +18,7 @@
 #include "broker/places.h"
 #include "broker/privileges.h"
 #include "broker/requests.h"
+#include "broker/tell.h"
 
 #define CHILDREN_MAX  16
 #define BACKOFF_FIRST (100 * NSEC_PER_MSEC)
@@ -58,33 +59,13 @@ struct broker {
 	uint8_t frame[WIRE_FRAME_MAX];
 };
 
-static int send_configuration(struct broker *broker, bool first)
+/* A new engine gets what it needs beside the text; one that runs has it. */
+static int tell_configuration(struct broker *broker, bool first)
 {
-	struct message_configuration *message = calloc(1, sizeof(*message));
-	const struct config *config = broker->settings->config;
 	int fds[] = { broker->settings->text, broker->fds[PRIVATE_LISTEN], broker->inotify };
-	ssize_t length;
 
-	if (!message)
-		return -ENOMEM;
-	message->serial = broker->settings->serial;
-	message->flags =
-		(broker->options.once ? CONFIGURATION_ONCE : 0) | (broker->options.observe ? CONFIGURATION_OBSERVE : 0);
-	message->source = config->source;
-	snprintf(message->state_dir, sizeof(message->state_dir), "%s", config->state_dir);
-	length = message_encode_configuration(message, MESSAGE_CONFIGURATION, broker->frame);
-	free(message);
-	if (length < 0)
-		return (int)length;
-	return wire_send(broker->fds[PRIVATE_ENGINE], broker->frame, (size_t)length, fds, first ? ARRAY_SIZE(fds) : 1);
-}
-
-static void say_plainly(struct broker *broker, enum message_type type)
-{
-	ssize_t length = message_encode_plain(type, broker->frame);
-
-	if (broker->fds[PRIVATE_ENGINE] >= 0)
-		wire_send(broker->fds[PRIVATE_ENGINE], broker->frame, (size_t)length, NULL, 0);
+	return tell_engine_configuration(broker->fds[PRIVATE_ENGINE], &broker->options, broker->settings, fds,
+					 first ? ARRAY_SIZE(fds) : 1);
 }
 
 static void end_engine(struct broker *broker, int64_t patience)
@@ -116,7 +97,7 @@ static void start_engine(struct broker *broker, int64_t now)
 	broker->started = now;
 	broker->kill_at = INT64_MAX;
 	broker->blocked = false;
-	r = send_configuration(broker, true);
+	r = tell_configuration(broker, true);
 	if (r < 0) {
 		log_error("the engine cannot be told its configuration: %s", strerror(-r));
 		end_engine(broker, 0);
@@ -162,21 +143,6 @@ static void engine_ended(struct broker *broker, int status, int64_t now)
 	plan_next_engine(broker, now);
 }
 
-static void tell_reload_failed(struct broker *broker, const char *errors)
-{
-	struct message_configuration *message = calloc(1, sizeof(*message));
-	ssize_t length = -ENOMEM;
-
-	if (message) {
-		message->serial = broker->settings->serial;
-		snprintf(message->text, sizeof(message->text), "%s", errors);
-		length = message_encode_configuration(message, MESSAGE_RELOAD_FAILED, broker->frame);
-	}
-	free(message);
-	if (length > 0 && broker->fds[PRIVATE_ENGINE] >= 0)
-		wire_send(broker->fds[PRIVATE_ENGINE], broker->frame, (size_t)length, NULL, 0);
-}
-
 static void log_lines(char *text)
 {
 	char *line;
@@ -201,7 +167,8 @@ static void reload(struct broker *broker)
 	int r = settings_load(&broker->options, broker->settings->serial + 1, broker->pool, &settings, &errors);
 
 	if (r < 0) {
-		tell_reload_failed(broker, errors ? errors : strerror(-r));
+		tell_engine_reload_failed(broker->fds[PRIVATE_ENGINE], broker->settings->serial,
+					  errors ? errors : strerror(-r));
 		if (errors)
 			log_lines(errors);
 		log_error("the configuration is refused; the old one stays in force");
@@ -213,7 +180,7 @@ static void reload(struct broker *broker)
 	log_notice("the configuration was read anew");
 	if (broker->fds[PRIVATE_ENGINE] < 0)
 		return;
-	r = send_configuration(broker, false);
+	r = tell_configuration(broker, false);
 	if (r < 0) {
 		log_error("the engine cannot be told its configuration: %s; starting it anew", strerror(-r));
 		end_engine(broker, 0);
@@ -246,7 +213,7 @@ static void stop(struct broker *broker)
 	broker->start_at = INT64_MAX;
 	if (!broker->engine)
 		broker->finished = true;
-	say_plainly(broker, MESSAGE_STOP);
+	tell_engine_stop(broker->fds[PRIVATE_ENGINE]);
 	end_engine(broker, longest_step(broker->settings->config) + STOP_MARGIN);
 }
 
