@@ -27,7 +27,6 @@ struct broker {
 	int fd;
 	ev_io readable, writable;
 	struct job *jobs;
-	size_t job_count;
 	uint64_t last_job;
 	struct outgoing *queue, **queue_end;
 	uint32_t in_flight, hung;
@@ -53,7 +52,6 @@ static struct job *take_job(struct broker *broker, uint64_t number)
 			struct job *job = *at;
 
 			*at = job->next;
-			broker->job_count--;
 			return job;
 		}
 	return NULL;
@@ -220,7 +218,6 @@ int broker_request(struct broker *broker, struct message_request *request, broke
 	}
 	*job = (struct job){ .number = request->job, .function = function, .context = context, .next = broker->jobs };
 	broker->jobs = job;
-	broker->job_count++;
 	return 0;
 }
 
@@ -272,7 +269,6 @@ void broker_cancel(struct broker *broker)
 		struct job *job = broker->jobs;
 
 		broker->jobs = job->next;
-		broker->job_count--;
 		job->function(job->context, broker->engine, &cancelled);
 		free(job);
 	}
