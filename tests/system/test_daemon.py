@@ -150,10 +150,12 @@ def test_reload_through_the_socket(farm):
 
 def test_a_reload_says_that_the_source_stays(farm):
     daemon = farm.start().daemon
-    daemon.configure(farm.config.replace(f"source = {farm.source}", "source = auto"))
+    source = daemon.status()["source"]
+    assert farm.source == "auto"
+    daemon.configure(farm.config.replace("source = auto", "source = mountinfo"))
     daemon.call("io.reaperd.Reload")
     wait_for(lambda: "changed only by a new start" in daemon.said(), "the warning")
-    assert daemon.status()["source"] == farm.source
+    assert daemon.status()["source"] == source
 
 
 def test_sigterm_finishes_and_exits_0(farm):
