@@ -163,12 +163,27 @@ static struct mount_node *apply_entry(struct model *model, struct mount_facts *f
 
 /*
  * Without a unique id nothing proves that a restored mount is the one that the ledger knew: what speaks against it has
- * to hold from now on.
+ * to hold from now on, what was tried was perhaps tried on another, and its action is its own only once a probe has
+ * found that action's directory at the path.
  */
-static void meet_by_age(struct mount_node *node, uint32_t position)
+static void meet_again(struct model *model, struct mount *mount)
+{
+	mount->evidence = 0;
+	mount->next_step = 0;
+	mount->rounds = mount->attempts = 0;
+	mount->joined = model->now;
+	mount->confirmed = false;
+	mount->dirty = true;
+	if (mount->action && mount->action->owner.kind == OWNER_ATTESTED) {
+		mount->action->owner.kind = OWNER_INFERRED;
+		mount->action->dirty = true;
+	}
+}
+
+static void meet_by_age(struct model *model, struct mount_node *node, uint32_t position)
 {
 	if (node->mount.restored && !node->position)
-		node->mount.evidence = 0;
+		meet_again(model, &node->mount);
 	node->position = position;
 }
 
@@ -184,7 +199,7 @@ static void apply_entries(struct model *model, struct scan *scan, struct changes
 			return;
 		node->seen = model->serial;
 		if (scan->complete && !scan->unique_ids)
-			meet_by_age(node, (uint32_t)i + 1);
+			meet_by_age(model, node, (uint32_t)i + 1);
 	}
 }
 

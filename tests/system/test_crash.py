@@ -151,6 +151,34 @@ def test_evidence_from_before_the_kill_still_counts(farm):
     wait_for(lambda: gone(*made), "it is reaped")
 
 
+@pytest.mark.parametrize("directory", ["the same", "another"])
+def test_what_was_mounted_while_nobody_watched_is_not_reaped_on_the_old_ones_evidence(farm, directory):
+    """The next action of that name: where mounts have no unique ids its own may look like those that went."""
+    farm.daemon.configure(farm.config.replace("grace = 200ms", "grace = 200ms\nmode = observe"))
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    old = farm.action("a1")
+    daemon.knows(*old)
+    daemon.is_probed(2)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: "ended" in daemon.evidence("a1"), "the action has ended")
+    daemon.kill_both()
+    for last in ("proc", "sys"):
+        harness.umount(farm.path("a1/root", last))
+    if directory == "another":
+        os.rename(farm.path("a1"), os.path.join(farm.cell.disk, "elsewhere"))
+    new = farm.action("a1")
+    daemon.configure(farm.config)
+    daemon.start()
+    if directory == "another":
+        daemon.knows(*new)
+        daemon.is_probed(8)
+        assert not any(gone(number) for number in new)
+        assert daemon.action("a1")["state"] == "active"
+    else:
+        wait_for(lambda: gone(*new), "the directory is that of the action that ended, and nobody has begun another")
+
+
 def test_a_registration_outlives_a_start(farm):
     daemon = farm.start().daemon
     runner = farm.cell.runner()

@@ -906,10 +906,18 @@ START_TEST(evidence_of_restored_mounts_starts_afresh_without_unique_ids)
 	fake->unique_ids = _i;
 	known(fake, id)->evidence = EVIDENCE_BIT(EVIDENCE_MOVED);
 	known(fake, id)->moved.since = (struct now){ .mono = 5, .real = 5 };
+	known(fake, id)->joined = (struct now){ .mono = 4, .real = 4 };
+	known(fake, id)->confirmed = true;
+	known(fake, id)->next_step = 1;
+	action->owner.kind = OWNER_ATTESTED;
 	feed(fake);
 	ck_assert_uint_eq(fake->changes.count, 0);
 	ck_assert_uint_eq(known(fake, id)->evidence, EVIDENCE_BIT(EVIDENCE_MOVED));
 	ck_assert_int_eq(known(fake, id)->moved.since.real, fake->unique_ids ? 5 : fake->now.real);
+	ck_assert_int_eq(known(fake, id)->joined.real, fake->unique_ids ? 4 : fake->now.real);
+	ck_assert(known(fake, id)->confirmed == fake->unique_ids);
+	ck_assert_uint_eq(known(fake, id)->next_step, fake->unique_ids ? 1 : 0);
+	ck_assert_int_eq(action->owner.kind, fake->unique_ids ? OWNER_ATTESTED : OWNER_INFERRED);
 	fake_free(fake);
 }
 END_TEST
