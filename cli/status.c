@@ -53,15 +53,18 @@ static char *join_texts(const json_t *array)
 	return take_ptr(all);
 }
 
+#define NUMBER_NOTE " (numbers come again: evidence begins afresh when the daemon starts)"
+
 static void print_source(const struct cli *cli, const json_t *status)
 {
 	CLEANUP_FREE char *version = show_string(status, "version"), *source = show_string(status, "source"),
-			  *note = show_string(status, "source_note");
+			  *note = show_string(status, "source_note"), *identity = show_string(status, "identity");
 	CLEANUP_FREE char *namespaces = join_texts(json_object_get(status, "namespaces"));
 	CLEANUP_FREE char *age = show_age(&(struct show){ .now = cli->now }, status, "started");
 
 	printf("reaperd     %s, running for %s\n", version, age);
 	printf("source      %s%s%s%s\n", source, *note ? " (" : "", note, *note ? ")" : "");
+	printf("identity    %s%s\n", identity, strcmp(identity, "number") ? "" : NUMBER_NOTE);
 	printf("namespaces  %s\n", namespaces);
 }
 

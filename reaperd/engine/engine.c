@@ -39,6 +39,10 @@ static void become_ready(struct engine *engine)
 		   engine->facts.observe ? "observe" :
 		   engine->facts.paused	 ? "paused" :
 					   "enforce");
+	if (!engine->source.ops->unique_ids)
+		log_notice("mounts are known by number and place, for want of unique ids: at each start evidence "
+			   "begins afresh and an attested owner is an inferred one; on FUSE and network filesystems "
+			   "a replaced directory is not evidence");
 	broker_say(engine->broker, MESSAGE_READY);
 	notify_ready(engine);
 }

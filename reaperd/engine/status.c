@@ -191,11 +191,11 @@ static json_t *ledger_json(struct engine *engine)
 json_t *status_json(struct engine *engine, const struct status *status)
 {
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:{s:s, s:I, s:I}}",
+		"{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:{s:s, s:I, s:I}}",
 		"version", status_version(), "source", source_name(engine->source.ops->kind), "source_note",
-		engine->source_note, "namespaces", namespaces_json(engine), "mode",
-		mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused, "roots",
-		roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
+		engine->source_note, "identity", engine->source.ops->unique_ids ? "unique-id" : "number", "namespaces",
+		namespaces_json(engine), "mode", mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused,
+		"roots", roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
 		(json_int_t)status->unowned, "events", (json_int_t)engine->events, "lost", (json_int_t)engine->lost,
 		"rescans", (json_int_t)engine->rescans, "lag_ms", (double)engine->lag / NSEC_PER_MSEC, "wakeups",
 		(json_int_t)engine->wakeups, "ledger", ledger_json(engine), "broker", "state", "ok", "in_flight",

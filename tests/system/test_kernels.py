@@ -113,7 +113,10 @@ def test_the_source_is_the_best_that_the_kernel_has(farm, kernel):
     farm.daemon.kernel = kernel
     daemon = farm.start().daemon
     unique = numbers(kernel) >= (6, 8)
-    assert daemon.status()["source"] == ("listmount" if unique else "mountinfo")
+    status = daemon.status()
+    assert (status["source"], status["identity"]) == (("listmount", "unique-id") if unique else ("mountinfo", "number"))
+    assert ("numbers come again" in daemon.ctl("status").stdout) == (not unique)
+    assert ("mounts are known by number" in daemon.said()) == (not unique)
     live = farm.action("live")
     daemon.ctl("begin", "over", "--root", farm.root)
     over = farm.action("over")

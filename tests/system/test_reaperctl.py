@@ -90,7 +90,7 @@ def test_status(quiet):
     table = daemon.ctl("status").stdout
     assert quiet.root in table
     status = daemon.json("status")
-    assert {"version", "source", "namespaces", "mode", "roots", "events", "lost", "rescans", "ledger", "broker", "started"} <= set(status)
+    assert {"version", "source", "identity", "namespaces", "mode", "roots", "events", "lost", "rescans", "ledger", "broker", "started"} <= set(status)
     root = status["roots"][0]
     assert root["path"] == quiet.root and root["health"] == "ok" and root["mode"] == "enforce"
     assert (root["mounts"], root["leftovers"], root["stuck"]) == (4, 2, 0)

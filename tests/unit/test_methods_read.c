@@ -28,6 +28,7 @@ START_TEST(status_counts_what_is_there)
 	status = json_object_get(answer, "status");
 	root = json_array_get(json_object_get(status, "roots"), 0);
 	ck_assert_str_eq(text_of(status, "source"), "listmount");
+	ck_assert_str_eq(text_of(status, "identity"), "unique-id");
 	ck_assert_str_eq(text_of(status, "mode"), "enforce");
 	ck_assert_int_eq(number_of(status, "mounts"), number_of(root, "mounts"));
 	ck_assert_int_ge(number_of(status, "mounts"), 3);
@@ -43,11 +44,10 @@ END_TEST
 
 START_TEST(status_has_every_field_that_the_interface_names)
 {
-	static const char *const keys[] = {
-		"version",	"source", "source_note", "namespaces", "mode",	 "paused",
-		"paused_until", "roots",  "mounts",	 "unowned",    "events", "lost",
-		"rescans",	"lag_ms", "wakeups",	 "ledger",     "broker", "started"
-	};
+	static const char *const keys[] = { "version", "source", "source_note",	 "identity", "namespaces",
+					    "mode",    "paused", "paused_until", "roots",    "mounts",
+					    "unowned", "events", "lost",	 "rescans",  "lag_ms",
+					    "wakeups", "ledger", "broker",	 "started" };
 	static const char *const root_keys[] = { "path",      "mode",  "actions", "mounts",
 						 "leftovers", "stuck", "health",  "paused" };
 	json_t *answer = ask("GetStatus", "{}"), *status = json_object_get(answer, "status");
