@@ -135,6 +135,19 @@ START_TEST(a_mount_on_the_way_to_an_action_says_nothing)
 }
 END_TEST
 
+/* As on a storage that squashes root. */
+START_TEST(a_directory_that_may_not_be_looked_for_is_unknown)
+{
+	make_directory(BUILD "/tenant");
+	make_directory(BUILD "/tenant/" ACTION);
+	record("tenant/" ACTION);
+	ck_assert_int_eq(chmod(BUILD "/tenant", 0700), 0);
+	ck_assert_int_eq(seteuid(65534), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_UNKNOWN);
+	ck_assert_int_eq(result.error, EACCES);
+}
+END_TEST
+
 START_TEST(number_and_device_serve_where_no_unique_ids_were_recorded)
 {
 	record(ACTION);
@@ -230,11 +243,6 @@ static void remote_setup(void)
 	fixture_setup();
 	serve("0");
 	ck_assert(!result.local);
-	/*
-	 * With no entry timeout nothing is ever cached, so that the identity is learnt through the cache of a longer
-	 * one below.
-	 */
-	ck_assert(!probe.known);
 }
 
 static void cached_setup(void)
@@ -308,11 +316,39 @@ START_TEST(a_known_action_is_probed_without_a_single_lookup)
 }
 END_TEST
 
+/* Recorded while the name was cached. Now each walk to it is a lookup. */
+START_TEST(a_known_action_whose_name_has_expired_is_probed_without_a_single_lookup)
+{
+	struct kernel_identity *known = &probe.identity;
+	struct place_status place;
+	struct kernel_mount proc = mounts[0].mount;
+	unsigned long before;
+	int fd = kernel_open_root(BUILD "/" ACTION);
+
+	known->handle_length = sizeof(known->handle);
+	ck_assert_int_eq(kernel_handle_of(fd, &known->handle_type, known->handle, &known->handle_length), 0);
+	ck_assert_int_eq(kernel_status_at(fd, "", false, &place), 0);
+	known->dev = place.dev;
+	known->ino = place.ino;
+	known->birth = place.birth;
+	probe.known = true;
+	close(fd);
+	before = strtoul(tell("lookups"), NULL, 10);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	tell("remove %s", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+	ck_assert_uint_eq(strtoul(tell("lookups"), NULL, 10), before);
+	ck_assert(is_mounted(proc));
+}
+END_TEST
+
 START_TEST(without_handle_and_cache_only_the_list_of_names_is_asked)
 {
 	unsigned long before = strtoul(tell("lookups"), NULL, 10);
 	struct kernel_mount proc = mounts[0].mount;
 
+	/* With no entry timeout nothing is ever cached, and so no identity was learnt. */
+	ck_assert(!probe.known);
 	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
 	ck_assert(!result.identity_known);
 	tell("remove %s", ACTION);
@@ -356,6 +392,7 @@ int main(void)
 	tcase_add_test(local, a_mount_over_the_action_hides_its_identity_and_keeps_it);
 	tcase_add_test(local, a_covered_root_says_nothing);
 	tcase_add_test(local, a_mount_on_the_way_to_an_action_says_nothing);
+	tcase_add_test(local, a_directory_that_may_not_be_looked_for_is_unknown);
 	tcase_add_test(local, number_and_device_serve_where_no_unique_ids_were_recorded);
 	tcase_add_test(local, a_root_that_is_absent_is_unknown);
 	tcase_add_test(local, what_leads_only_to_mounts_is_hollow);
@@ -367,6 +404,7 @@ int main(void)
 	tcase_add_test(cached, a_fuse_without_its_server_is_dead);
 	tcase_add_test(cached, a_known_action_is_probed_without_a_single_lookup);
 	tcase_add_checked_fixture(remote, remote_setup, teardown);
+	tcase_add_test(remote, a_known_action_whose_name_has_expired_is_probed_without_a_single_lookup);
 	tcase_add_test(remote, without_handle_and_cache_only_the_list_of_names_is_asked);
 	tcase_add_test(remote, a_root_inside_a_fuse_is_opened_from_the_cache_or_not_at_all);
 	suite_add_tcase(suite, local);
