@@ -139,6 +139,14 @@ tests_unit_test_cli_daemon_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_daemon_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_daemon_LDADD = $(use_cli) $(CHECK_LIBS)
 
+# The engine with a clock, a source and a broker of the test's; the wrap looks at each request at the moment when it is made
+
+unit_tests += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
+tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_LDADD = $(use_engine) $(CHECK_LIBS)
+
 # The engine in a made-up world; its clock and its source come before the libraries'
 
 unit_tests += tests/sim/test_sim

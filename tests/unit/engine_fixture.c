@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine_fixture.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/broker_client.h"
+#include "engine/registry.h"
+
+#define MOUNTS_MAX	64
+#define DIRECTORIES_MAX 16
+#define WAITING_MAX	64
+
+struct engine *engine;
+struct now now;
+size_t steps_asked, steps_intended;
+
+static struct {
+	uint64_t id;
+	char target[128];
+} table[MOUNTS_MAX];
+static uint64_t last_id;
+static bool table_changed;
+
+static struct directory directories[DIRECTORIES_MAX];
+static size_t directory_count;
+
+static int broker_fd = -1;
+static struct message_request waiting[WAITING_MAX];
+static size_t waiting_count;
+static bool questions_wait;
+
+static char state_directory[64], configuration[256];
+
+/* --- the clock, in place of base/clock_now.c --- */
+
+struct now clock_now(void)
+{
+	return now;
+}
+
+/* --- the mount table, in place of source/source.c --- */
+
+static int drain(struct source *source)
+{
+	uint64_t count;
+
+	return read(source->fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static int read_table(struct source *source, const struct model *model, bool complete, struct scan *ret)
+{
+	(void)source;
+	(void)model;
+	(void)complete;
+	ret->complete = ret->unique_ids = true;
+	for (size_t i = 0; i < MOUNTS_MAX; i++) {
+		struct mount_facts *facts;
+
+		if (!table[i].id)
+			continue;
+		facts = scan_add(ret);
+		ck_assert_ptr_nonnull(facts);
+		*facts = (struct mount_facts){
+			.id = table[i].id,
+			.parent = table[i].id == 1 ? 0 : 1,
+			.id32 = (uint32_t)table[i].id,
+			.dev = 100 + table[i].id,
+			.root = strdup("/"),
+			.target = strdup(table[i].target),
+			.fstype = strdup(table[i].id == 1 ? "ext4" : "tmpfs"),
+			.source = strdup("none"),
+			.options = strdup("rw"),
+			.super_options = strdup("rw"),
+		};
+	}
+	return 0;
+}
+
+static int refresh(struct source *source, const struct model *model, struct scan *ret)
+{
+	return read_table(source, model, true, ret);
+}
+
+static const struct source_ops source_ops = {
+	.kind = SOURCE_LISTMOUNT,
+	.unique_ids = true,
+	.drain = drain,
+	.read = read_table,
+	.refresh = refresh,
+};
+
+int source_open(enum source_kind kind, struct source *ret, char *why, size_t size)
+{
+	(void)kind;
+	(void)size;
+	*why = '\0';
+	*ret = (struct source){ .ops = &source_ops, .fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
+	return ret->fd < 0 ? -errno : 0;
+}
+
+void source_close(struct source *source)
+{
+	close(source->fd);
+}
+
+static uint64_t add_mount(const char *target)
+{
+	for (size_t i = 0; i < MOUNTS_MAX; i++) {
+		if (table[i].id)
+			continue;
+		table[i].id = ++last_id;
+		snprintf(table[i].target, sizeof(table[i].target), "%s", target);
+		table_changed = true;
+		return last_id;
+	}
+	ck_abort_msg("too many mounts");
+}
+
+uint64_t attach(const char *below)
+{
+	char target[128];
+
+	snprintf(target, sizeof(target), ROOT "/%s", below);
+	return add_mount(target);
+}
+
+void detach(uint64_t id)
+{
+	for (size_t i = 0; i < MOUNTS_MAX; i++)
+		if (table[i].id == id)
+			table[i].id = 0;
+	table_changed = true;
+}
+
+/* --- the broker --- */
+
+void set_directory(const struct directory *directory)
+{
+	for (size_t i = 0; i < directory_count; i++)
+		if (!strcmp(directories[i].name, directory->name)) {
+			directories[i] = *directory;
+			return;
+		}
+	ck_assert_uint_lt(directory_count, DIRECTORIES_MAX);
+	directories[directory_count++] = *directory;
+}
+
+static void answer_question(const struct probe_item *item, struct probe_result *ret)
+{
+	*ret = (struct probe_result){ .state = *item->path ? PROBE_MISSING : PROBE_PRESENT, .local = true };
+	for (size_t i = 0; i < directory_count; i++) {
+		const struct directory *one = &directories[i];
+
+		if (strcmp(one->name, item->path) != 0)
+			continue;
+		ret->state = one->state;
+		ret->identity_known = one->ino;
+		ret->dev = 7;
+		ret->ino = ret->birth = (int64_t)one->ino;
+		ret->full = one->full;
+		ret->hollow = one->hollow;
+	}
+}
+
+static void send_result(struct message_result *result)
+{
+	static uint8_t buffer[WIRE_FRAME_MAX];
+	ssize_t length = message_encode_result(result, buffer);
+
+	ck_assert_int_gt(length, 0);
+	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, NULL, 0), 0);
+}
+
+static void answer(const struct message_request *request, enum outcome outcome)
+{
+	struct message_result result = { .request = request->type, .job = request->job, .count = request->count };
+	struct watch_result watches[REQUEST_ITEMS_MAX] = { 0 };
+	struct probe_result probes[REQUEST_ITEMS_MAX];
+	struct step_result steps[REQUEST_ITEMS_MAX];
+
+	if (request->type == MESSAGE_PROBE)
+		result.probes = probes;
+	else if (request->type == MESSAGE_STEP)
+		result.steps = steps;
+	else
+		result.watches = watches;
+	for (uint32_t i = 0; i < request->count; i++) {
+		if (request->type == MESSAGE_PROBE)
+			answer_question(&request->probes[i], &probes[i]);
+		if (request->type != MESSAGE_STEP)
+			continue;
+		steps[i] = (struct step_result){ .outcome = outcome, .duration = 1000 };
+		if (outcome == OUTCOME_GONE)
+			detach(request->steps[i].mount.id);
+	}
+	send_result(&result);
+}
+
+static bool is_kept(const struct message_request *request)
+{
+	return request->type == MESSAGE_STEP || (request->type == MESSAGE_PROBE && questions_wait);
+}
+
+static void take_requests(void)
+{
+	static uint8_t buffer[WIRE_FRAME_MAX];
+	struct message_request request;
+	int fds[WIRE_FDS_MAX];
+	size_t fd_count;
+	ssize_t length;
+
+	while ((length = wire_receive(broker_fd, buffer, sizeof(buffer), fds, &fd_count)) > 0) {
+		if (message_type(buffer, (size_t)length) == MESSAGE_READY)
+			continue;
+		ck_assert_int_eq(message_decode_request(buffer, (size_t)length, &request), 0);
+		if (is_kept(&request)) {
+			ck_assert_uint_lt(waiting_count, WAITING_MAX);
+			waiting[waiting_count++] = request;
+			continue;
+		}
+		answer(&request, OUTCOME_GONE);
+		message_request_clear(&request);
+	}
+}
+
+static void answer_waiting(enum message_type type, enum outcome outcome)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < waiting_count; i++) {
+		if (waiting[i].type != type) {
+			waiting[kept++] = waiting[i];
+			continue;
+		}
+		answer(&waiting[i], outcome);
+		message_request_clear(&waiting[i]);
+	}
+	waiting_count = kept;
+}
+
+void hold_questions(bool hold)
+{
+	questions_wait = hold;
+	if (!hold)
+		answer_waiting(MESSAGE_PROBE, OUTCOME_GONE);
+}
+
+size_t steps_waiting(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < waiting_count; i++)
+		if (waiting[i].type == MESSAGE_STEP)
+			count += waiting[i].count;
+	return count;
+}
+
+void answer_steps(enum outcome outcome)
+{
+	answer_waiting(MESSAGE_STEP, outcome);
+	turn();
+}
+
+/* --- what is in the ledger at the very moment when the engine asks (the linker's --wrap) --- */
+
+int __real_broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
+			  void *context);
+int __wrap_broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
+			  void *context);
+
+int __wrap_broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
+			  void *context)
+{
+	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++) {
+		char sql[128];
+
+		steps_asked++;
+		snprintf(sql, sizeof(sql),
+			 "SELECT count(*) > 0 FROM attempts WHERE outcome IS NULL AND mount_id = %llu",
+			 (unsigned long long)request->steps[i].mount.id);
+		if (*state_directory && !strcmp(ledger_value(sql), "1"))
+			steps_intended++;
+	}
+	return __real_broker_request(broker, request, function, context);
+}
+
+const char *ledger_value(const char *sql)
+{
+	static char value[256];
+	sqlite3_stmt *statement;
+	char path[128];
+	sqlite3 *db;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/ledger.db", state_directory);
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	rc = sqlite3_step(statement);
+	snprintf(value, sizeof(value), "%s",
+		 rc != SQLITE_ROW				  ? "none" :
+		 sqlite3_column_type(statement, 0) == SQLITE_NULL ? "" :
+								    (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return value;
+}
+
+/* --- the engine --- */
+
+static void configure(void)
+{
+	static uint8_t buffer[WIRE_FRAME_MAX];
+	struct message_configuration message = { .serial = 1 };
+	int fd = memfd_create("configuration", MFD_CLOEXEC);
+	ssize_t length;
+
+	snprintf(message.state_dir, sizeof(message.state_dir), "%s",
+		 *state_directory ? state_directory : "/proc/no-such-directory");
+	ck_assert_int_eq(write(fd, configuration, strlen(configuration)), (ssize_t)strlen(configuration));
+	length = message_encode_configuration(&message, MESSAGE_CONFIGURATION, buffer);
+	ck_assert_int_gt(length, 0);
+	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, &fd, 1), 0);
+	close(fd);
+}
+
+static void start(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	broker_fd = fds[0];
+	engine = engine_new(fds[1]);
+	ck_assert_ptr_nonnull(engine);
+	configure();
+	for (int i = 0; i < 20 && !engine->ready; i++)
+		turn();
+	ck_assert_msg(engine->ready, "the engine did not get ready");
+}
+
+static void stop(void)
+{
+	engine_free(engine);
+	close(broker_fd);
+	while (waiting_count > 0)
+		message_request_clear(&waiting[--waiting_count]);
+	questions_wait = false;
+}
+
+void engine_begin_world(const char *daemon, bool with_ledger)
+{
+	memset(table, 0, sizeof(table));
+	last_id = directory_count = steps_asked = steps_intended = 0;
+	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
+	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n", daemon);
+	snprintf(state_directory, sizeof(state_directory), "%s", with_ledger ? "/tmp/test_engine.XXXXXX" : "");
+	if (with_ledger)
+		ck_assert_ptr_nonnull(mkdtemp(state_directory));
+	add_mount("/");
+	start();
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	(void)status;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void engine_end_world(void)
+{
+	stop();
+	if (*state_directory)
+		nftw(state_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void engine_restart(void)
+{
+	stop();
+	start();
+}
+
+void turn(void)
+{
+	if (table_changed && engine->source.fd > 0) {
+		table_changed = false;
+		eventfd_write(engine->source.fd, 1);
+	}
+	/* Without waiting, for time is ours; and once more, for a callback's wish is granted in the turn after. */
+	for (int i = 0; i < 2; i++) {
+		ev_run(engine->loop, EVRUN_NOWAIT);
+		take_requests();
+	}
+	ev_run(engine->loop, EVRUN_NOWAIT);
+}
+
+void pass(double seconds)
+{
+	for (int i = 0; i < (int)(seconds * 10 + 0.5); i++) {
+		now.mono += NSEC_PER_SEC / 10;
+		now.real += NSEC_PER_SEC / 10;
+		turn();
+	}
+}
+
+struct root *the_root(void)
+{
+	return model_root_by_path(engine->model, ROOT);
+}
+
+struct action *action(const char *name)
+{
+	struct action *found[8];
+
+	return model_find_actions(engine->model, the_root(), name, found, 8) ? found[0] : NULL;
+}
+
+uint32_t begin(const char *name, int64_t max_age, bool lease)
+{
+	uint32_t generation;
+
+	ck_assert_int_eq(registry_begin(engine, the_root(), name, 0, max_age, lease, 0, &generation), 0);
+	turn();
+	return generation;
+}
+
+void end(const char *name)
+{
+	uint32_t generation;
+
+	ck_assert_int_eq(registry_end(engine, the_root(), name, 0, &generation), 0);
+	turn();
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The real engine with a clock, a mount table and a broker that do exactly as the test says: one build root, ROOT, and
+ * time that passes only in pass(). The broker answers questions at once, unless it is told to hold them, and keeps the
+ * steps until the test answers them.
+ */
+#ifndef TESTS_UNIT_ENGINE_FIXTURE_H
+#define TESTS_UNIT_ENGINE_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+#define ROOT "/b"
+
+extern struct engine *engine;
+extern struct now now;
+
+/* `daemon`: lines for [daemon]. With ledger: in a directory of the test's own. */
+void engine_begin_world(const char *daemon, bool with_ledger);
+void engine_end_world(void);
+/* As after a kill: what is under way is answered by nobody. */
+void engine_restart(void);
+
+/* One turn, and in it what the broker answers. */
+void turn(void);
+/* A turn in each tenth of that time. */
+void pass(double seconds);
+
+struct root *the_root(void);
+struct action *action(const char *name); /* the newest; NULL */
+uint32_t begin(const char *name, int64_t max_age, bool lease);
+void end(const char *name);
+
+/* Below ROOT, as "a/proc". */
+uint64_t attach(const char *below);
+void detach(uint64_t id);
+
+/* An action's directory, as it is there from now on. Where nothing was said it is missing. */
+struct directory {
+	const char *name;
+	enum probe_state state;
+	uint64_t ino; /* 0: not told */
+	bool full, hollow;
+};
+void set_directory(const struct directory *directory);
+
+/* Questions that come from now on wait; with false they are answered, as of now. */
+void hold_questions(bool hold);
+
+/* Steps. */
+extern size_t steps_asked;    /* since the start */
+extern size_t steps_intended; /* those whose intent was in the ledger when they were asked for */
+size_t steps_waiting(void);
+/* All that wait; what is gone leaves the table. */
+void answer_steps(enum outcome outcome);
+
+/* One value from the ledger as others read it, "" for NULL, "none" for no row; valid until the next call. */
+const char *ledger_value(const char *sql);
+
+#endif

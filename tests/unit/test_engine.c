@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the engine asks for, and when, in a world where everything else is as the test says. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/pause.h"
+#include "engine/reap_now.h"
+#include "engine/registry.h"
+#include "engine_fixture.h"
+
+static const struct directory live = { .name = "a", .state = PROBE_PRESENT, .ino = 5, .full = true };
+static const struct directory missing = { .name = "a", .state = PROBE_MISSING };
+static const struct directory hollow = { .name = "a", .state = PROBE_PRESENT, .ino = 5, .hollow = true };
+
+static void setup(void)
+{
+	engine_begin_world("", true);
+}
+
+/* An action with a mount, known and asked about. */
+static uint64_t make_action(const struct directory *directory)
+{
+	uint64_t id = attach("a/proc");
+
+	set_directory(directory);
+	pass(3);
+	ck_assert_ptr_nonnull(action("a"));
+	ck_assert_uint_eq(action("a")->mount_count, 1);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	return id;
+}
+
+/* --- the ledger --- */
+
+START_TEST(an_intent_is_in_the_ledger_before_its_step_is_asked_for)
+{
+	make_action(&live);
+	end("a");
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_uint_eq(steps_intended, 1);
+}
+END_TEST
+
+START_TEST(an_outcome_follows_each_intent)
+{
+	make_action(&live);
+	end("a");
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts"), "");
+	answer_steps(OUTCOME_GONE);
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts"), "gone");
+}
+END_TEST
+
+START_TEST(an_interrupted_intent_is_reconciled_by_the_next_start)
+{
+	uint64_t id = make_action(&live);
+
+	attach("b/proc");
+	set_directory(&(struct directory){ .name = "b", .state = PROBE_PRESENT, .ino = 6, .full = true });
+	pass(3);
+	end("a");
+	end("b");
+	ck_assert_uint_eq(steps_waiting(), 2);
+	detach(id);
+	engine_restart();
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts WHERE id = 1"), "gone");
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts WHERE id = 2"), "failed");
+}
+END_TEST
+
+START_TEST(without_a_ledger_reaping_goes_on)
+{
+	engine_end_world();
+	engine_begin_world("", false);
+	make_action(&live);
+	end("a");
+	ck_assert_uint_eq(steps_waiting(), 1);
+	answer_steps(OUTCOME_GONE);
+	pass(1);
+	ck_assert_uint_eq(action("a")->mount_count, 0);
+}
+END_TEST
+
+/* --- evidence --- */
+
+START_TEST(what_is_announced_before_it_is_made_is_not_missing)
+{
+	begin("a", 0, false);
+	pass(20);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+}
+END_TEST
+
+START_TEST(evidence_ends_with_the_answer_that_does_not_show_it)
+{
+	make_action(&live);
+	set_directory(&missing);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_MISSING));
+	set_directory(&live);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+START_TEST(an_answer_says_how_it_was_when_it_was_asked)
+{
+	make_action(&live);
+	set_directory(&missing);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_MISSING));
+	hold_questions(true);
+	pass(20);
+	hold_questions(false);
+	set_directory(&live);
+	pass(5);
+	ck_assert_uint_eq(steps_asked, 0);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+}
+END_TEST
+
+START_TEST(what_was_never_filled_is_not_hollow)
+{
+	make_action(&hollow);
+	pass(100);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	set_directory(&live);
+	pass(3);
+	set_directory(&hollow);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_HOLLOW));
+	pass(50);
+	ck_assert_uint_eq(steps_asked, 0);
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
+START_TEST(what_is_registered_is_not_hollow)
+{
+	make_action(&live);
+	begin("a", 0, false);
+	set_directory(&hollow);
+	pass(100);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+}
+END_TEST
+
+/* --- owners --- */
+
+START_TEST(a_registration_that_is_renewed_has_not_expired)
+{
+	begin("a", 10 * NSEC_PER_SEC, false);
+	make_action(&live);
+	pass(5);
+	begin("a", 10 * NSEC_PER_SEC, false);
+	pass(8);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_EXPIRED));
+}
+END_TEST
+
+START_TEST(a_former_owners_lease_says_nothing_of_the_next)
+{
+	uint32_t first = begin("a", 0, true);
+
+	end("a");
+	pass(400);
+	ck_assert_uint_eq(begin("a", 0, true), first + 1);
+	registry_lease_ended(engine, ROOT, "a", first);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	registry_lease_ended(engine, ROOT, "a", first + 1);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+}
+END_TEST
+
+START_TEST(a_lease_that_comes_back_goes_on)
+{
+	uint32_t generation = begin("a", 0, true);
+
+	make_action(&live);
+	registry_lease_ended(engine, ROOT, "a", generation);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+	ck_assert_uint_eq(begin("a", 0, true), generation);
+	pass(20);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+/* --- bounds --- */
+
+START_TEST(an_active_action_is_reaped_only_when_that_is_said)
+{
+	make_action(&live);
+	ck_assert_int_eq(reap_now(engine, action("a"), false), -EPERM);
+	pass(1);
+	ck_assert_uint_eq(steps_asked, 0);
+	ck_assert_int_eq(reap_now(engine, action("a"), true), 0);
+	pass(1);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
+START_TEST(the_brake_bounds_what_is_asked_for)
+{
+	engine_end_world();
+	engine_begin_world("max-reaps-per-minute = 6", true);
+	make_action(&live);
+	for (int i = 0; i < 19; i++) {
+		char below[16];
+
+		snprintf(below, sizeof(below), "a/m%d", i);
+		attach(below);
+	}
+	pass(3);
+	end("a");
+	for (int i = 0; i < 5; i++) {
+		answer_steps(OUTCOME_GONE);
+		pass(1);
+	}
+	ck_assert_uint_eq(steps_asked, 6);
+	for (int i = 0; i < 60; i++) {
+		answer_steps(OUTCOME_GONE);
+		pass(1);
+	}
+	ck_assert_uint_ge(steps_asked, 11);
+	ck_assert_uint_le(steps_asked, 13);
+}
+END_TEST
+
+START_TEST(a_pause_outlives_a_start)
+{
+	make_action(&live);
+	pause_begin(engine, NULL, 0);
+	engine_restart();
+	end("a");
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 0);
+	pause_end(engine, NULL);
+	pass(1);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine");
+	TCase *tests = tcase_create("engine");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tests, setup, engine_end_world);
+	tcase_set_timeout(tests, 30);
+	tcase_add_test(tests, an_intent_is_in_the_ledger_before_its_step_is_asked_for);
+	tcase_add_test(tests, an_outcome_follows_each_intent);
+	tcase_add_test(tests, an_interrupted_intent_is_reconciled_by_the_next_start);
+	tcase_add_test(tests, without_a_ledger_reaping_goes_on);
+	tcase_add_test(tests, what_is_announced_before_it_is_made_is_not_missing);
+	tcase_add_test(tests, evidence_ends_with_the_answer_that_does_not_show_it);
+	tcase_add_test(tests, an_answer_says_how_it_was_when_it_was_asked);
+	tcase_add_test(tests, what_was_never_filled_is_not_hollow);
+	tcase_add_test(tests, what_is_registered_is_not_hollow);
+	tcase_add_test(tests, a_registration_that_is_renewed_has_not_expired);
+	tcase_add_test(tests, a_former_owners_lease_says_nothing_of_the_next);
+	tcase_add_test(tests, a_lease_that_comes_back_goes_on);
+	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
+	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
+	tcase_add_test(tests, a_pause_outlives_a_start);
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
