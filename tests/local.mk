@@ -3,9 +3,9 @@
 
 script_tests = tests/check-cycles tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-cycles.sh \
 	tests/unit/test-check-documents.sh tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh \
-	tests/run-system
+	tests/unit/test-mutants-run.sh tests/run-system
 dist_check_SCRIPTS += $(script_tests) tests/count-results
-EXTRA_DIST += tests/lib/skip.h tests/skips
+EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += \
 	tests/system/conftest.py \
 	tests/system/harness.py \
@@ -201,6 +201,14 @@ AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYE
 	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; \
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR;
 TESTS = $(unit_tests) $(script_tests)
+
+# Guards that are taken out, each of which a test must notice. MUTANTS='-k NAME' for some of them.
+check-mutants: all
+	@REAPERD_BUILD_DIR='$(abs_builddir)' CC='$(CC)' MAKE='$(MAKE)' $(srcdir)/tests/mutants/run $(MUTANTS)
+.PHONY: check-mutants
+
+clean-local:
+	rm -rf mutants
 
 # Measurements, for people to read: nothing here passes or fails.
 bench: all $(check_PROGRAMS)
