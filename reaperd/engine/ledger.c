@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/ledger.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "engine/ledger.h"
 
 struct store *ledger_open(struct engine *engine)
 {

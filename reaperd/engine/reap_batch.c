@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/reap_batch.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
@@ -12,7 +14,6 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/metrics.h"
-#include "engine/reap_batch.h"
 #include "engine/tracker.h"
 #include "model/layout.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/reaper.h"
+
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -7,7 +9,6 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/reap_batch.h"
-#include "engine/reaper.h"
 #include "engine/tracker.h"
 
 #define FORGET_AFTER (300 * NSEC_PER_SEC) /* how long a cleared action is kept, should its directory be used again */

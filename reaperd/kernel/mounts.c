@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/mounts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "kernel/mounts.h"
 
 #ifndef SYS_statmount
 #define SYS_statmount 457

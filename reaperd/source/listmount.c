@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "source/listmount.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +8,6 @@
 #include <sys/mount.h>
 
 #include "base/cleanup.h"
-#include "source/listmount.h"
 #include "source/mountinfo.h"
 #include "source/source.h"
 #include "source/wake.h"

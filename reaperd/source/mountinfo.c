@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "source/mountinfo.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
@@ -7,7 +9,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "source/mountinfo.h"
 #include "source/source.h"
 #include "source/wake.h"
 

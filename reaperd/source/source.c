@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "source/source.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "source/source.h"
 
 /* Best first. */
 static const struct source_ops *const sources[] = { &source_listmount_ops, &source_mountinfo_ops };

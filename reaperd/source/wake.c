@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-
 #include "source/wake.h"
+
+#include <errno.h>
 
 /*
  * The kernel hands EPOLLPRI on mountinfo to whoever polls first, so a level-triggered fd inside two epolls would lose
