@@ -10,19 +10,9 @@
 #include "base/log.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
+#include "engine/owner_watch.h"
 #include "kernel/process.h"
 #include "model/layout.h"
-
-/* A process that an action, or a whole root, depends on. */
-struct owner_watch {
-	struct engine *engine;
-	char *root_path;
-	char *name; /* of the action; NULL: every action of the root */
-	uint32_t generation;
-	int pidfd;
-	ev_io io;
-	struct owner_watch *next;
-};
 
 struct root_owner {
 	bool watched;
@@ -32,50 +22,9 @@ struct root_owner {
 
 struct registry {
 	struct engine *engine;
-	struct owner_watch *watches;
+	struct owner_watches watches;
 	struct root_owner *roots; /* by index */
 };
-
-struct registry *registry_new(struct engine *engine)
-{
-	struct registry *registry = calloc(1, sizeof(*registry));
-
-	if (registry)
-		registry->engine = engine;
-	return registry;
-}
-
-static void watch_free(struct owner_watch *watch)
-{
-	ev_io_stop(watch->engine->loop, &watch->io);
-	close(watch->pidfd);
-	free(watch->root_path);
-	free(watch->name);
-	free(watch);
-}
-
-static void unlink_watch(struct registry *registry, struct owner_watch *watch)
-{
-	for (struct owner_watch **at = &registry->watches; *at; at = &(*at)->next)
-		if (*at == watch) {
-			*at = watch->next;
-			return;
-		}
-}
-
-void registry_free(struct registry *registry)
-{
-	if (!registry)
-		return;
-	while (registry->watches) {
-		struct owner_watch *watch = registry->watches;
-
-		registry->watches = watch->next;
-		watch_free(watch);
-	}
-	free(registry->roots);
-	free(registry);
-}
 
 static bool was_begun_as(const struct action *action, const char *name, uint32_t generation)
 {
@@ -107,78 +56,39 @@ static void root_owner_exited(struct engine *engine, struct root *root, const ch
 			owner_exited(engine, action, how);
 }
 
-static void on_exit_of_owner(struct ev_loop *loop, ev_io *io, int events)
+static void owner_has_gone(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
 {
-	struct owner_watch *watch = io->data;
-	struct engine *engine = watch->engine;
-	struct root *root = model_root_by_path(engine->model, watch->root_path);
-	struct action *action = root && watch->name ? find_begun(root, watch->name, watch->generation) : NULL;
+	struct root *root = model_root_by_path(engine->model, root_path);
+	struct action *action = root && name ? find_begun(root, name, generation) : NULL;
 
-	(void)loop;
-	(void)events;
 	engine->now = clock_now();
 	if (action && action->registered)
 		owner_exited(engine, action, "process");
-	if (root && !watch->name) {
+	if (root && !name) {
 		engine->registry->roots[root->index].watched = false;
 		log_notice("%s: the process that its pidfile named has gone", root->rules.path);
 		root_owner_exited(engine, root, "pidfile");
 	}
-	unlink_watch(engine->registry, watch);
-	watch_free(watch);
 }
 
-/* 0, -ESRCH where there is no such process (or, with a start time, not that one), or -errno. */
-static int watch_process(struct registry *registry, const struct root *root, const char *name, uint32_t generation,
-			 int32_t pid, uint64_t start_time)
+struct registry *registry_new(struct engine *engine)
 {
-	struct owner_watch *watch = calloc(1, sizeof(*watch));
-	int r;
+	struct registry *registry = calloc(1, sizeof(*registry));
 
-	if (!watch)
-		return -ENOMEM;
-	r = watch->pidfd = kernel_pidfd_open(pid);
-	/*
-	 * Asked after the pidfd was opened, the start time is that of the process which the pidfd holds, or the process
-	 * has gone.
-	 */
-	if (r >= 0 && start_time && kernel_process_start_time(pid) != start_time) {
-		close(watch->pidfd);
-		r = -ESRCH;
-	}
-	if (r < 0) {
-		free(watch);
-		return r;
-	}
-	watch->engine = registry->engine;
-	watch->root_path = strdup(root->rules.path);
-	watch->name = name ? strdup(name) : NULL;
-	watch->generation = generation;
-	ev_io_init(&watch->io, on_exit_of_owner, watch->pidfd, EV_READ);
-	watch->io.data = watch;
-	if (!watch->root_path || (name && !watch->name)) {
-		watch_free(watch);
-		return -ENOMEM;
-	}
-	ev_io_start(registry->engine->loop, &watch->io);
-	watch->next = registry->watches;
-	registry->watches = watch;
-	return 0;
+	if (!registry)
+		return NULL;
+	registry->engine = engine;
+	registry->watches = (struct owner_watches){ .engine = engine, .on_exit = owner_has_gone };
+	return registry;
 }
 
-/* Whoever was said to own the action is not its owner any more; `keep` may be NULL. */
-static void drop_watches(struct registry *registry, const struct action *action, const struct owner_watch *keep)
+void registry_free(struct registry *registry)
 {
-	struct owner_watch *next;
-
-	for (struct owner_watch *watch = registry->watches; watch; watch = next) {
-		next = watch->next;
-		if (watch == keep || !watch->name || !was_begun_as(action, watch->name, watch->generation) ||
-		    strcmp(watch->root_path, action->root->rules.path) != 0)
-			continue;
-		unlink_watch(registry, watch);
-		watch_free(watch);
-	}
+	if (!registry)
+		return;
+	owner_watches_clear(&registry->watches);
+	free(registry->roots);
+	free(registry);
 }
 
 /* --- begin, end --- */
@@ -274,6 +184,7 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
 		   int64_t uid, uint32_t *ret_generation)
 {
+	struct owner_watches *watches = &engine->registry->watches;
 	struct action *action;
 	int r = check_name(root, name);
 
@@ -286,11 +197,12 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, i
 	if (r < 0)
 		return r;
 	if (pid) {
-		r = watch_process(engine->registry, root, action->name, action->generation, pid, 0);
+		r = owner_watch_add(watches, root->rules.path, action->name, action->generation, pid, 0);
 		if (r < 0)
 			return r;
 	}
-	drop_watches(engine->registry, action, pid ? engine->registry->watches : NULL);
+	/* Whoever was said to own the action is not its owner any more. */
+	owner_watch_drop(watches, root->rules.path, &action->owner, pid ? watches->newest : NULL);
 	r = note_begun(action);
 	if (r < 0)
 		return r;
@@ -336,7 +248,7 @@ int registry_end(struct engine *engine, struct root *root, const char *name, uin
 	 * after the next read.
 	 */
 	action->registered = !action->mounts;
-	drop_watches(engine->registry, action, NULL);
+	owner_watch_drop(&engine->registry->watches, root->rules.path, &action->owner, NULL);
 	policy_evidence_set(action, EVIDENCE_ENDED, engine->now);
 	action->ended = engine->now;
 	ledger_save_action(engine, action);
@@ -379,8 +291,8 @@ static void restore_owner(struct registry *registry, struct action *action)
 		return;
 	r = note_begun(action);
 	if (r == 0)
-		r = watch_process(registry, action->root, action->name, action->generation, action->owner.pid,
-				  action->owner.start_time);
+		r = owner_watch_add(&registry->watches, action->root->rules.path, action->name, action->generation,
+				    action->owner.pid, action->owner.start_time);
 	if (r == -ESRCH)
 		owner_exited(engine, action, "process");
 	else if (r < 0)
@@ -395,24 +307,11 @@ void registry_restore(struct registry *registry)
 		restore_owner(registry, action);
 }
 
-static void drop_root_watches(struct registry *registry)
-{
-	struct owner_watch *next;
-
-	for (struct owner_watch *watch = registry->watches; watch; watch = next) {
-		next = watch->next;
-		if (watch->name)
-			continue;
-		unlink_watch(registry, watch);
-		watch_free(watch);
-	}
-}
-
 void registry_configure(struct registry *registry)
 {
 	size_t count = model_root_count(registry->engine->model);
 
-	drop_root_watches(registry);
+	owner_watch_drop_roots(&registry->watches);
 	free(registry->roots);
 	registry->roots = calloc(count ? count : 1, sizeof(*registry->roots));
 	engine_wake(registry->engine);
@@ -437,7 +336,7 @@ static void watch_pidfile(struct registry *registry, struct root *root, struct r
 	int r = read_pidfile(root->rules.owner_argument, &pid);
 
 	if (r == 0)
-		r = watch_process(registry, root, NULL, 0, pid, 0);
+		r = owner_watch_add(&registry->watches, root->rules.path, NULL, 0, pid, 0);
 	if (r == 0) {
 		owner->watched = true;
 		owner->told_gone = false;
