@@ -26,6 +26,8 @@ enum evidence {
 	EVIDENCE_COUNT,
 };
 #define EVIDENCE_BIT(e) (UINT32_C(1) << (e))
+/* Questions that were not answered: they say nothing about the action's end, and never count as over. */
+#define EVIDENCE_SAYS_NOTHING (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
 extern const char *const evidence_names[];
 const char *evidence_name(enum evidence evidence);
 int evidence_parse(const char *name, enum evidence *ret);

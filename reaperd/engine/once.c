@@ -15,7 +15,7 @@ static void count_action(const struct engine *engine, const struct action *actio
 {
 	struct decision decision = policy_decide_action(action, &engine->facts, engine->now);
 
-	if (action->evidence & (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN)))
+	if (action->evidence & EVIDENCE_SAYS_NOTHING)
 		tally->unknown++;
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		struct decision own = policy_decide_mount(mount, &engine->facts, engine->now);

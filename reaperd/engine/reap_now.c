@@ -8,9 +8,7 @@
 
 static bool has_evidence(const struct action *action)
 {
-	const uint32_t says_nothing = EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN);
-
-	if (action->evidence & ~says_nothing)
+	if (action->evidence & ~EVIDENCE_SAYS_NOTHING)
 		return true;
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next)
 		if (mount->evidence)

@@ -8,9 +8,6 @@
 #include "base/path.h"
 #include "model/internal.h"
 
-/* What never says that an action is over. */
-#define NOT_OVER (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
-
 static const char *const owner_kind_names[] = {
 	[OWNER_INFERRED] = "inferred",
 	[OWNER_REGISTERED] = "registered",
@@ -210,7 +207,7 @@ struct action *action_obtain(struct model *model, struct root_instance *instance
 {
 	struct action *action = action_find(model, instance, spot);
 
-	if (action && (action->state != ACTION_CLEARED || !(action->evidence & ~NOT_OVER)))
+	if (action && (action->state != ACTION_CLEARED || !(action->evidence & ~EVIDENCE_SAYS_NOTHING)))
 		return action;
 	action = action_add(model, instance, spot, 0);
 	if (action)
@@ -339,7 +336,7 @@ int model_announce(struct model *model, struct root *root, const char *name, str
 		return -EINVAL;
 	spot = spot_of(root, path);
 	action = action_find(model, instance, &spot);
-	if (!action || action->state == ACTION_CLEARED || (action->evidence & ~NOT_OVER)) {
+	if (!action || action->state == ACTION_CLEARED || (action->evidence & ~EVIDENCE_SAYS_NOTHING)) {
 		action = action_add(model, instance, &spot, 0);
 		if (!action)
 			return -ENOMEM;

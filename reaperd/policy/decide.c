@@ -6,10 +6,7 @@
 #include "policy/policy.h"
 
 /* What can never be enough, whatever reap-when says. */
-#define NEVER_ACTS (EVIDENCE_BIT(EVIDENCE_STALE_COPY) | EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
-
-/* What says nothing about the action's end: it is reported, and leaves the action active. */
-#define SAYS_NOTHING (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
+#define NEVER_ACTS (EVIDENCE_BIT(EVIDENCE_STALE_COPY) | EVIDENCE_SAYS_NOTHING)
 
 /*
  * What a filesystem or the mount table must confirm once more after the grace. The rest was said by somebody and stays
@@ -133,7 +130,7 @@ static enum evidence first_evidence(uint32_t bits)
 struct decision policy_decide_action(const struct action *action, const struct policy_facts *facts, struct now now)
 {
 	uint32_t acting = policy_acting(action);
-	uint32_t telling = action->evidence & ~SAYS_NOTHING;
+	uint32_t telling = action->evidence & ~EVIDENCE_SAYS_NOTHING;
 	struct decision decision = { .verdict = VERDICT_KEEP };
 
 	if (telling)

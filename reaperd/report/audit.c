@@ -117,7 +117,7 @@ static void walk_plan(struct audit *audit, const struct plan *plan)
 			append(audit, audit->suspects,
 			       action_entry(decision->action, report_evidence(decision->action)));
 		}
-		if (decision->action->evidence & (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN)))
+		if (decision->action->evidence & EVIDENCE_SAYS_NOTHING)
 			append(audit, audit->unknown,
 			       action_entry(decision->action, report_evidence(decision->action)));
 	}
