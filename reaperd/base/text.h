@@ -25,6 +25,12 @@ char *text_escape(const char *bytes);
 /* -EINVAL for a broken escape, \x00 or a lone backslash at the end. The caller frees *ret_bytes. */
 int text_unescape(const char *text, char **ret_bytes);
 
+/*
+ * In place, as the kernel escapes what stands in mountinfo: a backslash and three octal digits for a space, tab, newline or
+ * backslash.
+ */
+void text_unescape_octal(char *text);
+
 /* RFC 4648 base64 with padding. NULL when out of memory; the caller frees it. */
 char *text_base64(const void *bytes, size_t length);
 

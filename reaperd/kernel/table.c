@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "kernel/mounts.h"
 
 #define STRINGS_SIZE 32768
@@ -106,22 +107,12 @@ int kernel_table_read(struct mount_table *ret)
 	return r;
 }
 
-/* Space, tab, newline and backslash are written as a backslash and three octal digits. */
 static char *unescaped(const char *field)
 {
-	char *bytes = malloc(strlen(field) + 1), *to = bytes;
+	char *bytes = strdup(field);
 
-	if (!bytes)
-		return NULL;
-	while (*field) {
-		if (field[0] == '\\' && strspn(field + 1, "01234567") >= 3) {
-			*to++ = (char)((field[1] - '0') << 6 | (field[2] - '0') << 3 | (field[3] - '0'));
-			field += 4;
-		} else {
-			*to++ = *field++;
-		}
-	}
-	*to = '\0';
+	if (bytes)
+		text_unescape_octal(bytes);
 	return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "source/mountinfo.h"
 #include "source/source.h"
 #include "source/wake.h"
@@ -33,25 +34,6 @@ struct listmount {
 	size_t size;
 };
 
-/* Superblock options come with the kernel's octal escapes, all other strings without. */
-static void unescape_octal(char *text)
-{
-	char *to = text;
-
-	for (const char *p = text; *p; to++) {
-		unsigned value;
-
-		if (*p == '\\' && strspn(p + 1, "01234567") >= 3) {
-			value = (p[1] - '0') * 64 + (p[2] - '0') * 8 + (p[3] - '0');
-			*to = (char)value;
-			p += 4;
-		} else {
-			*to = *p++;
-		}
-	}
-	*to = 0;
-}
-
 static char *super_options(const struct mount_status *status)
 {
 	char *text;
@@ -62,7 +44,8 @@ static char *super_options(const struct mount_status *status)
 		     status->super_flags & MS_LAZYTIME ? ",lazytime" : "", *status->super_options ? "," : "",
 		     status->super_options) < 0)
 		return NULL;
-	unescape_octal(text);
+	/* They come with the kernel's escapes, all other strings without. */
+	text_unescape_octal(text);
 	return text;
 }
 

@@ -193,7 +193,7 @@ static int take_facts(struct libmnt_fs *fs, struct mount_facts *facts)
 
 static int take_table(struct libmnt_table *table, struct scan *ret)
 {
-	__attribute__((cleanup(cleanup_iter))) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	CLEANUP(cleanup_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
 	int r;
 
@@ -281,7 +281,7 @@ static ssize_t count_lines(const struct text *text)
 
 static int take_text(struct text *text, struct scan *ret)
 {
-	__attribute__((cleanup(cleanup_table))) struct libmnt_table *table = mnt_new_table();
+	CLEANUP(cleanup_table) struct libmnt_table *table = mnt_new_table();
 	ssize_t lines;
 	int r;
 

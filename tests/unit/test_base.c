@@ -103,6 +103,20 @@ START_TEST(bytes_that_json_readers_refuse_are_no_utf8)
 }
 END_TEST
 
+START_TEST(what_the_kernel_escapes_is_read_back)
+{
+	char text[] = "a\\040b\\011\\012\\134x \\3770\\", short_one[] = "\\04", no_octal[] = "\\089\\x40";
+
+	text_unescape_octal(text);
+	ck_assert_str_eq(text, "a b\t\n\\x \xff"
+			       "0\\");
+	text_unescape_octal(short_one);
+	ck_assert_str_eq(short_one, "\\04");
+	text_unescape_octal(no_octal);
+	ck_assert_str_eq(no_octal, "\\089\\x40");
+}
+END_TEST
+
 START_TEST(a_broken_escape_is_refused)
 {
 	static const char *const bad[] = { "\\",    "a\\",   "\\x", "\\x4",  "\\x0g",
@@ -611,6 +625,7 @@ static Suite *base_suite(void)
 	tcase_add_test(text, text_that_deceives_is_escaped);
 	tcase_add_test(text, bytes_that_json_readers_refuse_are_no_utf8);
 	tcase_add_test(text, a_broken_escape_is_refused);
+	tcase_add_test(text, what_the_kernel_escapes_is_read_back);
 	tcase_add_test(text, base64_is_padded);
 	tcase_add_test(text, the_nearest_word_is_near);
 	tcase_add_test(path, a_path_is_below_by_whole_segments);
