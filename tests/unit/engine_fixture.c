@@ -170,6 +170,7 @@ static void answer_question(const struct probe_item *item, struct probe_result *
 		ret->ino = ret->birth = (int64_t)one->ino;
 		ret->full = one->full;
 		ret->hollow = one->hollow;
+		ret->local = !one->remote;
 	}
 }
 

@@ -44,6 +44,7 @@ struct directory {
 	enum probe_state state;
 	uint64_t ino; /* 0: not told */
 	bool full, hollow;
+	bool remote; /* on a network filesystem or a FUSE */
 };
 void set_directory(const struct directory *directory);
 

@@ -37,6 +37,24 @@ START_TEST(a_root_is_where_its_links_lead)
 }
 END_TEST
 
+START_TEST(roots_are_apart_where_their_links_lead_too)
+{
+	struct batch_pool *pool = batch_pool_new(4);
+	struct config *config = config_new();
+	char why[128], *said = NULL;
+
+	make_directory(PLACE "/build");
+	ck_assert_int_eq(symlink("build", PLACE "/link"), 0);
+	ck_assert_int_eq(config_add_root(config, PLACE "/build", why, sizeof(why)), 0);
+	ck_assert_int_eq(config_add_root(config, PLACE "/link/inside", why, sizeof(why)), 0);
+	ck_assert_int_eq(roots_resolve(config, pool, &said), -EINVAL);
+	ck_assert_str_eq(said, "root " PLACE "/build/inside: the same as, or inside, another root");
+	free(said);
+	batch_pool_free(pool);
+	config_free(config);
+}
+END_TEST
+
 START_TEST(a_root_that_leads_to_the_whole_system_is_refused)
 {
 	ck_assert_int_eq(symlink("..", PLACE "/link"), 0);
@@ -95,6 +113,7 @@ int main(void)
 	tcase_add_checked_fixture(start, fixture_setup, NULL);
 	tcase_set_timeout(start, 30);
 	tcase_add_test(start, a_root_is_where_its_links_lead);
+	tcase_add_test(start, roots_are_apart_where_their_links_lead_too);
 	tcase_add_test(start, a_root_that_leads_to_the_whole_system_is_refused);
 	tcase_add_test(start, a_root_that_is_a_file_is_refused);
 	tcase_add_test(start, a_dead_daemons_socket_is_replaced);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/pause.h"
 #include "engine/reap_now.h"
@@ -140,6 +141,31 @@ START_TEST(what_was_never_filled_is_not_hollow)
 }
 END_TEST
 
+START_TEST(what_is_not_on_a_local_filesystem_is_not_hollow)
+{
+	struct directory remote = hollow;
+
+	make_action(&live);
+	remote.remote = true;
+	set_directory(&remote);
+	pass(100);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+}
+END_TEST
+
+START_TEST(a_mount_that_comes_denies_that_its_directory_is_gone)
+{
+	make_action(&live);
+	set_directory(&missing);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_MISSING));
+	hold_questions(true);
+	attach("a/sys");
+	pass(0.5);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+}
+END_TEST
+
 START_TEST(what_is_registered_is_not_hollow)
 {
 	make_action(&live);
@@ -191,6 +217,26 @@ START_TEST(a_lease_that_comes_back_goes_on)
 	pass(20);
 	ck_assert_uint_eq(action("a")->evidence, 0);
 	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+static void restart_with_owner(const char *sql)
+{
+	ledger_value(sql);
+	engine_restart();
+}
+
+START_TEST(a_process_that_has_the_owners_number_is_not_the_owner)
+{
+	uint32_t generation;
+
+	make_action(&live);
+	ck_assert_int_eq(registry_begin(engine, the_root(), "a", getpid(), 0, false, 0, &generation), 0);
+	pass(1);
+	restart_with_owner("SELECT start_time FROM owners");
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	restart_with_owner("UPDATE owners SET start_time = start_time + 1");
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
 }
 END_TEST
 
@@ -266,10 +312,13 @@ int main(void)
 	tcase_add_test(tests, evidence_ends_with_the_answer_that_does_not_show_it);
 	tcase_add_test(tests, an_answer_says_how_it_was_when_it_was_asked);
 	tcase_add_test(tests, what_was_never_filled_is_not_hollow);
+	tcase_add_test(tests, what_is_not_on_a_local_filesystem_is_not_hollow);
+	tcase_add_test(tests, a_mount_that_comes_denies_that_its_directory_is_gone);
 	tcase_add_test(tests, what_is_registered_is_not_hollow);
 	tcase_add_test(tests, a_registration_that_is_renewed_has_not_expired);
 	tcase_add_test(tests, a_former_owners_lease_says_nothing_of_the_next);
 	tcase_add_test(tests, a_lease_that_comes_back_goes_on);
+	tcase_add_test(tests, a_process_that_has_the_owners_number_is_not_the_owner);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, a_pause_outlives_a_start);
