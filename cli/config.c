@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "client.h"
 #include "options.h"
 #include "usage.h"
@@ -21,9 +22,12 @@ static int check(const struct cli *cli)
 	if (cli->operand_count < 2)
 		return usage_error(cli, "check which file? reaperctl config check FILE");
 	r = config_load(file, &config, &errors);
-	config_free(config);
 	if (r == 0) {
-		printf("%s: ok\n", file);
+		CLEANUP_FREE char *shown = MUST(text_escape(file));
+
+		printf("%s: ok%s\n", shown,
+		       config->root_count ? "" : ", but there is no build root in it: reaperd then needs --root");
+		config_free(config);
 		return CLI_DONE;
 	}
 	if (r == -ENOMEM)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -321,17 +322,30 @@ static int read_file(int fd, char **ret_text, size_t *ret_length)
 	return 0;
 }
 
+/* A pipe or a device may never answer; none is a place for a configuration, but for the one that is always empty. */
+static bool is_readable_kind(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || /* reading it says so */
+				       (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)));
+}
+
 static int take_file(struct loading *loading, const char *file)
 {
-	CLEANUP_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	CLEANUP_FREE char *text = NULL;
 	struct place_in_file place;
 	size_t length = 0;
-	int r = fd < 0 ? -errno : read_file(fd, &text, &length);
+	int r = fd < 0 ? -errno : is_readable_kind(fd) ? read_file(fd, &text, &length) : -EMEDIUMTYPE;
 
 	if (begin_file(loading, file, &place) < 0)
 		return -ENOMEM;
-	if (r < 0)
+	if (r == -EMEDIUMTYPE || r == -ENXIO)
+		mistakes_add(&loading->mistakes, place, "cannot be read: not a regular file");
+	else if (r == -EFBIG)
+		mistakes_add(&loading->mistakes, place, "cannot be read: more than %d MiB", FILE_SIZE_MAX >> 20);
+	else if (r < 0)
 		mistakes_add(&loading->mistakes, place, "cannot be read: %s", strerror(-r));
 	else
 		take_text(loading, place, text, length);

@@ -19,6 +19,9 @@
 #define PARSE_FLAGS	(INI_PARSE_NOWRAP | INI_PARSE_NO_C_COMMENTS)
 #define COLLISION_FLAGS (INI_MV1S_ERROR | INI_MV2S_ERROR | INI_MS_ERROR)
 
+#define SECTIONS_MAX 1000
+#define KEYS_MAX     1000
+
 struct line {
 	const char *text; /* in the caller's text, without the white space around it */
 	size_t length;
@@ -116,8 +119,31 @@ static const char *line_problem(const struct line *line, bool in_section)
 	return NULL;
 }
 
+/*
+ * libini_config looks through all sections for each new one, and through all keys of a section: a file of nothing else
+ * would keep it busy for hours. Says so once, at the first that is too many; true where the line is one.
+ */
+static bool is_too_many(struct reader *reader, size_t line, size_t *sections, size_t *keys)
+{
+	bool header = reader->lines[line - 1].header;
+
+	if (header) {
+		++*sections;
+		*keys = 0;
+	} else {
+		++*keys;
+	}
+	if (header && *sections == SECTIONS_MAX + 1)
+		mistakes_add(reader->mistakes, place_at(reader, line), "more than %d sections in one file",
+			     SECTIONS_MAX);
+	else if (*sections <= SECTIONS_MAX && *keys == KEYS_MAX + 1)
+		mistakes_add(reader->mistakes, place_at(reader, line), "more than %d keys in one section", KEYS_MAX);
+	return *sections > SECTIONS_MAX || *keys > KEYS_MAX;
+}
+
 static void check_lines(struct reader *reader)
 {
+	size_t sections = 0, keys = 0;
 	bool in_section = false;
 
 	for (size_t i = 0; i < reader->line_count; i++) {
@@ -133,6 +159,8 @@ static void check_lines(struct reader *reader)
 		line->left_out = problem != NULL;
 		if (problem)
 			mistakes_add(reader->mistakes, place_at(reader, i + 1), "%s", problem);
+		else if (is_too_many(reader, i + 1, &sections, &keys))
+			*line = (struct line){ .left_out = true };
 	}
 }
 

@@ -305,6 +305,63 @@ START_TEST(long_lines_are_read_whole)
 }
 END_TEST
 
+/* `count` lines "<before><number><after>" behind `first`; the caller frees it. */
+static char *many_lines(const char *first, const char *before, const char *after, int count)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs(first, out);
+	for (int i = 0; i < count; i++)
+		fprintf(out, "%s%d%s\n", before, i, after);
+	fclose(out);
+	return text;
+}
+
+START_TEST(a_thousand_of_each_are_read_and_more_are_refused_at_once)
+{
+	CLEANUP_FREE char *roots = many_lines("", "[root /r/", "]", 1000);
+	CLEANUP_FREE char *ladders = many_lines("[root /r]\n", "ladder.t", " = umount", 1000);
+	CLEANUP_FREE char *more_roots = many_lines("", "[root /r/", "]", 20000);
+	CLEANUP_FREE char *more_keys = many_lines("[root /r]\n", "ladder.t", " = umount", 20000);
+	struct config *config = good(roots);
+
+	ck_assert_uint_eq(config->root_count, 1000);
+	config_free(config);
+	config = good(ladders);
+	ck_assert_uint_ge(config->roots[0].ladder_count, 1000);
+	config_free(config);
+	refused(more_roots, 1, "f:1001: more than 1000 sections in one file");
+	refused(more_keys, 1, "f:1002: more than 1000 keys in one section");
+}
+END_TEST
+
+START_TEST(a_line_of_a_megabyte_is_one_mistake)
+{
+	enum { LENGTH = 1 << 20 };
+	CLEANUP_FREE char *text = malloc(LENGTH + 64);
+	static const struct {
+		const char *before, *after, *words;
+	} rows[] = {
+		{ "[root /r]\nmode = ", "\n", "f:2: mode: \"xxxx" },
+		{ "[root /r]\n", " = 1\n", "f:2: unknown key, of more than 1,000 characters" },
+		{ "[root /r]\n", "\n", "f:2: no \"=\" here" },
+		{ "[root /", "]\n", "f:1: the root's path is too long" },
+		{ "[", "]\n", "f:1: unknown section \"xxxx" },
+		{ "[", "\n", "f:1: a section ends with ]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *at = stpcpy(text, rows[i].before);
+
+		memset(at, 'x', LENGTH);
+		strcpy(at + LENGTH, rows[i].after);
+		refused(text, 1, rows[i].words);
+	}
+}
+END_TEST
+
 START_TEST(a_path_in_utf8_needs_no_escape)
 {
 	struct config *config = good("[root /büro/]]\nlayout = ü/{action}\n");
@@ -600,6 +657,19 @@ START_TEST(a_file_that_cannot_be_read_is_said)
 	ck_assert_int_eq(config_load("c.d", &config, &errors), -EISDIR);
 	ck_assert_str_eq(errors, "c.d: cannot be read: Is a directory\n");
 	free(errors);
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+	ck_assert_int_eq(config_load("fifo", &config, &errors), -EMEDIUMTYPE);
+	ck_assert_str_eq(errors, "fifo: cannot be read: not a regular file\n");
+	free(errors);
+	ck_assert_int_eq(config_load("/dev/zero", &config, &errors), -EMEDIUMTYPE);
+	ck_assert_str_eq(errors, "/dev/zero: cannot be read: not a regular file\n");
+	free(errors);
+	ck_assert_int_eq(symlink("loop", "loop"), 0);
+	ck_assert_int_eq(config_load("loop", &config, &errors), -ELOOP);
+	ck_assert_str_eq(errors, "loop: cannot be read: Too many levels of symbolic links\n");
+	free(errors);
+	ck_assert_int_eq(config_load("/dev/null", &config, &errors), 0);
+	config_free(config);
 }
 END_TEST
 
@@ -622,6 +692,8 @@ static Suite *config_suite(void)
 	tcase_add_test(values, roots_may_share_the_beginning_of_a_name);
 	tcase_add_test(values, long_lines_are_read_whole);
 	tcase_add_test(values, a_path_in_utf8_needs_no_escape);
+	tcase_add_test(values, a_thousand_of_each_are_read_and_more_are_refused_at_once);
+	tcase_add_test(mistakes, a_line_of_a_megabyte_is_one_mistake);
 	tcase_add_test(values, a_root_of_the_command_line_has_the_defaults);
 	tcase_add_test(mistakes, all_mistakes_are_told_in_the_order_of_lines);
 	tcase_add_test(mistakes, an_unknown_word_comes_with_the_nearest);
