@@ -33,7 +33,7 @@
 #define EXIT_COULD_NOT_TELL 3
 
 /* What a child of ours must not hold, see requests.h. */
-enum { PRIVATE_ENGINE, PRIVATE_LISTEN, PRIVATE_SIGNALS, PRIVATE_COUNT };
+enum { PRIVATE_ENGINE, PRIVATE_LISTEN, PRIVATE_SIGNALS, PRIVATE_STATE, PRIVATE_COUNT };
 
 struct broker {
 	struct options options;
@@ -417,8 +417,10 @@ static int set_up(struct broker *broker)
 	    asroot_make_directory(broker->settings->config->state_dir, 0750, &broker->user) < 0 ||
 	    asroot_make_directory(broker->settings->config->runtime_dir, 0755, &broker->user) < 0 ||
 	    asroot_listen(broker->settings->config->runtime_dir, &broker->user, &broker->socket_path,
-			  &broker->fds[PRIVATE_LISTEN]) < 0)
-		return 1;
+			  &broker->fds[PRIVATE_LISTEN]) < 0 ||
+	    asroot_keep_directory(broker->settings->config->state_dir, &broker->fds[PRIVATE_STATE]) < 0)
+		/* Of --once 1 says that there are leftovers. */
+		return broker->options.once ? 3 : 1;
 	asroot_keep_needed();
 	return 0;
 }

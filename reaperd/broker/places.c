@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -156,6 +157,28 @@ static int wait_for_place(const struct sockaddr_un *address)
 		r = clear_place(address);
 	}
 	return r;
+}
+
+int asroot_keep_directory(const char *path, int *ret_fd)
+{
+	const struct timespec pause = { .tv_nsec = 50 * NSEC_PER_MSEC };
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*ret_fd = -1;
+	if (fd < 0)
+		return 0;
+	/* One that ends lets go of its socket first. */
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK)
+			return 0;
+		if (tries == 20) {
+			log_error("another reaperd is running: it keeps its ledger in %s", path);
+			return -EBUSY;
+		}
+		nanosleep(&pause, NULL);
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
 }
 
 static int bind_there(int fd, const struct sockaddr_un *address, const struct engine_user *user)

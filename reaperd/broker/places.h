@@ -31,6 +31,12 @@ void engine_user_clear(struct engine_user *user);
 int asroot_make_directory(const char *path, mode_t mode, const struct engine_user *user);
 
 /*
+ * Keeps the directory for as long as *ret_fd is open in any process; -EBUSY where another daemon has it, which would
+ * write the same ledger and unmount the same mounts. One that cannot be opened is nobody's: 0 and -1.
+ */
+int asroot_keep_directory(const char *path, int *ret_fd);
+
+/*
  * A listening socket at DIRECTORY/io.reaperd, 0660, of the group reaperd where there is one. What a dead daemon left
  * there is replaced; -EADDRINUSE where one answers.
  */

@@ -297,9 +297,17 @@ def test_the_watchdog_is_fed(cell, source):
 def test_a_second_daemon_on_the_same_socket_is_refused(farm):
     daemon = farm.start().daemon
     second = run("--config", daemon.config_file, "--state-dir", daemon.state, "--runtime-dir", daemon.run)
-    assert second.returncode not in (0, None)
-    assert second.stderr.strip()
+    assert second.returncode == 1 and "another reaperd" in second.stderr
+    assert daemon.once().returncode == 3
     daemon.status()
+
+
+def test_a_second_daemon_with_the_same_ledger_is_refused(farm):
+    daemon = farm.start().daemon
+    second = run("--config", daemon.config_file, "--state-dir", daemon.state, "--runtime-dir", farm.cell.make("other"))
+    assert second.returncode == 1 and daemon.state in second.stderr
+    daemon.kill_both()
+    daemon.start()
 
 
 def test_a_broken_engine_connection_ends_the_engine(farm):

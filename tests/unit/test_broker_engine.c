@@ -22,6 +22,7 @@
 
 static int relay = -1; /* where engines report */
 static pid_t broker;
+static const char *state_dir = PLACE "/state";
 
 struct engine {
 	int connection; /* closed, or any byte: it exits, with the byte for its status */
@@ -126,7 +127,7 @@ static void take_configuration(size_t expected_fds)
 	ck_assert_int_eq(message_type(buffer, (size_t)length), MESSAGE_CONFIGURATION);
 	ck_assert_int_eq(message_decode_configuration(buffer, (size_t)length, &message), 0);
 	ck_assert_uint_eq(count, expected_fds);
-	ck_assert_str_eq(message.state_dir, PLACE "/state");
+	ck_assert_str_eq(message.state_dir, state_dir);
 	engine.serial = message.serial;
 	engine.text = fds[0];
 	if (count > 1) {
@@ -535,14 +536,15 @@ END_TEST
 
 START_TEST(a_root_behind_a_symlink_is_resolved)
 {
-	static const char *const arguments[] = { "reaperd",	 "--root",	  PLACE "/link/later/x", "--state-dir",
-						 PLACE "/state", "--runtime-dir", PLACE "/run2",	 NULL };
+	static const char *const arguments[] = { "reaperd",	  "--root",	   PLACE "/link/later/x", "--state-dir",
+						 PLACE "/state2", "--runtime-dir", PLACE "/run2",	  NULL };
 	char text[8192];
 	ssize_t length;
 	pid_t second;
 
 	ck_assert_int_eq(symlink("build", PLACE "/link"), 0);
 	second = start(arguments);
+	state_dir = PLACE "/state2";
 	take_engine();
 	length = pread(engine.text, text, sizeof(text) - 1, 0);
 	text[length > 0 ? length : 0] = '\0';
@@ -556,9 +558,9 @@ END_TEST
 
 START_TEST(the_engine_is_another_user)
 {
-	static const char *const arguments[] = { "reaperd",	"--config",	PLACE "/conf",
-						 "--state-dir", PLACE "/state", "--runtime-dir",
-						 PLACE "/run2", "--log-level",	"debug",
+	static const char *const arguments[] = { "reaperd",	"--config",	 PLACE "/conf",
+						 "--state-dir", PLACE "/state2", "--runtime-dir",
+						 PLACE "/run2", "--log-level",	 "debug",
 						 NULL };
 	FILE *file = fopen(PLACE "/conf", "we");
 	const struct passwd *nobody = getpwnam("nobody");
@@ -570,6 +572,7 @@ START_TEST(the_engine_is_another_user)
 	fprintf(file, "[daemon]\nuser = nobody\n[root " BUILD "]\ngrace = 1s\n");
 	fclose(file);
 	second = start(arguments);
+	state_dir = PLACE "/state2";
 	take_engine();
 	snprintf(path, sizeof(path), "/proc/%d/status", engine.pid);
 	ck_assert(file_has(path, "\nGroups:\t65534 \n") || file_has(path, "\nGroups:\t \n"));
@@ -590,8 +593,8 @@ END_TEST
 
 START_TEST(a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else)
 {
-	static const char *const arguments[] = { "reaperd",	 "--config",	  PLACE "/conf", "--state-dir",
-						 PLACE "/state", "--runtime-dir", PLACE "/run2", NULL };
+	static const char *const arguments[] = { "reaperd",	  "--config",	   PLACE "/conf", "--state-dir",
+						 PLACE "/state2", "--runtime-dir", PLACE "/run2", NULL };
 	struct step_item step = { .path = "a/t", .action_length = 1, .step = STEP_UMOUNT };
 	struct probe_item probe = { .path = "a" };
 	struct message_request request = { .type = MESSAGE_STEP, .job = 1, .count = 1, .steps = &step };
@@ -609,6 +612,7 @@ START_TEST(a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else)
 	probe.carrier = reference_of(PLACE "/fuse");
 	step.mount = reference_of(PLACE "/fuse/a/t");
 	second = start(arguments);
+	state_dir = PLACE "/state2";
 	take_engine();
 	tell("stop");
 	ask(&request);
