@@ -181,10 +181,29 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	action->dirty = true;
 }
 
+/* Begun before for a process or a lease that is still there: who begins again and names nobody leaves it that. */
+static bool has_living_owner(const struct action *action)
+{
+	return action->registered && (action->owner.pid || action->owner.lease) &&
+	       !(action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+}
+
+static int take_new_owner(struct owner_watches *watches, const struct root *root, struct action *action, int32_t pid)
+{
+	int r = 0;
+
+	if (pid)
+		r = owner_watch_add(watches, root->rules.path, action->name, action->generation, pid, 0);
+	if (r < 0)
+		return r;
+	/* Whoever was said to own the action is not its owner any more. */
+	owner_watch_drop(watches, root->rules.path, &action->owner, pid ? watches->newest : NULL);
+	return note_begun(action);
+}
+
 int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
 		   int64_t uid, uint32_t *ret_generation)
 {
-	struct owner_watches *watches = &engine->registry->watches;
 	struct action *action;
 	int r = check_name(root, name);
 
@@ -196,14 +215,12 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, i
 		r = next_action(engine, root, name, action, &action);
 	if (r < 0)
 		return r;
-	if (pid) {
-		r = owner_watch_add(watches, root->rules.path, action->name, action->generation, pid, 0);
-		if (r < 0)
-			return r;
+	if (!pid && !lease && has_living_owner(action)) {
+		pid = action->owner.pid;
+		lease = action->owner.lease;
+	} else {
+		r = take_new_owner(&engine->registry->watches, root, action, pid);
 	}
-	/* Whoever was said to own the action is not its owner any more. */
-	owner_watch_drop(watches, root->rules.path, &action->owner, pid ? watches->newest : NULL);
-	r = note_begun(action);
 	if (r < 0)
 		return r;
 	set_owner(action, pid, max_age, lease, uid, engine->now);

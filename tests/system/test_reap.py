@@ -247,6 +247,19 @@ def test_a_registered_runner_that_ends_takes_its_action_along(farm):
     daemon.records("SELECT DISTINCT evidence FROM attempts", [(b"owner-exited",)])
 
 
+def test_a_runner_that_begins_twice_is_still_its_owner(farm):
+    daemon = farm.start().daemon
+    runner = farm.cell.runner()
+    daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(runner.pid))
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    assert daemon.action("a1")["owner"]["pid"] == runner.pid
+    made = farm.action("a1")
+    daemon.knows(*made)
+    runner.kill()
+    runner.wait()
+    wait_for(lambda: gone(*made), "its end is the action's")
+
+
 def test_a_lease_ends_with_its_connection(farm):
     daemon = farm.start().daemon
     lease = harness.Varlink(daemon.socket)
@@ -254,6 +267,7 @@ def test_a_lease_ends_with_its_connection(farm):
     assert lease.receive()["continues"]
     made = farm.action("a1")
     daemon.knows(*made)
+    daemon.ctl("begin", "a1", "--root", farm.root)
     assert daemon.action("a1")["owner"]["lease"] is True
     daemon.is_probed(4)
     assert not gone(made[0])
