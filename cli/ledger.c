@@ -17,6 +17,9 @@ int ledger_open_path(const char *path, struct store **ret)
 	case -EUCLEAN:
 		log_error("%s is no ledger of reaperd, or it is corrupt", path);
 		return CLI_UNSURE;
+	case -EMEDIUMTYPE:
+		log_error("%s is no ledger of reaperd: it is not a regular file", path);
+		return CLI_UNSURE;
 	case -EPROTO:
 		log_error("%s was written by a newer reaperd", path);
 		return CLI_UNSURE;

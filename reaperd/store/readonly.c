@@ -89,10 +89,14 @@ static int finish_open(struct store *store)
 int store_open_readonly(const char *path, struct store **ret)
 {
 	struct store *store;
+	struct stat st;
 	int r;
 
-	if (access(path, R_OK) < 0)
+	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
 		return -errno;
+	/* SQLite would wait for whoever writes into a pipe. */
+	if (!S_ISREG(st.st_mode))
+		return -EMEDIUMTYPE;
 	store = store_new(path);
 	if (!store)
 		return -ENOMEM;
