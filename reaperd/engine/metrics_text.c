@@ -30,7 +30,7 @@ static void put_label(FILE *out, const char *value)
 static void put_number(FILE *out, const char *name, const char *type, const char *help, double value)
 {
 	put_help(out, name, type, help);
-	fprintf(out, "reaperd_%s %.17g\n", name, value);
+	fprintf(out, "reaperd_%s %.15g\n", name, value);
 }
 
 static void put_root_value(FILE *out, const char *name, const char *root, const char *state, uint64_t value)
@@ -53,7 +53,7 @@ static void put_histogram(FILE *out, const char *name, const char *help, const s
 	}
 	count += histogram->buckets[i];
 	fprintf(out, "reaperd_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
-	fprintf(out, "reaperd_%s_sum %.17g\nreaperd_%s_count %" PRIu64 "\n", name, histogram->sum, name, count);
+	fprintf(out, "reaperd_%s_sum %.15g\nreaperd_%s_count %" PRIu64 "\n", name, histogram->sum, name, count);
 }
 
 static void put_mounts(FILE *out, const struct root_status *roots, size_t count)
