@@ -94,10 +94,11 @@ static int find_config(const struct cli *cli, const struct wanted *wanted, struc
 
 	if (wanted->config)
 		status = load(cli, wanted->config, &config);
-	else if (wanted->roots.count)
-		config = MUST(config_new());
 	else
 		config = ask_daemon(cli);
+	/* The daemon knows where the ledger is, and the rules of the roots that it has. */
+	if (!status && !config && wanted->roots.count)
+		config = MUST(config_new());
 	if (!status && !config && access(CONFIG_DEFAULT_FILE, F_OK) < 0 && errno == ENOENT)
 		return usage_error(
 			cli,
@@ -152,6 +153,10 @@ static int audit(const struct cli *cli, const struct wanted *wanted, enum audit_
 	audit_probe(model, cli->now);
 	plan_and_report(model, cli->now, &found);
 	model_free(model);
+	/* What is absent or says nothing may be mistyped: it is not clean. */
+	if (json_object_set_new(found, "roots", audit_roots(config, &notes)) < 0 ||
+	    json_object_set_new(found, "clean", json_boolean(audit_status(found, AUDIT_TEXT) == CLI_DONE)) < 0)
+		must(NULL);
 	status = audit_status(found, format);
 	if (status || !wanted->quiet)
 		audit_print(cli, &(const struct audit_result){ found, &roots, &notes }, format);

@@ -17,6 +17,12 @@
  */
 int audit_read(const struct config *config, struct now now, struct string_list *notes, struct model **ret);
 
+/*
+ * [{"path", "health"}] of the build roots, as they answer: ok, absent, unknown or hung; a sentence for each that is not
+ * ok is added to `notes`.
+ */
+json_t *audit_roots(const struct config *config, struct string_list *notes);
+
 /* Asks about every action of the model and sets what evidence follows. */
 void audit_probe(struct model *model, struct now now);
 

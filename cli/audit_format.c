@@ -18,6 +18,7 @@ const char *const audit_format_names[] = {
 
 struct totals {
 	size_t leftover_actions, leftover_mounts, stuck, unowned, unknown;
+	size_t silent; /* roots that say nothing */
 	int64_t mounts, mount_max;
 };
 
@@ -43,8 +44,17 @@ static void count_leftovers(const json_t *audit, const char *root, size_t *ret_a
 	}
 }
 
+static bool is_ok(const json_t *root)
+{
+	const char *health = json_string_value(json_object_get(root, "health"));
+
+	return health && !strcmp(health, "ok");
+}
+
 static struct totals count(const json_t *audit)
 {
+	const json_t *root;
+	size_t i;
 	struct totals totals = {
 		.stuck = size_of(audit, "stuck"),
 		.unowned = size_of(audit, "unowned"),
@@ -53,6 +63,8 @@ static struct totals count(const json_t *audit)
 		.mount_max = show_integer(audit, "mount_max"),
 	};
 
+	json_array_foreach (json_object_get(audit, "roots"), i, root)
+		totals.silent += !is_ok(root);
 	count_leftovers(audit, NULL, &totals.leftover_actions, &totals.leftover_mounts);
 	return totals;
 }
@@ -68,7 +80,7 @@ static int nagios_status(const struct totals *totals)
 		return 2;
 	if (totals->leftover_actions)
 		return 1;
-	return totals->unknown ? 3 : 0;
+	return totals->unknown || totals->silent ? 3 : 0;
 }
 
 int audit_status(const json_t *audit, enum audit_format format)
@@ -79,7 +91,7 @@ int audit_status(const json_t *audit, enum audit_format format)
 		return nagios_status(&totals);
 	if (totals.leftover_actions || totals.stuck)
 		return CLI_FOUND;
-	return totals.unknown ? CLI_UNSURE : CLI_DONE;
+	return totals.unknown || totals.silent ? CLI_UNSURE : CLI_DONE;
 }
 
 static const char *plural(size_t n)
@@ -163,6 +175,9 @@ static void print_verdict(const struct audit_result *result, const struct totals
 		printf("%zu stuck mount%s\n", totals->stuck, plural(totals->stuck));
 	else if (totals->unknown)
 		printf("could not tell: %zu action%s gave no answer\n", totals->unknown, plural(totals->unknown));
+	else if (totals->silent)
+		printf("could not tell: %zu of %zu build root%s said nothing\n", totals->silent, result->roots->count,
+		       plural(result->roots->count));
 	else
 		printf("clean: nothing is left over below %zu build root%s\n", result->roots->count,
 		       plural(result->roots->count));
@@ -193,10 +208,13 @@ static void print_nagios(const struct audit_result *result)
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 	struct totals totals = count(result->audit);
 
-	printf("REAPERD %s - %zu leftover mount%s of %zu action%s, %zu stuck, %zu without an answer, mount table %.0f %% full"
-	       " | leftover_mounts=%zu;0;;0; leftover_actions=%zu;0;;0; stuck=%zu;;0;0; unknown=%zu;;;0; unowned=%zu;;;0; mounts=%lld;;",
+	printf("REAPERD %s - %zu leftover mount%s of %zu action%s, %zu stuck, %zu without an answer, ",
 	       words[nagios_status(&totals)], totals.leftover_mounts, plural(totals.leftover_mounts),
-	       totals.leftover_actions, plural(totals.leftover_actions), totals.stuck, totals.unknown,
+	       totals.leftover_actions, plural(totals.leftover_actions), totals.stuck, totals.unknown);
+	if (totals.silent)
+		printf("%zu silent build root%s, ", totals.silent, plural(totals.silent));
+	printf("mount table %.0f %% full"
+	       " | leftover_mounts=%zu;0;;0; leftover_actions=%zu;0;;0; stuck=%zu;;0;0; unknown=%zu;;;0; unowned=%zu;;;0; mounts=%lld;;",
 	       100 * fullness(&totals), totals.leftover_mounts, totals.leftover_actions, totals.stuck, totals.unknown,
 	       totals.unowned, (long long)totals.mounts);
 	if (totals.mount_max)
@@ -255,6 +273,7 @@ static void print_prometheus(const struct audit_result *result)
 		    (double)size_of(result->audit, "suspects"));
 	print_gauge("unowned_mounts", "Mounts below a build root that belong to no action.", (double)totals.unowned);
 	print_gauge("unknown_actions", "Actions that gave no answer.", (double)totals.unknown);
+	print_gauge("silent_roots", "Build roots that are absent or did not answer.", (double)totals.silent);
 	print_gauge("mounts", "Mounts in the whole table.", (double)totals.mounts);
 	print_gauge("mount_table_ratio", "How full the mount table is, of fs.mount-max.", fullness(&totals));
 	print_gauge("clean", "1 where nothing is left over and everything answered.",

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit.h"
 #include "base/batch.h"
 #include "base/path.h"
+#include "base/text.h"
+#include "kernel/at.h"
 #include "policy/policy.h"
+#include "report/report.h"
 
 #define CHILDREN_MAX   1
 #define CHUNK_MAX      8 /* asked before it is looked whether one hung */
@@ -211,6 +216,68 @@ static void conclude(struct action *action, struct now now)
 	if (limit > 0 && action->first_seen.real > 0 && now.real - action->first_seen.real > limit)
 		policy_evidence_set(action, EVIDENCE_EXPIRED, now);
 	policy_hoist(action, now);
+}
+
+/* -errno of opening the root; nothing on the way to it is asked that could act. */
+static void ask_root(size_t index, void *result, void *context)
+{
+	const struct config *config = context;
+	int fd = kernel_open_root_passively(config->roots[index].path);
+
+	*(int *)result = fd < 0 ? fd : 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+static const char *health_of(bool answered, int error)
+{
+	if (!answered)
+		return "hung";
+	if (error == -ENOENT || error == -ENOTDIR)
+		return "absent";
+	/* Behind a remote filesystem only what the kernel remembers is followed: no answer is no fault there. */
+	return error == 0 || error == -EAGAIN ? "ok" : "unknown";
+}
+
+static void note_root(struct string_list *notes, const char *path, const char *health, int error)
+{
+	CLEANUP_FREE char *shown = MUST(text_escape(path));
+	CLEANUP_FREE char *note = NULL;
+
+	if (!strcmp(health, "absent"))
+		note = must_format("there is no directory %s: nothing can be said of it", shown);
+	else if (error == -ELOOP)
+		note = must_format("%s is reached by a symbolic link: name the directory itself", shown);
+	else
+		note = must_format("%s cannot be looked at: %s", shown,
+				   !strcmp(health, "hung") ? "it does not answer" : strerror(-error));
+	if (string_list_add(notes, note) < 0)
+		must(NULL);
+}
+
+json_t *audit_roots(const struct config *config, struct string_list *notes)
+{
+	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
+	json_t *roots = MUST(json_array());
+	struct batch *batch = NULL;
+
+	if (batch_new(pool, config->root_count, sizeof(int), ask_root, (void *)config, PROBE_DEADLINE, &batch) < 0)
+		must(NULL);
+	batch_wait(pool, batch);
+	for (size_t i = 0; i < config->root_count; i++) {
+		bool answered = batch_item_state(batch, i) == BATCH_ITEM_DONE;
+		int error = answered ? *(const int *)batch_item_result(batch, i) : 0;
+		const char *health = health_of(answered, error);
+		json_t *root = MUST(json_pack("{s:s}", "health", health));
+
+		if (report_set_bytes(root, "path", config->roots[i].path) < 0 || json_array_append_new(roots, root) < 0)
+			must(NULL);
+		if (strcmp(health, "ok") != 0)
+			note_root(notes, config->roots[i].path, health, error);
+	}
+	batch_free(batch);
+	batch_pool_free(pool);
+	return roots;
 }
 
 void audit_probe(struct model *model, struct now now)

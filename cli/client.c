@@ -178,7 +178,23 @@ static const struct {
 	  CLI_REFUSED },
 };
 
-static int complain_error(const struct client *client)
+/* What a parameter must be, where the protocol's own error has only its name. */
+static const char *why_invalid(const struct cli *cli, const char *parameter_name)
+{
+	static const struct {
+		const char *command, *parameter, *why;
+	} reasons[] = {
+		{ "begin", "pid", ": there is no such process in its pid namespace" },
+		{ "begin", "name", ": the layout and match of that root have no place for such a name" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (!strcmp(reasons[i].command, cli->command->name) && !strcmp(reasons[i].parameter, parameter_name))
+			return reasons[i].why;
+	return "";
+}
+
+static int complain_error(const struct cli *cli, const struct client *client)
 {
 	const json_t *parameters;
 	const char *name = client_error(client, &parameters);
@@ -192,10 +208,12 @@ static int complain_error(const struct client *client)
 		return CLI_USAGE;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(daemon_errors); i++) {
+		const char *value = parameter(parameters, daemon_errors[i].key);
+
 		if (strcmp(daemon_errors[i].name, own))
 			continue;
-		log_error("%s%s%s", daemon_errors[i].before, parameter(parameters, daemon_errors[i].key),
-			  daemon_errors[i].after);
+		log_error("%s%s%s%s", daemon_errors[i].before, value, daemon_errors[i].after,
+			  strcmp(daemon_errors[i].key, "parameter") ? "" : why_invalid(cli, value));
 		return daemon_errors[i].status;
 	}
 	log_error("the daemon refused: %s", name);
@@ -209,7 +227,7 @@ int client_complain(const struct cli *cli, const struct client *client, int r)
 	else if (!client)
 		log_error("no daemon at %s: %s", cli->socket, strerror(-r));
 	else if (r == -EREMOTEIO)
-		return complain_error(client);
+		return complain_error(cli, client);
 	else if (r == -ECONNRESET || r == -EPIPE)
 		log_error("the daemon closed the connection");
 	else if (r == -ETIME)

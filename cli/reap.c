@@ -96,7 +96,12 @@ static int reap(const struct cli *cli, const struct wanted *wanted)
 	if (status)
 		return status;
 	print_items(cli, wanted, items);
-	return wanted->wait ? reap_wait(cli, watcher, items, wanted->timeout) : CLI_DONE;
+	if (wanted->wait)
+		return reap_wait(cli, watcher, items, wanted->timeout);
+	if (wanted->dry_run || !json_array_size(items) || reap_count_held(items) < json_array_size(items))
+		return CLI_DONE;
+	log_error("nothing is reaped: %s", cli->json ? "each has its hold" : "the reasons stand above");
+	return CLI_REFUSED;
 }
 
 static int run(struct cli *cli, int argc, char **argv)

@@ -42,6 +42,16 @@ static bool holds_for_good(const json_t *item)
 	return false;
 }
 
+size_t reap_count_held(const json_t *items)
+{
+	const json_t *item;
+	size_t i, count = 0;
+
+	json_array_foreach (items, i, item)
+		count += holds_for_good(item);
+	return count;
+}
+
 static json_t *action_key(const json_t *row, const char *name_key)
 {
 	return MUST(json_pack("[O?, O?, O?]", json_object_get(row, "root"), json_object_get(row, name_key),

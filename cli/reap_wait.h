@@ -11,6 +11,9 @@
 /* Before the reap, so that no event of it is missed. */
 int reap_wait_prepare(const struct cli *cli, struct client **ret_watcher);
 
+/* How many of the items are held up by what no waiting changes: the configuration, or the machine. */
+size_t reap_count_held(const json_t *items);
+
 /* `items` of Reap's reply. CLI_DONE, CLI_FOUND where some are left (with a message), or another status. */
 int reap_wait(const struct cli *cli, struct client *watcher, const json_t *items, int64_t timeout_ns);
 

@@ -125,7 +125,7 @@ static int check(const json_t *status)
 		CLEANUP_FREE char *health = show_string(root, "health");
 
 		found += show_integer(root, "leftovers") + show_integer(root, "stuck");
-		unsure += !strcmp(health, "hung") || !strcmp(health, "unknown");
+		unsure += strcmp(health, "ok") != 0;
 	}
 	return found ? CLI_FOUND : unsure ? CLI_UNSURE : CLI_DONE;
 }
@@ -134,7 +134,8 @@ static int run(struct cli *cli, int argc, char **argv)
 {
 	bool want_check = false;
 	const struct cli_option options[] = {
-		{ "check", NULL, "exit 1 where there are leftovers or stuck mounts, 3 where a probe hung",
+		{ "check", NULL,
+		  "exit 1 where there are leftovers or stuck mounts, 3 where a root or a probe says nothing",
 		  .flag = &want_check },
 		{ 0 },
 	};

@@ -36,8 +36,11 @@ static struct tally count_all(struct engine *engine)
 	struct tally tally = { 0 };
 
 	for (struct root *root = model_roots(engine->model); root; root = root->next) {
-		if (root->health != ROOT_HEALTH_OK && root->health != ROOT_HEALTH_ABSENT)
+		/* Also of one that is absent: a root that is mistyped must not pass for a clean one. */
+		if (root->health != ROOT_HEALTH_OK) {
+			log_notice("%s: %s", root->rules.path, root_health_name(root->health));
 			tally.unknown++;
+		}
 		for (struct action *action = root_first_action(root); action; action = root_next_action(action))
 			count_action(engine, action, &tally);
 	}

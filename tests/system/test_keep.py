@@ -207,7 +207,9 @@ def test_observe_touches_nothing(farm):
     wait_for(lambda: "ended" in daemon.evidence("a1"), "the evidence is shown")
     assert daemon.status()["mode"] == "observe"
     assert_kept(daemon, harness.mounts(farm.root), farm.root)
-    daemon.ctl("reap", "a1", "--root", farm.root, check=False)
+    refused = daemon.ctl("reap", "a1", "--root", farm.root, check=False)
+    assert refused.returncode == 4 and "nothing is reaped" in refused.stderr and "observe" in refused.stdout
+    assert daemon.ctl("reap", "a1", "--dry-run").returncode == 0
     assert_kept(daemon, harness.mounts(farm.root), farm.root)
     assert "observe" in daemon.ctl("explain", "a1").stdout
     assert "would reap a1@1" in daemon.said()

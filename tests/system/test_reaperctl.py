@@ -227,6 +227,9 @@ def test_begin_and_end(farm):
     assert daemon.action("a1")["owner"]["kind"] == "registered"
     daemon.ctl("end", "a1", "--root", farm.root)
     daemon.ctl("end", "a1", "--root", farm.root)
+    for arguments, why in ((("a2", "--pid", "4194303"), "no such process"), ((".hidden",), "layout and match"), (("a/b",), "layout and match")):
+        refused = daemon.ctl("begin", "--root", farm.root, *arguments, check=False)
+        assert refused.returncode == 2 and why in refused.stderr, refused
     assert daemon.ctl("begin", "a1", "--root", "/no/such/root", check=False).returncode == 5
     assert daemon.ctl("end", "never-begun", "--root", farm.root, check=False).returncode == 5
 
@@ -259,6 +262,7 @@ def test_metrics(quiet):
             assert re.fullmatch(r"[a-z_]+(\{[^}]*\})? [-+0-9.eE]+(Inf)?|[a-z_]+(\{[^}]*\})? NaN", line), line
             name, _, value = line.rpartition(" ")
             assert name not in metrics, "twice: " + name
+            assert value == f"{float(value):.15g}" or "e" in value, line
             metrics[name] = float(value)
     for family in ("mounts", "actions", "events_total", "lost_events_total", "reap_duration_seconds_bucket", "event_latency_seconds_bucket",
                    "stuck_mounts", "hung_operations", "oldest_leftover_seconds", "paused", "ledger_bytes", "ledger_degraded",
@@ -333,6 +337,42 @@ def test_audit_without_a_daemon(cell):
     assert ctl(*none, "audit", "--config", os.path.join(cell.directory, "reaperd.conf")).returncode == 1
     assert harness.mounts() == before, "an audit changes nothing"
     assert not gone(made, bound) and not any(gone(number) for number in kept)
+
+
+def test_a_root_that_is_not_there_is_not_called_clean(cell, source):
+    root = os.path.join(cell.disk, "mistyped")
+    farm = harness.Farm(cell, source, root=root)
+    config = farm.daemon.config_file
+    os.symlink(cell.make("real"), os.path.join(cell.disk, "link"))
+    for audit in (("--config", config), ("--root", root)):
+        done = ctl("--socket", "/none", "audit", *audit)
+        assert done.returncode == 3 and root in done.stdout and "clean" not in done.stdout, done
+    assert ctl("--socket", "/none", "audit", "--quiet", "--config", config).stdout != ""
+    audit = json.loads(ctl("--socket", "/none", "audit", "--root", root, "--json").stdout)
+    assert audit["clean"] is False and audit["roots"] == [{"path": root, "health": "absent"}]
+    nagios = ctl("--socket", "/none", "audit", "--root", root, "--format", "nagios")
+    assert nagios.returncode == 3 and "UNKNOWN" in nagios.stdout
+    assert "reaperd_audit_silent_roots 1\n" in ctl("--socket", "/none", "audit", "--root", root, "--format", "prometheus").stdout
+    link = ctl("--socket", "/none", "audit", "--root", os.path.join(cell.disk, "link"))
+    assert link.returncode == 3 and "symbolic link" in link.stdout
+    once = farm.daemon.once()
+    assert once.returncode == 3 and root in once.stderr, once
+    daemon = farm.start().daemon
+    wait_for(lambda: daemon.status()["roots"][0]["health"] == "absent", "it is waited for")
+    assert daemon.ctl("status", "--check", check=False).returncode == 3
+    os.mkdir(root)
+    wait_for(lambda: daemon.ctl("status", "--check", check=False).returncode == 0, "it is clean once it is there")
+    assert ctl("--socket", "/none", "audit", "--root", root).returncode == 0
+
+
+def test_audit_of_one_root_uses_the_ledger_of_the_daemon(farm):
+    daemon = farm.start().daemon
+    daemon.ctl("pause")
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    daemon.knows(*farm.action("a1"))
+    daemon.ctl("end", "a1", "--root", farm.root)
+    found = wait_for(lambda: json.loads(daemon.ctl("audit", "--root", farm.root, "--json", check=False).stdout)["leftovers"], "it ended")
+    assert [(a["action"], [e["kind"] for e in a["evidence"]]) for a in found] == [("a1", ["ended"])]
 
 
 def test_audit_with_a_daemon(quiet):
