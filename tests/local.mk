@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/system/harness.py \
 	tests/system/odd_names.py \
 	tests/system/test_adversary.py \
+	tests/system/test_bad_input.py \
 	tests/system/test_cost.py \
 	tests/system/test_crash.py \
 	tests/system/test_daemon.py \

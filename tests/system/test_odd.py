@@ -237,3 +237,85 @@ def test_a_mount_point_too_long_for_any_call_is_stuck_until_it_comes_nearer(shal
     os.close(far)
     daemon.ctl("reap", "far")
     wait_for(lambda: harness.count_under(farm.root) == 0, "it goes")
+
+
+def written(path):
+    """A path as a section's name, or an item of a list, in the configuration."""
+    return escaped(path).replace(" ", "\\x20")
+
+
+def samples(text):
+    """{(name, label's bytes): number} of Prometheus' text, by its own rules: only \\, " and newline are escaped, each by a backslash."""
+    found = {}
+    for line in text.splitlines():
+        match = re.fullmatch(r'([a-z_]+)\{root="((?:[^"\\]|\\[\\"n])*)"[^}]*\} (\S+)', line)
+        if match:
+            label = re.sub(r'\\([\\"])', r"\1", match[2])
+            found[match[1], unescaped(label)] = float(match[3])
+        else:
+            assert line.startswith("#") or re.fullmatch(r'[a-z_]+(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? \S+', line), line
+    return found
+
+
+def test_a_root_of_any_name_is_written_escaped(cell, source):
+    base = os.fsencode(cell.make("roots"))
+    roots = {os.path.join(base, name): None for name in NAMES.values()}
+    for root in roots:
+        place = os.path.join(root, b"a1", b"root")
+        os.makedirs(place)
+        harness.mount("tmpfs", place, "tmpfs")
+        roots[root] = harness.top_id(place)
+    sections = [harness.root_section(written(root)) for root in roots]
+    state = os.path.join(cell.directory, "state")
+    daemon = harness.Daemon(cell, harness.config_text(*sections, source=source, state_dir=state)).start()
+    daemon.knows(*roots.values())
+    assert {value(root, "path") for root in daemon.json("status")["roots"]} == set(roots)
+    shown = lines_of(reaperctl("--socket", daemon.socket, "--noheadings", "--raw", "status", "-o", "ROOT"))
+    assert sorted(unescaped(root) for root in shown) == sorted(roots)
+    for root in list(roots)[::6]:
+        found = json.loads(reaperctl("--socket", daemon.socket, "--json", "actions", "--root", escaped(root)).stdout)["actions"]
+        assert [(value(a, "root"), a["name"]) for a in found] == [(root, "a1")]
+    copy = os.path.join(cell.directory, "copy.conf")
+    with open(copy, "wb") as file:
+        file.write(reaperctl("--socket", daemon.socket, "config", "show").stdout)
+    assert reaperctl("config", "check", copy).returncode == 0
+    metrics = samples(daemon.ctl("metrics").stdout)
+    assert {label for name, label in metrics if name == "reaperd_mounts"} == set(roots)
+    os.mkdir(os.path.join(list(roots)[0], b".trash"))
+    daemon.ctl("pause")
+    os.rename(os.path.join(list(roots)[0], b"a1"), os.path.join(list(roots)[0], b".trash", b"a1"))
+    audit = reaperctl("audit", "--config", copy, "--format", "prometheus")
+    assert audit.returncode == 1
+    left = samples(audit.stdout.decode())
+    assert {label: count for (name, label), count in left.items() if name == "reaperd_audit_leftover_mounts"} == \
+        {root: float(root == list(roots)[0]) for root in roots}
+    daemon.ctl("resume")
+    wait_for(lambda: gone(roots[list(roots)[0]]), "it is reaped")
+
+
+@pytest.mark.parametrize("name", ["a newline", "a trailing space", "an escape of ours, by letters", "Latin-1", "a leading dash"])
+def test_a_root_on_the_command_line_is_taken_as_it_is(cell, name):
+    root = os.path.join(os.fsencode(cell.disk), NAMES[name])
+    os.makedirs(os.path.join(root, b".trash", b"a1"))
+    harness.mount("tmpfs", os.path.join(root, b".trash", b"a1"), "tmpfs")
+    done = subprocess.run([harness.reaperd_program(), "--root", root, "--once", "--state-dir", cell.make("state"), "--runtime-dir",
+                           cell.make("run")], capture_output=True, timeout=harness.PATIENCE)
+    assert done.returncode == 0 and b"1 mounts reaped" in done.stderr, done
+
+
+def test_patterns_have_any_bytes(cell, source):
+    farm = harness.Farm(cell, source, match=r"new\x0aline* \xff* a\x20b", protect=r"*/kept\xfe\x20\x09*")
+    for action in (b"new\nline1", b"\xff\xfe", b"a b"):
+        for place in (b"kept\xfe \tx", b"given"):
+            path = os.path.join(os.fsencode(farm.root), action, place)
+            os.makedirs(path)
+            harness.mount("tmpfs", path, "tmpfs")
+    farm.tmpfs("other", "given")
+    daemon = farm.start().daemon
+    wait_for(lambda: len(daemon.actions()) == 3 and daemon.status()["unowned"] == 1, "what does not match is no action")
+    for action in daemon.json("actions")["actions"]:
+        daemon.ctl("reap", "--active", "--", escaped(value(action, "name")))
+
+    def left():
+        return sorted(os.fsencode(m.target).rpartition(b"/")[2] for m in harness.mounts(farm.root).values())
+    wait_for(lambda: left() == [b"given", *[b"kept\xfe \tx"] * 3], "the protected ones stay, and the one of no action")
