@@ -70,11 +70,12 @@ mutant() {
 	} >"$work/patches/$name.patch"
 }
 
-# run STATUS LAST-LINE: of the patches that were made since the last time; what it said is looked at by said().
+# run STATUS LAST-LINE [OPTION...]: of the patches that were made since the last time; what it said is looked at by said().
 run() {
-	status=0
-	MAKEFLAGS='' REAPERD_BUILD_DIR=$work/build "$runner" -j 2 --patches "$work/patches" >"$work/output" 2>&1 || status=$?
-	wanted=$1 last=$2
+	wanted=$1 last=$2 status=0
+	shift 2
+	MAKEFLAGS='' REAPERD_BUILD_DIR=$work/build REAPERD_SOURCE_DIR=$work/source \
+		"$runner" -j 2 --patches "$work/patches" "$@" >"$work/output" 2>&1 || status=$?
 	rm -f "$work/patches"/*
 }
 
@@ -126,6 +127,19 @@ said '^BROKEN.* silent: .*has no line Field:' a_patch_says_what_it_is_about
 
 run 1 '0 killed, 0 survived'
 said 'killed' no_patch_at_all_is_no_success
+
+mutant stale $rule::what_is_protected_stays '	if (is_protected && is_over)' "$without"
+mutant absent $rule::what_is_green_stays "$guard" "$without"
+mutant right $rule::what_is_protected_stays "$guard" "$without"
+run 1 '1 can be tried, 2 broken' --look
+said '^BROKEN.* stale: the patch does not apply' a_look_finds_a_patch_that_went_stale
+said '^BROKEN.* absent: there is no .*what_is_green_stays' a_look_finds_a_test_that_is_not_there
+
+# The real ones: whoever changes a line that one of them takes out, or renames a test, hears of it here and now.
+wanted=0 status=0
+"$runner" --look >"$work/output" 2>&1 || status=$?
+last=$(tail -n 1 "$work/output")
+said 'can be tried$' each_patch_applies_and_names_a_test
 
 echo "$cases cases, $failures failed"
 [ "$failures" -eq 0 ]
