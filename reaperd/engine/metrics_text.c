@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/metrics.h"
 #include "engine/status.h"
+#include "kernel/mounts.h"
 
 static void put_help(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -117,7 +118,7 @@ static void put_reaps(FILE *out, const struct metrics *metrics)
 
 static void put_engine(FILE *out, struct engine *engine, const struct status *status)
 {
-	uint64_t mount_max = status_mount_max();
+	uint64_t mount_max = kernel_mount_max();
 
 	put_number(out, "lost_events_total", "counter", "Mount events that the kernel had to drop.",
 		   (double)engine->lost);

@@ -2,7 +2,6 @@
 #include "engine/status.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -12,16 +11,6 @@
 const char *status_version(void)
 {
 	return PACKAGE_VERSION;
-}
-
-uint64_t status_mount_max(void)
-{
-	CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/fs/mount-max", "re");
-	uint64_t max = 0;
-
-	if (!file || fscanf(file, "%" SCNu64, &max) != 1)
-		return 0;
-	return max;
 }
 
 static bool action_is_over(const struct action *action)

@@ -43,6 +43,5 @@ json_t *status_json(struct engine *engine, const struct status *status);
 bool status_is_leftover(const struct engine *engine, const struct mount *mount);
 
 const char *status_version(void);
-uint64_t status_mount_max(void); /* fs.mount-max; 0: not known */
 
 #endif

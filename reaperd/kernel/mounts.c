@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -286,4 +288,12 @@ int kernel_boot_id(char ret[static 37])
 		return -EBADMSG;
 	ret[36] = 0;
 	return 0;
+}
+
+uint64_t kernel_mount_max(void)
+{
+	CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/fs/mount-max", "re");
+	uint64_t max = 0;
+
+	return file && fscanf(file, "%" SCNu64, &max) == 1 ? max : 0;
 }

@@ -89,4 +89,7 @@ char *kernel_mount_options(uint64_t attributes, char *buf, size_t size);
 uint64_t kernel_mount_namespace(void);
 int kernel_boot_id(char ret[static 37]);
 
+/* fs.mount-max: how many mounts a namespace may have; 0: not known. */
+uint64_t kernel_mount_max(void);
+
 #endif
