@@ -8,36 +8,18 @@
 
 #include "base/log.h"
 #include "client.h"
+#include "configuration.h"
+#include "kernel/mounts.h"
 #include "options.h"
-#include "usage.h"
 #include "policy/policy.h"
 #include "report/report.h"
+#include "usage.h"
 
 struct wanted {
 	struct string_list roots;
 	const char *config, *format;
 	bool quiet;
 };
-
-static void cleanup_config(struct config **config)
-{
-	config_free(*config);
-}
-#define CLEANUP_CONFIG CLEANUP(cleanup_config)
-
-static int load(const struct cli *cli, const char *file, struct config **ret)
-{
-	CLEANUP_FREE char *errors = NULL;
-	int r = config_load(file, ret, &errors);
-
-	if (r == 0)
-		return CLI_DONE;
-	if (errors && *errors)
-		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
-	else
-		usage_error(cli, "%s: %s", file, strerror(-r));
-	return CLI_USAGE;
-}
 
 /* The daemon's, if one answers; its absence is no error here. */
 static struct config *ask_daemon(const struct cli *cli)
@@ -93,7 +75,7 @@ static int find_config(const struct cli *cli, const struct wanted *wanted, struc
 	int status = CLI_DONE;
 
 	if (wanted->config)
-		status = load(cli, wanted->config, &config);
+		status = configuration_load(cli, wanted->config, &config);
 	else
 		config = ask_daemon(cli);
 	/* The daemon knows where the ledger is, and the rules of the roots that it has. */
@@ -105,7 +87,7 @@ static int find_config(const struct cli *cli, const struct wanted *wanted, struc
 			"which build roots? Name them by --root or --config: no daemon answers, and there is no %s",
 			CONFIG_DEFAULT_FILE);
 	if (!status && !config)
-		status = load(cli, CONFIG_DEFAULT_FILE, &config);
+		status = configuration_load(cli, CONFIG_DEFAULT_FILE, &config);
 	if (!status && wanted->roots.count)
 		status = keep_only(cli, config, &wanted->roots);
 	if (!status && !config->root_count)
@@ -115,21 +97,13 @@ static int find_config(const struct cli *cli, const struct wanted *wanted, struc
 	return status;
 }
 
-static uint64_t read_mount_max(void)
-{
-	CLEANUP_FCLOSE FILE *file = fopen("/proc/sys/fs/mount-max", "re");
-	unsigned long long value = 0;
-
-	return file && fscanf(file, "%llu", &value) == 1 ? value : 0;
-}
-
 static int plan_and_report(struct model *model, struct now now, json_t **ret)
 {
 	struct plan plan = { 0 };
 
 	if (policy_plan(model, &(const struct policy_facts){ 0 }, now, &plan) < 0)
 		must(NULL);
-	*ret = MUST(report_audit(model, &plan, read_mount_max(), now));
+	*ret = MUST(report_audit(model, &plan, kernel_mount_max(), now));
 	plan_clear(&plan);
 	return CLI_DONE;
 }

@@ -26,6 +26,14 @@ char *must_format(const char *format, ...)
 	return MUST(length < 0 ? NULL : text);
 }
 
+void must_append(char **list, const char *separator, const char *more)
+{
+	char *longer = must_format("%s%s%s", *list, **list ? separator : "", more);
+
+	free(*list);
+	*list = longer;
+}
+
 void print_json(const json_t *value)
 {
 	CLEANUP_FREE char *text = MUST(json_dumps(value, JSON_INDENT(2)));

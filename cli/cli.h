@@ -64,6 +64,8 @@ extern const struct command command_status, command_actions, command_mounts, com
 void *must(void *p);
 #define MUST(p) ((__typeof__(p))must((void *)(p)))
 char *must_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Adds to *list, which is on the heap, after a separator where there is something in it. */
+void must_append(char **list, const char *separator, const char *more);
 
 static inline void cleanup_json(json_t **json)
 {

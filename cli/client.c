@@ -151,13 +151,8 @@ static char *join_strings(const json_t *array)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (array, i, item) {
-		char *longer = must_format("%s%s%s", all, *all ? ", " : "",
-					   json_is_string(item) ? json_string_value(item) : "?");
-
-		free(all);
-		all = longer;
-	}
+	json_array_foreach (array, i, item)
+		must_append(&all, ", ", json_is_string(item) ? json_string_value(item) : "?");
 	return all;
 }
 

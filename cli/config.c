@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/config.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "client.h"
+#include "configuration.h"
 #include "options.h"
 #include "usage.h"
 
@@ -14,29 +12,20 @@ static const char *const verbs[] = { "check", "show", NULL };
 
 static int check(const struct cli *cli)
 {
-	struct config *config = NULL;
-	CLEANUP_FREE char *errors = NULL;
+	CLEANUP_CONFIG struct config *config = NULL;
 	const char *file = cli->operands[1];
-	int r;
+	int status;
 
 	if (cli->operand_count < 2)
 		return usage_error(cli, "check which file? reaperctl config check FILE");
-	r = config_load(file, &config, &errors);
-	if (r == 0) {
+	status = configuration_load(cli, file, &config);
+	if (status == CLI_DONE) {
 		CLEANUP_FREE char *shown = MUST(text_escape(file));
 
 		printf("%s: ok%s\n", shown,
 		       config->root_count ? "" : ", but there is no build root in it: reaperd then needs --root");
-		config_free(config);
-		return CLI_DONE;
 	}
-	if (r == -ENOMEM)
-		must(NULL);
-	if (errors && *errors)
-		fprintf(stderr, "%s%s", errors, errors[strlen(errors) - 1] == '\n' ? "" : "\n");
-	else
-		usage_error(cli, "%s: %s", file, strerror(-r));
-	return CLI_USAGE;
+	return status;
 }
 
 static int show(const struct cli *cli)

@@ -212,8 +212,7 @@ static void print_text(const json_t *lines)
 	size_t i;
 
 	json_array_foreach (lines, i, line) {
-		CLEANUP_JSON json_t *row = MUST(json_pack("{s:O}", "text", line));
-		CLEANUP_FREE char *text = show_string(row, "text");
+		CLEANUP_FREE char *text = show_item(line);
 
 		printf("  %s\n", text);
 	}

@@ -29,13 +29,20 @@ static char *show_outer_blanks(char *text)
 			   last ? "\\x20" : "");
 }
 
+char *show_item(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return show_outer_blanks(MUST(text_escape(text ? text : "")));
+}
+
 char *show_string(const json_t *row, const char *key)
 {
-	const char *value = json_string_value(json_object_get(row, key));
+	const json_t *value = json_object_get(row, key);
 
-	if (!value || is_escaped(row, key))
-		return show_outer_blanks(MUST(strdup(value ? value : "")));
-	return show_outer_blanks(MUST(text_escape(value)));
+	if (json_is_string(value) && is_escaped(row, key))
+		return show_outer_blanks(MUST(strdup(json_string_value(value))));
+	return show_item(value);
 }
 
 char *show_bytes(const json_t *row, const char *key)
@@ -120,10 +127,8 @@ char *show_kinds(const struct show *show, const json_t *row, const char *key)
 	(void)show;
 	json_array_foreach (json_object_get(row, key), i, item) {
 		CLEANUP_FREE char *kind = show_string(item, "kind");
-		char *longer = must_format("%s%s%s", all, *all ? "," : "", kind);
 
-		free(all);
-		all = longer;
+		must_append(&all, ",", kind);
 	}
 	return take_ptr(all);
 }
@@ -190,16 +195,14 @@ char *show_detail(const struct show *show, const json_t *row, const char *key)
 
 	(void)show;
 	json_object_foreach (detail, name, value) {
-		CLEANUP_FREE char *shown = NULL;
-		char *longer;
+		CLEANUP_FREE char *shown = NULL, *both = NULL;
 		size_t length = strlen(name);
 
 		if (json_is_null(value) || (length > 4 && !strcmp(name + length - 4, "_b64")))
 			continue;
 		shown = show_value(detail, name, value);
-		longer = must_format("%s%s%s=%s", all, *all ? " " : "", name, shown);
-		free(all);
-		all = longer;
+		both = must_format("%s=%s", name, shown);
+		must_append(&all, " ", both);
 	}
 	return take_ptr(all);
 }

@@ -33,7 +33,9 @@ cell_function show_number_known; /* an integer, "" for 0 */
 
 /* The string at `key` for people, whether the JSON holds it raw or escaped; blanks at its ends are escaped, too. */
 char *show_string(const json_t *row, const char *key);
-/* The same as bytes; NULL where there is none. */
+/* The same of a string that stands in no row: an element of an array. */
+char *show_item(const json_t *value);
+/* The string at `key` as bytes; NULL where there is none. */
 char *show_bytes(const json_t *row, const char *key);
 /* ns since 1970 at `key`; 0: none. */
 int64_t show_time(const json_t *row, const char *key);

@@ -43,12 +43,9 @@ static char *join_texts(const json_t *array)
 	size_t i;
 
 	json_array_foreach (array, i, item) {
-		CLEANUP_JSON json_t *row = MUST(json_pack("{s:O}", "text", item));
-		CLEANUP_FREE char *text = show_string(row, "text");
-		char *longer = must_format("%s%s%s", all, *all ? " " : "", text);
+		CLEANUP_FREE char *text = show_item(item);
 
-		free(all);
-		all = longer;
+		must_append(&all, " ", text);
 	}
 	return take_ptr(all);
 }

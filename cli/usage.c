@@ -33,12 +33,8 @@ int usage_unknown(const struct cli *cli, const char *what, const char *word, con
 
 	if (near)
 		return usage_error(cli, "unknown %s '%s': did you mean '%s'?", what, shown, near);
-	for (; *words; words++) {
-		char *longer = must_format("%s%s%s", all, *all ? ", " : "", *words);
-
-		free(all);
-		all = longer;
-	}
+	for (; *words; words++)
+		must_append(&all, ", ", *words);
 	return usage_error(cli, "unknown %s '%s'; there are: %s", what, shown, all);
 }
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A configuration file that was named by the user: what is wrong with it is said here. */
+#ifndef REAPERD_CLI_CONFIGURATION_H
+#define REAPERD_CLI_CONFIGURATION_H
+
+#include "cli.h"
+#include "config/config.h"
+
+static inline void cleanup_config(struct config **config)
+{
+	config_free(*config);
+}
+#define CLEANUP_CONFIG CLEANUP(cleanup_config)
+
+/* CLI_DONE, or CLI_USAGE with file, line and reason of every mistake. */
+int configuration_load(const struct cli *cli, const char *file, struct config **ret);
+
+#endif
