@@ -115,17 +115,15 @@ def shown_names(odd):
 def test_a_name_is_an_argument_as_it_is_shown(odd):
     found = []
     for shown in shown_names(odd):
-        for way in (odd.ctl, odd.db):
-            explained = json.loads(way("--json", "explain", "--", shown).stdout)["explanations"]
-            assert len(explained) == 1, shown
+        explained = json.loads(odd.ctl("--json", "explain", "--", shown).stdout)["explanations"]
+        assert len(explained) == 1, shown
         found.append(value(explained[0]["action"], "name"))
         if re.search(r"@|^mnt:|^-|x20$", shown):
-            for way in (odd.ctl, odd.db):
-                mounts = json.loads(way("--json", "mounts", "--", shown).stdout)["mounts"]
-                assert [value(m, "action") for m in mounts] == found[-1:], shown
-                events = way("--json", "events", f"--action={shown}", "--type", "attach").stdout.splitlines()
-                assert [value(json.loads(event), "action") for event in events] == found[-1:], shown
-                assert found[-1] in unescaped("".join(lines_of(way("explain", "--", shown)))), shown
+            mounts = json.loads(odd.db("--json", "mounts", "--", shown).stdout)["mounts"]
+            assert [value(m, "action") for m in mounts] == found[-1:], shown
+            events = odd.ctl("--json", "events", f"--action={shown}", "--type", "attach").stdout.splitlines()
+            assert [value(json.loads(event), "action") for event in events] == found[-1:], shown
+            assert found[-1] in unescaped("".join(lines_of(odd.db("explain", "--", shown)))), shown
     assert sorted(found) == sorted(NAMES.values())
     wanted = json.loads(odd.ctl("--json", "reap", "--active", "--dry-run", "--", *shown_names(odd)).stdout)["items"]
     assert sorted(value(item, "action") for item in wanted) == sorted(NAMES.values())
