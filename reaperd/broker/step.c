@@ -135,9 +135,11 @@ static void conclude_failure(struct doing *doing, int r)
 	case EINVAL:
 		/*
 		 * The name was the mount's root a moment ago, so either it is locked, or something took the place
-		 * since.
+		 * since. Where the walk did not get there, the kernel knows no such id, or no such path.
 		 */
-		if (check_place(doing) == 0)
+		if (doing->parent < 0)
+			doing_conclude(doing, OUTCOME_FAILED, "%s", "");
+		else if (check_place(doing) == 0)
 			doing_conclude(doing, OUTCOME_LOCKED, "inherited from another user namespace");
 		else
 			doing_conclude(doing, OUTCOME_MISMATCH, "another mount came to stand at the place");

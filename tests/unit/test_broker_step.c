@@ -201,6 +201,20 @@ START_TEST(a_mount_outside_the_root_is_never_touched_whatever_its_id_says)
 }
 END_TEST
 
+START_TEST(an_id_that_no_mount_can_have_is_a_failure)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_DETACH);
+	items[0].mount.id = 2;
+	go();
+	ck_outcome(0, OUTCOME_FAILED);
+	ck_assert_int_eq(results[0].error, EINVAL);
+	ck_assert(is_mounted(mount));
+}
+END_TEST
+
 START_TEST(what_is_protected_or_observed_stays)
 {
 	struct kernel_mount mount;
@@ -615,6 +629,7 @@ int main(void)
 	tcase_add_test(mounts, the_next_actions_mount_of_the_same_name_is_not_touched);
 	tcase_add_test(mounts, a_renamed_mount_is_left_where_it_went);
 	tcase_add_test(mounts, a_mount_outside_the_root_is_never_touched_whatever_its_id_says);
+	tcase_add_test(mounts, an_id_that_no_mount_can_have_is_a_failure);
 	tcase_add_test(mounts, what_is_protected_or_observed_stays);
 	tcase_add_test(mounts, a_detach_takes_no_protected_mount_along);
 	tcase_add_test(mounts, an_rbind_of_a_shared_tree_goes_and_the_tree_stays);
