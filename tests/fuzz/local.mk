@@ -43,7 +43,7 @@ check_PROGRAMS += tests/fuzz/wire_seeds
 tests_fuzz_wire_seeds_LDADD = $(use_wire)
 
 dist_check_SCRIPTS += tests/fuzz/run
-EXTRA_DIST += tests/fuzz/config.dict tests/fuzz/mountinfo.dict
+EXTRA_DIST += tests/fuzz/config.dict tests/fuzz/control.dict tests/fuzz/mountinfo.dict
 
 FUZZ_SECONDS = 60
 if FUZZ
@@ -54,3 +54,17 @@ fuzz:
 	@echo "configure with --enable-fuzz CC=clang first" >&2; exit 1
 endif
 .PHONY: fuzz
+
+# Over the real methods, with the unit tests' engine.
+fuzz_targets += tests/fuzz/fuzz_control
+check_PROGRAMS += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c tests/fuzz/instead/check.h $(methods_fixture) $(fuzz_sources)
+tests_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/fuzz/instead -I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_control_LDADD = $(use_engine)
+
+fuzz_targets += tests/fuzz/fuzz_request
+check_PROGRAMS += tests/fuzz/fuzz_request
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(fuzz_sources)
+tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_request_LDADD = $(use_broker)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes the seeds of fuzz_wire, one of each message that broker and engine exchange and a few that are spoilt:
- * wire_seeds DIRECTORY. To be run again, into tests/fixtures/wire, when a message changes; `make check` fails until
+ * Writes the seeds of fuzz_wire, one of each message that broker and engine exchange and a few that are spoilt, and
+ * those of fuzz_request: wire_seeds tests/fixtures. To be run again when a message changes; `make check` fails until
  * then.
  */
 #include <err.h>
@@ -13,12 +13,13 @@
 #include "base/words.h"
 #include "wire/messages.h"
 
-static const char *directory;
+static const char *top, *directory;
 static uint8_t frame[WIRE_FRAME_MAX];
 
 static void save(const char *name, const void *bytes, ssize_t length)
 {
-	CLEANUP_FREE char *path = path_join(directory, name);
+	CLEANUP_FREE char *folder = path_join(top, directory);
+	CLEANUP_FREE char *path = path_join(folder, name);
 	CLEANUP_FCLOSE FILE *file = path ? fopen(path, "we") : NULL;
 
 	if (length < 0 || !file || fwrite(bytes, 1, (size_t)length, file) != (size_t)length)
@@ -51,7 +52,8 @@ static void save_configuration(void)
 	save("reload-failed", frame, message_encode_configuration(&message, MESSAGE_RELOAD_FAILED, frame));
 }
 
-static char proc[] = "f3fb7c74c3b342a0/root/proc", odd[] = "a b/\xff\n\\/-", action[] = "f3fb7c74c3b342a0", none[] = "";
+static char proc[] = "f3fb7c74c3b342a0/root/proc", odd[] = "a b/\xff\n\\/-", action[] = "f3fb7c74c3b342a0", none[] = "",
+	    one[] = "a", by_link[] = "link";
 static const struct mount_reference by_id = { .id = 2149582427 }, by_number = { .id32 = 30, .dev = 0x28 };
 
 static void save_probes(void)
@@ -149,16 +151,65 @@ static void save_results(void)
 	save("result-of-nothing", frame, message_encode_result(&message, frame));
 }
 
+/* One step of fuzz_request's world. */
+static void save_step_on(const char *name, const char *path, uint32_t action_length, enum step step, uint64_t id)
+{
+	struct step_item item = {
+		.path = strdup(path), .action_length = action_length, .step = (uint8_t)step, .mount = { .id = id }
+	};
+	struct message_request message = { .type = MESSAGE_STEP, .serial = 7, .job = 1, .count = 1, .steps = &item };
+
+	save(name, frame, message_encode_request(&message, frame));
+	free(item.path);
+}
+
+static void save_steps_on_a_world(void)
+{
+	static const struct mount_reference root = { .id = 1 }, dev = { .id32 = 3 };
+	struct step_item items[] = { { .path = proc + 17, .action_length = 4, .step = STEP_DETACH, .mount = root },
+				     { .path = none } };
+	struct message_request message = { .type = MESSAGE_STEP, .serial = 6, .count = 1, .steps = items };
+	struct probe_item probes[] = { { .path = one, .carrier = root, .want_hollow = true },
+				       { .path = none, .carrier = root },
+				       { .path = by_link, .carrier = root } };
+	struct watch_item watches[] = { { none, root }, { one, root }, { one, dev }, { by_link, root } };
+
+	save_step_on("umount", "a/proc", 1, STEP_UMOUNT, 2);
+	save_step_on("umount-busy", "a/dev", 1, STEP_UMOUNT, 3);
+	save_step_on("detach-tree", "a/dev", 1, STEP_DETACH, 3);
+	save_step_on("detach-action", "b", 1, STEP_DETACH, 5);
+	save_step_on("detach-protected", "b/keep", 1, STEP_DETACH, 6);
+	save_step_on("detach-by-another-id", "a/proc", 1, STEP_DETACH, 3);
+	save_step_on("detach-outside-by-a-link", "link", 4, STEP_DETACH, 7);
+	save_step_on("detach-by-a-way-up", "a/up/outside", 4, STEP_DETACH, 7);
+	save_step_on("umount-by-an-id-that-none-can-have", "a/proc", 1, STEP_UMOUNT, 0x290002);
+	save_step_on("force", "a/proc", 1, STEP_FORCE, 2);
+	save_step_on("abort", "a/proc", 1, STEP_ABORT, 2);
+	save("stale-serial", frame, message_encode_request(&message, frame));
+	message.serial = 7;
+	message.root = 9;
+	save("bad-root-that-is-none", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_STEP, .serial = 7, .count = 1, .steps = items + 1 };
+	save("bad-step-on-the-root", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_PROBE, .serial = 7, .count = 3, .probes = probes };
+	save("probe", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_WATCH, .serial = 7, .count = 4, .watches = watches };
+	save("watch", frame, message_encode_request(&message, frame));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
-		errx(2, "usage: wire_seeds DIRECTORY");
-	directory = argv[1];
+		errx(2, "usage: wire_seeds tests/fixtures");
+	top = argv[1];
+	directory = "wire";
 	save_plain();
 	save_configuration();
 	save_probes();
 	save_watches();
 	save_steps();
 	save_results();
+	directory = "request";
+	save_steps_on_a_world();
 	return EXIT_SUCCESS;
 }
