@@ -42,7 +42,8 @@ tests_fuzz_fuzz_wire_LDADD = $(use_wire)
 check_PROGRAMS += tests/fuzz/wire_seeds
 tests_fuzz_wire_seeds_LDADD = $(use_wire)
 
-dist_check_SCRIPTS += tests/fuzz/run
+dist_check_SCRIPTS += tests/fuzz/run tests/unit/test-fuzz-run.sh
+TESTS += tests/unit/test-fuzz-run.sh
 EXTRA_DIST += tests/fuzz/config.dict tests/fuzz/control.dict tests/fuzz/mountinfo.dict
 
 FUZZ_SECONDS = 60
