@@ -6,7 +6,7 @@
  * child takes the rest. The caller never blocks.
  *
  * A batch belongs to the caller until batch_free(), which also kills a running child and leaves the reaping to
- * batch_pool_reap(). Only one thread; the caller owns SIGCHLD: it calls batch_pool_reap() when a child may have ended.
+ * batch_pool_run(). Only one thread; the caller owns SIGCHLD: it calls batch_pool_run() when a child may have ended.
  */
 #ifndef REAPERD_BASE_BATCH_H
 #define REAPERD_BASE_BATCH_H

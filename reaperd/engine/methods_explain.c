@@ -221,7 +221,7 @@ static void order_of(struct engine *engine, struct decision *decision, struct re
 
 	*ret = (struct reap_list){ 0 };
 	if (decision->verdict == VERDICT_REAP)
-		policy_order(engine->model, &plan, true, engine->now, ret);
+		policy_order(engine->model, &plan, engine->now, ret);
 }
 
 /* `only`: of its mounts this one alone; NULL: all. */

@@ -71,7 +71,7 @@ int reap_now_preview(struct engine *engine, struct action *const *actions, size_
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = preview_one(&plan, actions[i], active, engine);
 	if (r == 0)
-		r = policy_order(engine->model, &plan, true, engine->now, ret);
+		r = policy_order(engine->model, &plan, engine->now, ret);
 	plan_clear(&plan);
 	return r;
 }

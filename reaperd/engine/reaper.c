@@ -202,7 +202,7 @@ static void act(struct reaper *reaper, const struct plan *plan)
 	struct reap_list list = { 0 };
 
 	/* Held ones too: they say when to come again, and what must be confirmed. */
-	if (policy_order(engine->model, plan, true, engine->now, &list) < 0) {
+	if (policy_order(engine->model, plan, engine->now, &list) < 0) {
 		log_error("out of memory: nothing is reaped in this turn");
 		return;
 	}

@@ -272,20 +272,16 @@ static struct candidate *deepest(const struct candidates *candidates, struct can
 }
 
 /* Children first, the newest of them before older ones, for what was mounted later may cover what was there. */
-static int emit_tree(const struct candidates *candidates, struct candidate *top, bool include_held,
-		     struct reap_list *list)
+static int emit_tree(const struct candidates *candidates, struct candidate *top, struct reap_list *list)
 {
 	struct candidate *at = deepest(candidates, top);
 
 	for (;;) {
 		struct candidate *sibling;
+		int r = list_add(list, at);
 
-		if (at->hold == HOLD_NONE || include_held) {
-			int r = list_add(list, at);
-
-			if (r < 0)
-				return r;
-		}
+		if (r < 0)
+			return r;
 		if (at == top)
 			return 0;
 		sibling = first_candidate(candidates, at->mount->sibling);
@@ -301,7 +297,7 @@ static int compare_newest_first(const void *a, const void *b)
 	return (i < j) - (i > j);
 }
 
-int policy_order(struct model *model, const struct plan *plan, bool include_held, struct now now, struct reap_list *ret)
+int policy_order(struct model *model, const struct plan *plan, struct now now, struct reap_list *ret)
 {
 	struct candidates candidates = { 0 };
 	struct candidate **tops = NULL;
@@ -322,7 +318,7 @@ int policy_order(struct model *model, const struct plan *plan, bool include_held
 	if (r == 0 && top_count > 0)
 		qsort(tops, top_count, sizeof(*tops), compare_newest_first);
 	for (size_t i = 0; r == 0 && i < top_count; i++)
-		r = emit_tree(&candidates, tops[i], include_held, ret);
+		r = emit_tree(&candidates, tops[i], ret);
 	free(tops);
 	free(candidates.items);
 	if (r < 0)

@@ -103,12 +103,11 @@ struct reap_list {
 void reap_list_clear(struct reap_list *list);
 
 /*
- * The mounts that the REAP decisions of a plan name (`held` ones too when include_held, for dry runs), in the order in
- * which they must go: overmounts before what they cover, children before parents, each with the step that its ladder
- * has reached; where every ladder of a tree is `detach` alone, only the topmost mount. 0 or -ENOMEM.
+ * The mounts that the REAP decisions of a plan name, those that are held up too, in the order in which they must go:
+ * overmounts before what they cover, children before parents, each with the step that its ladder has reached; where
+ * every ladder of a tree is `detach` alone, only the topmost mount. 0 or -ENOMEM.
  */
-int policy_order(struct model *model, const struct plan *plan, bool include_held, struct now now,
-		 struct reap_list *ret);
+int policy_order(struct model *model, const struct plan *plan, struct now now, struct reap_list *ret);
 
 /* True where one of the root's protect patterns meets the mount's path below the root, or a directory above it. */
 bool policy_is_protected(const struct mount *mount);

@@ -39,7 +39,7 @@ static const char *order(struct action *action, struct now now)
 
 	policy_evidence_set(action, EVIDENCE_ENDED, at(10));
 	ck_assert_int_eq(policy_plan(model, &facts, now, &plan), 0);
-	ck_assert_int_eq(policy_order(model, &plan, true, now, &list), 0);
+	ck_assert_int_eq(policy_order(model, &plan, now, &list), 0);
 	text[0] = '\0';
 	for (size_t i = 0; i < list.count; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu%s%s", i ? " " : "",
@@ -82,7 +82,7 @@ START_TEST(a_stack_as_deep_as_the_table_is_ordered_without_recursion)
 		attach_type(below, "/b/a/x", "tmpfs", at(0));
 	policy_evidence_set(first->action, EVIDENCE_ENDED, at(10));
 	ck_assert_int_eq(policy_plan(model, &facts, at(20), &plan), 0);
-	ck_assert_int_eq(policy_order(model, &plan, false, at(20), &list), 0);
+	ck_assert_int_eq(policy_order(model, &plan, at(20), &list), 0);
 	ck_assert_uint_eq(list.count, 19999);
 	ck_assert_uint_eq(list.items[0].mount->facts.id, 20000);
 	reap_list_clear(&list);
@@ -188,12 +188,12 @@ START_TEST(a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_m
 	attach_type(1, "/b/a/sys", "sysfs", at(15));
 	policy_evidence_set(action, EVIDENCE_MISSING, at(15));
 	policy_plan(model, &facts, at(20), &plan);
-	policy_order(model, &plan, true, at(20), &list);
+	policy_order(model, &plan, at(20), &list);
 	ck_assert_uint_eq(list.count, 2);
 	ck_assert_int_eq(list.items[0].hold, HOLD_UNCONFIRMED);
 	reap_list_clear(&list);
 	policy_evidence_set(action, EVIDENCE_MISSING, at(16));
-	policy_order(model, &plan, true, at(20), &list);
+	policy_order(model, &plan, at(20), &list);
 	ck_assert_int_eq(list.items[0].hold, HOLD_NONE);
 	reap_list_clear(&list);
 	plan_clear(&plan);
