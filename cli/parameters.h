@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The parameters of a call: parameters[key] is set unless the value is NULL, in the form in which the daemon reads it. */
+/*
+ * The parameters of a call: parameters[key] is set unless the value is NULL, in the form in which the daemon reads it.
+ */
 #ifndef REAPERD_CLI_PARAMETERS_H
 #define REAPERD_CLI_PARAMETERS_H
 

@@ -26,8 +26,8 @@ char *text_escape(const char *bytes);
 int text_unescape(const char *text, char **ret_bytes);
 
 /*
- * In place, as the kernel escapes what stands in mountinfo: a backslash and three octal digits for a space, tab, newline or
- * backslash.
+ * In place, as the kernel escapes what stands in mountinfo: a backslash and three octal digits for a space, tab,
+ * newline or backslash.
  */
 void text_unescape_octal(char *text);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The steps of one request, and what the child that does them keeps from one to the next: the mount table, which is read
- * when it is first needed, and ids.
+ * The steps of one request, and what the child that does them keeps from one to the next: the mount table, which is
+ * read when it is first needed, and ids.
  */
 #ifndef REAPERD_BROKER_STEP_BATCH_H
 #define REAPERD_BROKER_STEP_BATCH_H

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the broker says to the engine of its own accord. `engine` is its end of the socket; -1, where no engine is, says nothing. */
+/*
+ * What the broker says to the engine of its own accord. `engine` is its end of the socket; -1, where no engine is,
+ * says nothing.
+ */
 #ifndef REAPERD_BROKER_TELL_H
 #define REAPERD_BROKER_TELL_H
 
 #include "broker/settings.h"
 
-/* The configuration in force; `fds` go with it: its text, and for a new engine the listening socket and inotify. 0 or -errno. */
+/*
+ * The configuration in force; `fds` go with it: its text, and for a new engine the listening socket and inotify. 0 or
+ * -errno.
+ */
 int tell_engine_configuration(int engine, const struct options *options, const struct settings *settings,
 			      const int *fds, size_t fd_count);
 

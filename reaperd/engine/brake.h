@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The brake bounds what a mistaken configuration can do: at most so many mounts are reaped in a minute. A bucket that holds
- * a minute's worth. Pure: the caller says what time it is.
+ * The brake bounds what a mistaken configuration can do: at most so many mounts are reaped in a minute. A bucket that
+ * holds a minute's worth. Pure: the caller says what time it is.
  */
 #ifndef REAPERD_ENGINE_BRAKE_H
 #define REAPERD_ENGINE_BRAKE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The journal: what happened goes into the ledger, is counted, and told to those who follow. With it, the forms of what is
- * written most: evidence that came or went, and details.
+ * The journal: what happened goes into the ledger, is counted, and told to those who follow. With it, the forms of
+ * what is written most: evidence that came or went, and details.
  */
 #ifndef REAPERD_ENGINE_JOURNAL_H
 #define REAPERD_ENGINE_JOURNAL_H
@@ -38,8 +38,8 @@ void journal_evidence(struct engine *engine, const struct action *action, enum e
 void journal_mount_evidence(struct engine *engine, struct mount *mount);
 
 /*
- * A detail of one member, {"key":"value"}, with the value escaped for JSON (bytes that are not UTF-8 as \xNN text). NULL
- * when out of memory or value is NULL. Caller frees.
+ * A detail of one member, {"key":"value"}, with the value escaped for JSON (bytes that are not UTF-8 as \xNN text).
+ * NULL when out of memory or value is NULL. Caller frees.
  */
 char *journal_detail(const char *key, const char *value);
 

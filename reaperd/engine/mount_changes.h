@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What came, went or moved in the mount table: into the ledger and the journal, and to those whom it concerns. A mount that
- * comes to an action may begin its next generation.
+ * What came, went or moved in the mount table: into the ledger and the journal, and to those whom it concerns. A mount
+ * that comes to an action may begin its next generation.
  */
 #ifndef REAPERD_ENGINE_MOUNT_CHANGES_H
 #define REAPERD_ENGINE_MOUNT_CHANGES_H

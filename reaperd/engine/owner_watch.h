@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The processes that an action, or a whole root, depends on. Each is held by a pidfd, so a pid that comes again is another
- * process. An action is called as when it began, for it may be renamed, to publish it.
+ * The processes that an action, or a whole root, depends on. Each is held by a pidfd, so a pid that comes again is
+ * another process. An action is called as when it began, for it may be renamed, to publish it.
  */
 #ifndef REAPERD_ENGINE_OWNER_WATCH_H
 #define REAPERD_ENGINE_OWNER_WATCH_H
@@ -22,8 +22,8 @@ struct owner_watches {
 void owner_watches_clear(struct owner_watches *watches);
 
 /*
- * `start_time` 0: of whatever process has this pid. 0, -ESRCH where there is no such process (or, with a start time, not
- * that one), or -errno.
+ * `start_time` 0: of whatever process has this pid. 0, -ESRCH where there is no such process (or, with a start time,
+ * not that one), or -errno.
  */
 int owner_watch_add(struct owner_watches *watches, const char *root_path, const char *name, uint32_t generation,
 		    int32_t pid, uint64_t start_time);

@@ -6,8 +6,8 @@
 #include "engine/state.h"
 
 /*
- * The action is marked, the next plan acts. `active`: also an action without evidence. 0, or -EPERM (active, and not asked
- * for). What will be done is in policy_order() with the mark set.
+ * The action is marked, the next plan acts. `active`: also an action without evidence. 0, or -EPERM (active, and not
+ * asked for). What will be done is in policy_order() with the mark set.
  */
 int reap_now(struct engine *engine, struct action *action, bool active);
 

@@ -14,8 +14,8 @@ void registry_free(struct registry *registry);
 
 /*
  * Registers an action. pid 0: none; max_age 0: none; lease: the caller says registry_lease_ended() later. 0 with
- * *ret_generation, -EINVAL (a name that no layout of the root can give, or that has a slash), -ENOENT (the root does not
- * stand there), -ESRCH (no such process), -ENOMEM.
+ * *ret_generation, -EINVAL (a name that no layout of the root can give, or that has a slash), -ENOENT (the root does
+ * not stand there), -ESRCH (no such process), -ENOMEM.
  */
 int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
 		   int64_t uid, uint32_t *ret_generation);
@@ -25,8 +25,8 @@ int registry_end(struct engine *engine, struct root *root, const char *name, uin
 void registry_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation);
 
 /*
- * After a restart: actions that the ledger knows as registered get their owners watched again; a lease's connection did
- * not outlive us.
+ * After a restart: actions that the ledger knows as registered get their owners watched again; a lease's connection
+ * did not outlive us.
  */
 void registry_restore(struct registry *registry);
 

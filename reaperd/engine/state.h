@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the engine's parts (tracking, probes, reaping, registration, control methods) share: its state, and what they wish
- * of its next turn. A part says here what it needs (the table read, an action probed, a plan) and does not know who does
- * it. So those who act on each other need not know each other; engine.h, on top, knows them all.
+ * What the engine's parts (tracking, probes, reaping, registration, control methods) share: its state, and what they
+ * wish of its next turn. A part says here what it needs (the table read, an action probed, a plan) and does not know
+ * who does it. So those who act on each other need not know each other; engine.h, on top, knows them all.
  *
- * Nothing here, and nothing called from a callback, may block on a filesystem: no stat, no open, no umount below a build
- * root. What needs that is asked of the broker. All pointers are the engine's; mounts and actions are named by id and
- * name over turns, never kept.
+ * Nothing here, and nothing called from a callback, may block on a filesystem: no stat, no open, no umount below a
+ * build root. What needs that is asked of the broker. All pointers are the engine's; mounts and actions are named by
+ * id and name over turns, never kept.
  */
 #ifndef REAPERD_ENGINE_STATE_H
 #define REAPERD_ENGINE_STATE_H
@@ -110,8 +110,8 @@ void engine_want_probe(struct engine *engine, struct action *action);
 void engine_want_probes(struct engine *engine, struct root *root); /* of all its actions */
 
 /*
- * False for what is not probed: it has no directory of its own (trash) or none that can be named, no mount and no owner, or
- * no filesystem to ask.
+ * False for what is not probed: it has no directory of its own (trash) or none that can be named, no mount and no
+ * owner, or no filesystem to ask.
  */
 bool action_can_be_probed(const struct action *action);
 

@@ -186,8 +186,8 @@ struct root *model_root_at(struct model *model, size_t index);
 struct root *model_root_by_path(struct model *model, const char *path);
 
 /*
- * Actions one after the other, NULL at the end: those of a root, in all its instances, or all that there are. Who forgets one
- * asks for the next before.
+ * Actions one after the other, NULL at the end: those of a root, in all its instances, or all that there are. Who
+ * forgets one asks for the next before.
  */
 struct action *root_first_action(const struct root *root);
 struct action *root_next_action(const struct action *action);
@@ -211,8 +211,8 @@ struct action *model_next_generation(struct model *model, struct action *action,
 				     struct now now);
 
 /*
- * An action that a runner announced before it has any mount. Its instance is the visible one of the root; -ENOENT where
- * there is none.
+ * An action that a runner announced before it has any mount. Its instance is the visible one of the root; -ENOENT
+ * where there is none.
  */
 int model_announce(struct model *model, struct root *root, const char *name, struct now now, struct action **ret);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which row of the ledger a root has, so that it need not be asked each time. Forgotten where the row may not be there: the
- * turn was rolled back, or another process wrote.
+ * Which row of the ledger a root has, so that it need not be asked each time. Forgotten where the row may not be
+ * there: the turn was rolled back, or another process wrote.
  */
 #ifndef REAPERD_STORE_ROOT_ROWS_H
 #define REAPERD_STORE_ROOT_ROWS_H

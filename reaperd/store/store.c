@@ -73,7 +73,10 @@ static void recover(struct store *store, bool was_writable)
 	store->recovering = false;
 }
 
-/* A statement failed, and the turn is rolled back: a corrupt file gives way to a fresh one, else the store is degraded. */
+/*
+ * A statement failed, and the turn is rolled back: a corrupt file gives way to a fresh one, else the store is
+ * degraded.
+ */
 static void take_failure(struct store *store, int rc, bool was_writable, const char *was_problem)
 {
 	if (store_rc_is_corrupt(rc)) {
