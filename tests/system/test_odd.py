@@ -112,6 +112,7 @@ def shown_names(odd):
     return lines_of(odd.ctl("--noheadings", "actions", "-o", "NAME"))
 
 
+@pytest.mark.limit(180)
 def test_a_name_is_an_argument_as_it_is_shown(odd):
     found = []
     for shown in shown_names(odd):
