@@ -27,7 +27,8 @@ EXTRA_DIST += \
 
 # Unit tests: each links its layer and what that may use, nothing else
 
-EXTRA_DIST += tests/unit/odd_names.h
+EXTRA_DIST += tests/unit/misfuse_fixture.h tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/odd_names.h \
+	tests/unit/policy_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base tests/unit/test_base_batch tests/unit/test_config tests/unit/test_wire
 check_PROGRAMS += $(unit_tests)
 
@@ -38,9 +39,7 @@ tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
 	tests/unit/test_kernel_table
-tests_unit_test_kernel_at_SOURCES = tests/unit/mount_fixture.h tests/unit/test_kernel_at.c
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
-tests_unit_test_kernel_probe_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_kernel_probe.c
 tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_process_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_table_LDADD = $(use_kernel) $(CHECK_LIBS)
@@ -48,13 +47,9 @@ tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/li
 tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_model tests/unit/test_model_layout tests/unit/test_model_random tests/unit/test_model_tree
-tests_unit_test_model_SOURCES = tests/unit/model_fixture.h tests/unit/test_model.c
 tests_unit_test_model_LDADD = $(use_model) $(CHECK_LIBS)
-tests_unit_test_model_random_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_random.c
 tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
-tests_unit_test_model_layout_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_layout.c
 tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
-tests_unit_test_model_tree_SOURCES = tests/unit/model_fixture.h tests/unit/test_model_tree.c
 tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_source tests/unit/test_source_mountinfo
@@ -74,7 +69,7 @@ unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/
 	tests/unit/test_methods_events tests/unit/test_methods_read tests/unit/test_varlink
 control_fixture = tests/unit/control_fixture.c tests/unit/control_fixture.h
 control_server = $(control_fixture) tests/unit/control_server.c tests/unit/control_server.h
-methods_fixture = $(control_fixture) tests/unit/methods_fixture.c tests/unit/methods_fixture.h tests/unit/model_fixture.h
+methods_fixture = $(control_fixture) tests/unit/methods_fixture.c tests/unit/methods_fixture.h
 tests_unit_test_control_SOURCES = tests/unit/test_control.c $(control_server)
 tests_unit_test_control_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_control_bounds_SOURCES = tests/unit/test_control_bounds.c $(control_server)
@@ -92,35 +87,26 @@ tests_unit_test_report_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_report_LDADD = $(use_report) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_store tests/unit/test_store_faults
-tests_unit_test_store_SOURCES = tests/unit/store_fixture.h tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_LDADD = $(use_store) $(CHECK_LIBS)
-tests_unit_test_store_faults_SOURCES = tests/unit/store_fixture.h tests/unit/test_store_faults.c
 tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_broker_engine tests/unit/test_broker_race tests/unit/test_broker_receivers \
 	tests/unit/test_broker_start tests/unit/test_broker_step
-tests_unit_test_broker_engine_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_engine.c
 tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)
 # It starts that.
 EXTRA_tests_unit_test_broker_engine_DEPENDENCIES = reaperd/broker/reaperd
-tests_unit_test_broker_race_SOURCES = tests/unit/mount_fixture.h tests/unit/test_broker_race.c
 tests_unit_test_broker_race_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_race_LDADD = $(use_broker) $(CHECK_LIBS) -lpthread
 tests_unit_test_broker_receivers_LDADD = $(use_broker) $(CHECK_LIBS)
-tests_unit_test_broker_start_SOURCES = tests/unit/mount_fixture.h tests/unit/test_broker_start.c
 tests_unit_test_broker_start_LDADD = $(use_broker) $(CHECK_LIBS)
-tests_unit_test_broker_step_SOURCES = tests/unit/misfuse_fixture.h tests/unit/mount_fixture.h tests/unit/test_broker_step.c
 tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_step_LDADD = $(use_broker) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_policy tests/unit/test_policy_sets tests/unit/test_policy_table
-tests_unit_test_policy_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
-tests_unit_test_policy_sets_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy_sets.c
 tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
-tests_unit_test_policy_table_SOURCES = tests/unit/policy_fixture.h tests/unit/test_policy_table.c
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_daemon
@@ -131,7 +117,7 @@ tests_unit_test_cli_SOURCES = tests/unit/test_cli.c $(cli_test_sources)
 tests_unit_test_cli_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_LDADD = $(use_cli) $(CHECK_LIBS)
-tests_unit_test_cli_audit_SOURCES = tests/unit/mount_fixture.h tests/unit/test_cli_audit.c $(cli_test_sources)
+tests_unit_test_cli_audit_SOURCES = tests/unit/test_cli_audit.c $(cli_test_sources)
 tests_unit_test_cli_audit_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_audit_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_audit_LDADD = $(use_cli) $(CHECK_LIBS)

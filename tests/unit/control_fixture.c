@@ -146,14 +146,3 @@ void expect_exchange(const char *request, const char *wanted)
 	expect_answer(&client, wanted);
 	client_close(&client);
 }
-
-int run_all(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}

@@ -53,7 +53,4 @@ json_t *client_call(struct client *client, const char *request);
 void expect_answer(struct client *client, const char *wanted);
 void expect_exchange(const char *request, const char *wanted);
 
-/* Runs the suite's tests: the exit status of the program. */
-int run_all(Suite *suite);
-
 #endif

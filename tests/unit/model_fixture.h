@@ -263,15 +263,4 @@ static inline bool has_evidence(const struct mount *mount, enum evidence evidenc
 	return mount->evidence & EVIDENCE_BIT(evidence);
 }
 
-static inline int run_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 #endif

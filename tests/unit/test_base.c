@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 START_TEST(every_byte_but_nul_goes_round)
 {
@@ -660,11 +661,5 @@ static Suite *base_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(base_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(base_suite());
 }

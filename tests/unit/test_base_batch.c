@@ -10,6 +10,7 @@
 #include "base/batch.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "run_suite.h"
 
 #define LONG_ENOUGH (60 * NSEC_PER_SEC)
 
@@ -290,11 +291,5 @@ static Suite *batch_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(batch_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(batch_suite());
 }

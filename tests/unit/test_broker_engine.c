@@ -10,6 +10,7 @@
 
 #include "base/words.h"
 #include "misfuse_fixture.h"
+#include "run_suite.h"
 #include "wire/messages.h"
 
 #define BUILD	 PLACE "/build"
@@ -640,9 +641,7 @@ int main(int argc, char **argv)
 {
 	Suite *suite;
 	TCase *daemon;
-	SRunner *runner;
 	char program[PATH_MAX];
-	int failed;
 
 	if (argc > 0 && !strcmp(argv[0], "reaperd-engine"))
 		return act_as_engine();
@@ -675,9 +674,5 @@ int main(int argc, char **argv)
 	if (misfuse_is_possible())
 		tcase_add_test(daemon, a_filesystem_that_does_not_answer_costs_a_deadline_and_nothing_else);
 	suite_add_tcase(suite, daemon);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

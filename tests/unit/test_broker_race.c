@@ -10,6 +10,7 @@
 
 #include "broker/step.h"
 #include "mount_fixture.h"
+#include "run_suite.h"
 
 #define BUILD	     PLACE "/build"
 #define NR_LISTMOUNT 458
@@ -205,9 +206,7 @@ int main(void)
 {
 	Suite *suite = suite_create("broker races");
 	TCase *moments = tcase_create("moments"), *roots = tcase_create("roots");
-	SRunner *runner;
 	bool exact;
-	int failed;
 
 	if (!fixture_is_possible())
 		return EXIT_SKIP;
@@ -223,9 +222,5 @@ int main(void)
 	tcase_add_test(moments, what_changed_places_before_the_mark_stays);
 	if (exact)
 		suite_add_tcase(suite, moments);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : exact ? EXIT_SUCCESS : EXIT_SKIP;
+	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : exact ? EXIT_SUCCESS : EXIT_SKIP;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "broker/receivers.h"
+#include "run_suite.h"
 
 /* id, parent, dev, peer group, master, root, target */
 #define MOUNT(i, p, d, g, m, r, t)                                                                                     \
@@ -215,13 +216,8 @@ int main(void)
 {
 	Suite *suite = suite_create("broker receivers");
 	TCase *tables = tcase_create("tables");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tables, an_unmount_reaches_whom_the_table_says, 0, (int)(sizeof(cases) / sizeof(*cases)));
 	suite_add_tcase(suite, tables);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

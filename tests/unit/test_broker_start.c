@@ -6,6 +6,7 @@
 #include "broker/places.h"
 #include "broker/roots.h"
 #include "mount_fixture.h"
+#include "run_suite.h"
 
 /* Where the root leads; NULL where it is refused, with the reason in `errors`. */
 static const char *resolve(const char *path)
@@ -105,8 +106,6 @@ int main(void)
 {
 	Suite *suite = suite_create("broker start");
 	TCase *start = tcase_create("start");
-	SRunner *runner;
-	int failed;
 
 	if (!fixture_is_possible())
 		return EXIT_SKIP;
@@ -119,9 +118,5 @@ int main(void)
 	tcase_add_test(start, a_dead_daemons_socket_is_replaced);
 	tcase_add_test(start, what_is_no_socket_is_nobodys_to_remove);
 	suite_add_tcase(suite, start);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "broker/step.h"
 #include "misfuse_fixture.h"
+#include "run_suite.h"
 
 #define BUILD PLACE "/build"
 
@@ -614,9 +615,7 @@ int main(void)
 {
 	Suite *suite;
 	TCase *mounts = tcase_create("mounts"), *fuse = tcase_create("fuse");
-	SRunner *runner;
 	bool has_fuse = misfuse_is_possible();
-	int failed;
 
 	if (!fixture_is_possible())
 		return EXIT_SKIP;
@@ -652,9 +651,5 @@ int main(void)
 	tcase_add_test(fuse, a_fuse_beside_a_chroot_in_another_namespace_is_not_forced);
 	if (has_fuse)
 		suite_add_tcase(suite, fuse);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
+	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
 }

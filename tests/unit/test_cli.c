@@ -12,6 +12,7 @@
 #include "cli/show.h"
 #include "cli_fixture.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 static const struct {
 	const char *line, *says;
@@ -389,8 +390,7 @@ int main(void)
 {
 	Suite *suite = suite_create("cli");
 	TCase *arguments = tcase_create("arguments"), *values = tcase_create("values");
-	SRunner *runner = srunner_create(suite);
-	int commands = 0, failed;
+	int commands = 0;
 
 	while (reaperctl_commands[commands])
 		commands++;
@@ -408,8 +408,5 @@ int main(void)
 	tcase_add_test(values, an_ambiguous_name_has_its_generation);
 	suite_add_tcase(suite, arguments);
 	suite_add_tcase(suite, values);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include "cli/audit.h"
 #include "cli_fixture.h"
 #include "mount_fixture.h"
+#include "run_suite.h"
 #include "policy/policy.h"
 #include "store/store.h"
 
@@ -450,8 +451,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cli audit");
 	TCase *forms = tcase_create("forms"), *real = tcase_create("real mounts");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	add_forms(forms);
 	suite_add_tcase(suite, forms);
@@ -459,8 +458,5 @@ int main(void)
 	if (fixture_is_possible())
 		add_real(real);
 	tcase_set_timeout(real, 60);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli_fixture.h"
+#include "run_suite.h"
 
 #define OWNER                                                                                                          \
 	"\"owner\":{\"kind\":\"inferred\",\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null,\"lease\":false}"
@@ -629,8 +630,6 @@ int main(void)
 	static void (*const add[])(TCase * tcase) = { add_status, add_lists, add_calls };
 	static const char *const names[] = { "status", "lists", "calls" };
 	Suite *suite = suite_create("cli against a daemon");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	for (size_t i = 0; i < ARRAY_SIZE(add); i++) {
 		TCase *tcase = tcase_create(names[i]);
@@ -640,8 +639,5 @@ int main(void)
 		add[i](tcase);
 		suite_add_tcase(suite, tcase);
 	}
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

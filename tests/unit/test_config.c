@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "run_suite.h"
 
 #define SECONDS(n) ((n)*NSEC_PER_SEC)
 
@@ -720,11 +721,5 @@ static Suite *config_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(config_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(config_suite());
 }

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "control_server.h"
+#include "run_suite.h"
 
 #define INVALID(name) "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"" name "\"}}"
 
@@ -302,5 +303,5 @@ int main(void)
 	Suite *suite = suite_create("control socket");
 
 	suite_add_tcase(suite, calls_case());
-	return run_all(suite);
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "control_server.h"
+#include "run_suite.h"
 
 /* ---- order, many, slow ---- */
 
@@ -388,5 +389,5 @@ int main(void)
 	Suite *suite = suite_create("bounds of the control socket");
 
 	suite_add_tcase(suite, bounds_case());
-	return run_all(suite);
+	return run_suite(suite);
 }

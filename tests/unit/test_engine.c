@@ -10,6 +10,7 @@
 #include "engine/reap_now.h"
 #include "engine/registry.h"
 #include "engine_fixture.h"
+#include "run_suite.h"
 
 static const struct directory live = { .name = "a", .state = PROBE_PRESENT, .ino = 5, .full = true };
 static const struct directory missing = { .name = "a", .state = PROBE_MISSING };
@@ -299,8 +300,6 @@ int main(void)
 {
 	Suite *suite = suite_create("engine");
 	TCase *tests = tcase_create("engine");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, engine_end_world);
 	tcase_set_timeout(tests, 30);
@@ -323,9 +322,5 @@ int main(void)
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, a_pause_outlives_a_start);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "kernel/table.h"
 #include "mount_fixture.h"
+#include "run_suite.h"
 
 START_TEST(a_symlink_on_the_way_is_not_followed)
 {
@@ -190,9 +191,7 @@ int main(void)
 {
 	Suite *suite = suite_create("kernel at");
 	TCase *mounts = tcase_create("mounts"), *plain = tcase_create("plain");
-	SRunner *runner = srunner_create(suite);
 	bool possible = fixture_is_possible();
-	int failed;
 
 	tcase_add_checked_fixture(mounts, fixture_setup, NULL);
 	tcase_add_test(mounts, a_symlink_on_the_way_is_not_followed);
@@ -207,8 +206,5 @@ int main(void)
 	suite_add_tcase(suite, plain);
 	if (possible)
 		suite_add_tcase(suite, mounts);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : possible ? EXIT_SUCCESS : EXIT_SKIP;
+	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : possible ? EXIT_SUCCESS : EXIT_SKIP;
 }

@@ -17,6 +17,7 @@
 #include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "kernel/mounts.h"
+#include "run_suite.h"
 
 static char buffer[65536];
 
@@ -289,8 +290,7 @@ int main(void)
 	Suite *suite = suite_create("kernel/mounts");
 	TCase *cases = tcase_create("mounts");
 	struct mount_status status;
-	SRunner *runner;
-	int failed;
+	int exit_status;
 
 	if (kernel_statmount(1, &status) == -ENOSYS) {
 		SAY_SKIPPED("this kernel has no statmount (Linux 6.8)");
@@ -310,10 +310,7 @@ int main(void)
 	tcase_add_test(cases, a_mount_is_stamped_with_its_superblock);
 	tcase_add_test(cases, namespace_and_boot_have_names);
 	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	exit_status = run_suite(suite);
 	scratch_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return exit_status;
 }

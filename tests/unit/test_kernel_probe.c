@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/probe.h"
 #include "misfuse_fixture.h"
+#include "run_suite.h"
 
 #define BUILD  PLACE "/build"
 #define ACTION "f3fb7c74c3b342a0"
@@ -378,9 +379,7 @@ int main(void)
 {
 	Suite *suite = suite_create("kernel probe");
 	TCase *local = tcase_create("local"), *cached = tcase_create("fuse"), *remote = tcase_create("fuse, no cache");
-	SRunner *runner;
 	bool has_fuse = misfuse_is_possible();
-	int failed;
 
 	if (!fixture_is_possible())
 		return EXIT_SKIP;
@@ -412,9 +411,5 @@ int main(void)
 		suite_add_tcase(suite, cached);
 		suite_add_tcase(suite, remote);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
+	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
 }

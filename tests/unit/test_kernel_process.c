@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/process.h"
+#include "run_suite.h"
 
 static const char *const names[] = {
 	"plain", "", "\n", "a\nb", "\n1 2 3 4)", ")", ") R 1 1 1", "(((", " ", "\xff\x1b[m"
@@ -36,15 +37,9 @@ int main(void)
 {
 	Suite *suite = suite_create("kernel/process");
 	TCase *cases = tcase_create("process");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(cases, a_process_is_told_from_another_whatever_it_calls_itself, 0, ARRAY_SIZE(names));
 	tcase_add_test(cases, a_process_that_is_not_there_has_no_start_and_no_name);
 	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

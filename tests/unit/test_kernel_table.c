@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/table.h"
+#include "run_suite.h"
 
 static void fixture_path(const char *name, char path[static 4096])
 {
@@ -92,16 +93,10 @@ int main(void)
 {
 	Suite *suite = suite_create("kernel/table");
 	TCase *cases = tcase_create("mountinfo");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(cases, a_table_with_one_bad_line_is_no_table);
 	tcase_add_test(cases, an_entry_is_what_its_line_says);
 	tcase_add_test(cases, what_the_kernel_escapes_comes_back);
 	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

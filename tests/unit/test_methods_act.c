@@ -14,6 +14,7 @@
 #include "engine/control.h"
 #include "engine/metrics.h"
 #include "methods_fixture.h"
+#include "run_suite.h"
 
 /* ---- acting ---- */
 
@@ -240,5 +241,5 @@ int main(void)
 	Suite *suite = suite_create("methods that act");
 
 	suite_add_tcase(suite, acting_case());
-	return run_all(suite);
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include "engine/journal.h"
 #include "engine/metrics.h"
 #include "methods_fixture.h"
+#include "run_suite.h"
 
 /* ---- events ---- */
 
@@ -333,5 +334,5 @@ int main(void)
 
 	suite_add_tcase(suite, events_case());
 	suite_add_tcase(suite, explain_case());
-	return run_all(suite);
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "engine/control.h"
 #include "engine/metrics.h"
 #include "methods_fixture.h"
+#include "run_suite.h"
 
 /* ---- status, metrics, configuration ---- */
 
@@ -294,5 +295,5 @@ int main(void)
 	Suite *suite = suite_create("methods that read");
 
 	suite_add_tcase(suite, reading_case());
-	return run_all(suite);
+	return run_suite(suite);
 }

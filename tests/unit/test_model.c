@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "model_fixture.h"
+#include "run_suite.h"
 
 static struct root_instance *visible(struct fake *fake)
 {

@@ -2,6 +2,7 @@
 #include "model/layout.h"
 #include "model_fixture.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 struct row {
 	const char *layout, *match, *trash, *relative;

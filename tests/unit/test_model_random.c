@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "model_fixture.h"
+#include "run_suite.h"
 
 #define STEPS 300
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model_fixture.h"
+#include "run_suite.h"
 
 START_TEST(empty_table_has_no_mount_anywhere)
 {

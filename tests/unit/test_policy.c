@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Time, order, the ladder. What each evidence amounts to is in test_policy_table.c. */
 #include "policy_fixture.h"
+#include "run_suite.h"
 
 START_TEST(evidence_that_comes_back_begins_its_grace_anew)
 {
@@ -305,5 +306,5 @@ int main(void)
 	tcase_add_test(tcase, the_back_off_doubles_to_five_minutes);
 	tcase_add_test(tcase, moved_mounts_make_their_action_over_only_when_all_of_them_moved);
 	suite_add_tcase(suite, tcase);
-	return policy_fixture_run(suite);
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * is in test_policy_table.c; here is what must hold of them together.
  */
 #include "policy_fixture.h"
+#include "run_suite.h"
 
 #define SETS		   (1u << EVIDENCE_COUNT)
 #define SAYS_NOTHING	   (EVIDENCE_BIT(EVIDENCE_HUNG) | EVIDENCE_BIT(EVIDENCE_UNKNOWN))
@@ -202,5 +203,5 @@ int main(void)
 	tcase_add_test(tcase, of_several_that_wait_the_one_that_waits_least_says_when);
 	tcase_add_test(tcase, whatever_is_over_paused_and_observing_hold_it);
 	suite_add_tcase(suite, tcase);
-	return policy_fixture_run(suite);
+	return run_suite(suite);
 }

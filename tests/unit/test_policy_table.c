@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "policy_fixture.h"
+#include "run_suite.h"
 
 #define UNUSED_TIME 0
 
@@ -378,5 +379,5 @@ int main(void)
 	tcase_add_test(tcase, an_action_without_mounts_is_past_unless_it_is_registered);
 	tcase_add_test(tcase, every_change_of_state_is_allowed_or_refused_by_its_cell);
 	suite_add_tcase(suite, tcase);
-	return policy_fixture_run(suite);
+	return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "report/report.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 #define START INT64_C(1795000000123000000) /* 2026-11-18T11:06:40.123Z */
 #define NO_ATTACHER                                                                                                    \
@@ -498,11 +499,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

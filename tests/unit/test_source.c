@@ -22,6 +22,7 @@
 #include "source/listmount.h"
 #include "source/source.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 #define WAKE_DEADLINE_MS 5000
 #define LATE_FIELDS	 (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
@@ -644,9 +645,8 @@ static TCase *make_cases(void)
 int main(void)
 {
 	struct mount_status status;
-	SRunner *runner;
 	Suite *suite;
-	int failed;
+	int exit_status;
 
 	if (kernel_statmount(1, &status) == -ENOSYS)
 		side_count = 1;
@@ -654,10 +654,7 @@ int main(void)
 		return EXIT_SKIP;
 	suite = suite_create("source");
 	suite_add_tcase(suite, make_cases());
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	exit_status = run_suite(suite);
 	scratch_end();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return exit_status;
 }

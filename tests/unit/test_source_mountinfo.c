@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "source/mountinfo.h"
+#include "run_suite.h"
 
 #define MOUNTS_MAX 6
 
@@ -264,8 +265,6 @@ int main(void)
 {
 	Suite *suite = suite_create("source/mountinfo");
 	TCase *cases = tcase_create("fixtures");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(cases, a_table_is_read_as_it_stands, 0, ARRAY_SIZE(good));
 	tcase_add_loop_test(cases, a_line_that_cannot_be_read_fails_the_whole_table, 0, ARRAY_SIZE(bad));
@@ -274,9 +273,5 @@ int main(void)
 	tcase_add_test(cases, options_may_be_longer_than_any_buffer);
 	tcase_add_test(cases, a_table_that_is_not_there_is_an_error);
 	suite_add_tcase(suite, cases);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "wire/varlink.h"
+#include "run_suite.h"
 
 static struct varlink_buffer buffer;
 
@@ -148,8 +149,6 @@ int main(void)
 {
 	Suite *suite = suite_create("varlink framing");
 	TCase *tests = tcase_create("buffer");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, an_empty_buffer_has_no_message);
@@ -162,9 +161,5 @@ int main(void)
 	tcase_add_test(tests, a_long_row_of_messages_does_not_grow_the_buffer);
 	tcase_add_test(tests, reading_a_socket_tells_nothing_yet_bytes_and_the_end_apart);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

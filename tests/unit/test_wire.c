@@ -13,6 +13,7 @@
 #include "wire/messages.h"
 #include "wire/varlink.h"
 #include "odd_names.h"
+#include "run_suite.h"
 
 static uint8_t frame[WIRE_FRAME_MAX];
 
@@ -389,10 +390,8 @@ int main(void)
 	Suite *suite = suite_create("wire");
 	TCase *messages = tcase_create("messages"), *frames = tcase_create("frames"),
 	      *varlink = tcase_create("varlink");
-	SRunner *runner = srunner_create(suite);
 	const int request_count = sizeof(requests) / sizeof(*requests),
 		  result_count = sizeof(results) / sizeof(*results);
-	int failed;
 
 	tcase_add_loop_test(messages, requests_come_back_as_they_went_in, 0, request_count);
 	tcase_add_loop_test(messages, odd_names_come_back_as_they_went_in, 0, ARRAY_SIZE(odd_names));
@@ -414,8 +413,5 @@ int main(void)
 	suite_add_tcase(suite, messages);
 	suite_add_tcase(suite, frames);
 	suite_add_tcase(suite, varlink);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
