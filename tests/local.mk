@@ -185,8 +185,8 @@ tests/varlink-go/client: tests/varlink-go/client.go
 LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy=$(policy) source=$(source) store=$(store) \
 	config=$(config) report=$(report) broker=$(broker) engine=$(engine) cli=$(cli)
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
-	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; \
-	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR;
+	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; CK_DEFAULT_TIMEOUT=30; \
+	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR CK_DEFAULT_TIMEOUT;
 TESTS = $(unit_tests) $(script_tests)
 
 # Guards that are taken out, each of which a test must notice. MUTANTS='-k NAME' for some of them.
