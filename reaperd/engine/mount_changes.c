@@ -42,6 +42,18 @@ static bool name_was_left(const struct action *action, struct now now)
 	return moved > 0;
 }
 
+/*
+ * Said to be over, and all that it had was gone when the table was read after that: what is mounted at the name later
+ * is somebody else's. Nobody may know which directory the former one was, so the directory itself need not tell.
+ */
+static bool was_past(const struct action *action)
+{
+	const uint32_t said = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) |
+			      EVIDENCE_BIT(EVIDENCE_EXPIRED);
+
+	return action->state == ACTION_CLEARED && action->evidence & said;
+}
+
 static void begin_next_generation(struct engine *engine, struct action *action)
 {
 	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count, sizeof(struct mount *));
@@ -57,7 +69,7 @@ static void begin_next_generation(struct engine *engine, struct action *action)
 /* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
 static void joined(struct engine *engine, struct mount *mount)
 {
-	if (!mount->evidence && name_was_left(mount->action, engine->now))
+	if (!mount->evidence && (was_past(mount->action) || name_was_left(mount->action, engine->now)))
 		begin_next_generation(engine, mount->action);
 	if (mount->action)
 		registry_noticed_attach(engine->registry, mount);

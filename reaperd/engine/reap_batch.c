@@ -368,6 +368,18 @@ static bool may_be_anothers(const struct engine *engine, const struct reap_item 
 	       !tracker_has_read_since(engine->tracker, ended->since.mono);
 }
 
+/*
+ * What is missing at its path may have been renamed: the mounts' paths tell, once they were read after it was missed.
+ * While the table cannot be read, nothing goes by such evidence.
+ */
+static bool may_have_been_renamed(const struct engine *engine, const struct reap_item *item)
+{
+	const struct evidence_state *state = &item->mount->action->evidence_state[item->evidence];
+
+	return policy_is_asked_of_the_filesystem(item->evidence) &&
+	       !tracker_has_looked_since(engine->tracker, state->since.mono);
+}
+
 void reap_batches(struct engine *engine, struct brake *brake, const struct reap_list *list)
 {
 	size_t draft_count = 0, allowance = brake_allowance(brake);
@@ -378,7 +390,7 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		struct draft *draft;
 
 		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action) ||
-		    may_be_anothers(engine, item))
+		    may_be_anothers(engine, item) || may_have_been_renamed(engine, item))
 			continue;
 		if (!can_be_named(item->mount)) {
 			give_up(engine, item->mount);

@@ -6,19 +6,9 @@
 
 #include "engine/journal.h"
 
-static bool has_evidence(const struct action *action)
-{
-	if (action->evidence & ~EVIDENCE_SAYS_NOTHING)
-		return true;
-	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next)
-		if (mount->evidence)
-			return true;
-	return false;
-}
-
 int reap_now(struct engine *engine, struct action *action, bool active)
 {
-	if (!has_evidence(action) && !active)
+	if (!policy_has_evidence(action) && !active)
 		return -EPERM;
 	engine->now = clock_now();
 	if (active && policy_evidence_set(action, EVIDENCE_ENDED, engine->now)) {

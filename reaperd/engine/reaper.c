@@ -117,8 +117,11 @@ static bool nothing_is_left(const struct engine *engine, const struct action *ac
 
 	if (action->mounts || !action->registered)
 		return false;
+	/* There is nothing for the grace to spare, and what comes to the name next must not inherit the end. */
 	if (decision->verdict != VERDICT_REAP && action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED))
 		because = EVIDENCE_OWNER_EXITED;
+	else if (decision->verdict != VERDICT_REAP && action->evidence & EVIDENCE_BIT(EVIDENCE_EXPIRED))
+		because = EVIDENCE_EXPIRED;
 	else if (decision->verdict != VERDICT_REAP)
 		return false;
 	return tracker_has_read_since(engine->tracker, action->evidence_state[because].since.mono);
@@ -137,7 +140,8 @@ static void examine(struct engine *engine, struct action *action)
 		action->registered = false;
 	say_what_goes(action, &decision);
 	set_state(engine, action, policy_state(action, &decision));
-	if (action->state == ACTION_CLEARED)
+	/* What was asked for was meant of the evidence that there was, not of any that may come. */
+	if (action->state == ACTION_CLEARED || !policy_has_evidence(action))
 		action->reap_now = false;
 	if (decision.verdict != VERDICT_REAP)
 		for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
@@ -165,9 +169,12 @@ static void examine_all(struct engine *engine)
 
 static void recheck(struct engine *engine, const struct decision *decision)
 {
-	if (decision->because == EVIDENCE_MOVED || decision->because == EVIDENCE_SOURCE_DELETED)
+	bool by_mounts = decision->because == EVIDENCE_MOVED || decision->because == EVIDENCE_SOURCE_DELETED;
+
+	/* Mounts that have gone confirm nothing: to read the table for them would not end. */
+	if (by_mounts && decision->action->mounts)
 		engine_want_refresh(engine);
-	else
+	else if (!by_mounts)
 		engine_want_probe(engine, decision->action);
 }
 

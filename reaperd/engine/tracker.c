@@ -23,6 +23,7 @@ struct tracker {
 	int64_t woken;	      /* mono; 0: not */
 	int64_t not_before;   /* mono */
 	int64_t read_at;      /* mono: before the last read of the table, which a refresh is not */
+	int64_t looked_at;    /* mono: before the last read or refresh */
 };
 
 static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
@@ -84,6 +85,11 @@ bool tracker_has_read_since(const struct tracker *tracker, int64_t mono)
 	return tracker->has_read && tracker->read_at > mono;
 }
 
+bool tracker_has_looked_since(const struct tracker *tracker, int64_t mono)
+{
+	return tracker->has_read && tracker->looked_at > mono;
+}
+
 bool tracker_is_busy(const struct tracker *tracker)
 {
 	return tracker->engine->read_wanted || tracker->engine->refresh_wanted || tracker->complete_wanted;
@@ -128,6 +134,7 @@ static void finish(struct tracker *tracker, int64_t begun)
 	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
 	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
+	tracker->looked_at = begun;
 	engine->read_wanted = engine->refresh_wanted = tracker->complete_wanted = false;
 	tracker->has_read = true;
 	if (tracker->woken) {

@@ -28,4 +28,7 @@ bool tracker_is_busy(const struct tracker *tracker);
 /* True where the table was read after `mono`: what was mounted before that is known. */
 bool tracker_has_read_since(const struct tracker *tracker, int64_t mono);
 
+/* The same where a refresh is enough: a rename before `mono` is known. */
+bool tracker_has_looked_since(const struct tracker *tracker, int64_t mono);
+
 #endif

@@ -67,6 +67,15 @@ uint32_t policy_acting(const struct action *action)
 	return acting & ~NEVER_ACTS;
 }
 
+bool policy_has_evidence(const struct action *action)
+{
+	bool has = action->evidence & ~EVIDENCE_SAYS_NOTHING;
+
+	for (const struct mount *mount = action->mounts; mount && !has; mount = mount->action_next)
+		has = mount->evidence;
+	return has;
+}
+
 bool policy_is_asked_of_the_filesystem(enum evidence evidence)
 {
 	return EVIDENCE_BIT(evidence) & NEEDS_CONFIRMING;
@@ -193,7 +202,8 @@ static int plan_action(struct action *action, const struct policy_facts *facts, 
 	struct decision decision = policy_decide_action(action, facts, now);
 	int r = 0;
 
-	if (action->mounts || action->evidence)
+	/* A past action keeps its evidence as its history; nothing comes of it, and nobody could confirm it. */
+	if (action->mounts || action->registered)
 		r = plan_add(plan, &decision);
 	/* Where the action as a whole goes, its mounts need no reason of their own. */
 	if (decision.verdict == VERDICT_REAP)

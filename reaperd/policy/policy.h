@@ -69,8 +69,8 @@ struct policy_facts {
 };
 
 /*
- * One decision for each action that has mounts or evidence, and one for each mount with evidence of its own. 0 or
- * -ENOMEM.
+ * One decision for each action that has mounts or is registered, and one for each mount with evidence of its own. 0
+ * or -ENOMEM.
  */
 int policy_plan(struct model *model, const struct policy_facts *facts, struct now now, struct plan *ret);
 
@@ -80,6 +80,9 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 
 /* Which evidence acts for this action: its bits that reap-when includes, and a registration's own max-age. */
 uint32_t policy_acting(const struct action *action);
+
+/* True where the action, or one of its mounts, has evidence that says anything: more than that nobody answered. */
+bool policy_has_evidence(const struct action *action);
 
 /*
  * True for evidence that a filesystem, or the mount table, is asked for again and again; the rest was said once, and

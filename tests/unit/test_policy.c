@@ -260,6 +260,43 @@ START_TEST(the_back_off_doubles_to_five_minutes)
 }
 END_TEST
 
+/* Nobody could confirm what it is over by, and to ask for that would not end. */
+START_TEST(a_past_action_is_not_planned_for)
+{
+	struct mount *mount = attach("/b/a/proc");
+	struct action *action = mount->action;
+	struct mount *mounts = action->mounts;
+	struct plan plan = { 0 };
+
+	policy_evidence_set(action, EVIDENCE_MOVED, at(10));
+	ck_assert_int_eq(policy_plan(model, &facts, at(20), &plan), 0);
+	ck_assert_uint_eq(plan.count, 1);
+	ck_assert_int_eq(plan.items[0].verdict, VERDICT_RECHECK);
+	plan_clear(&plan);
+	action->mounts = NULL;
+	ck_assert_int_eq(policy_plan(model, &facts, at(20), &plan), 0);
+	ck_assert_uint_eq(plan.count, 0);
+	plan_clear(&plan);
+	action->mounts = mounts;
+}
+END_TEST
+
+START_TEST(an_unanswered_question_is_no_evidence_that_says_anything)
+{
+	struct mount *mount = attach("/b/a/proc");
+	struct action *action = mount->action;
+
+	policy_evidence_set(action, EVIDENCE_HUNG, at(10));
+	policy_evidence_set(action, EVIDENCE_UNKNOWN, at(10));
+	ck_assert(!policy_has_evidence(action));
+	mount->evidence = EVIDENCE_BIT(EVIDENCE_STALE_COPY);
+	ck_assert(policy_has_evidence(action));
+	mount->evidence = 0;
+	policy_evidence_set(action, EVIDENCE_DEAD, at(10));
+	ck_assert(policy_has_evidence(action));
+}
+END_TEST
+
 START_TEST(moved_mounts_make_their_action_over_only_when_all_of_them_moved)
 {
 	struct mount *one = attach("/b/a/proc"), *two = attach("/b/a/sys");
@@ -304,6 +341,8 @@ int main(void)
 	tcase_add_test(tcase, a_mismatch_is_no_step_of_the_ladder);
 	tcase_add_test(tcase, a_refused_step_is_skipped);
 	tcase_add_test(tcase, the_back_off_doubles_to_five_minutes);
+	tcase_add_test(tcase, a_past_action_is_not_planned_for);
+	tcase_add_test(tcase, an_unanswered_question_is_no_evidence_that_says_anything);
 	tcase_add_test(tcase, moved_mounts_make_their_action_over_only_when_all_of_them_moved);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
