@@ -62,16 +62,21 @@ void pause_begin(struct engine *engine, struct root *root, double seconds)
 				      .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
 }
 
+static void lift(struct engine *engine, struct root *root)
+{
+	set(engine, root, false, 0);
+	keep(engine, root, NULL);
+	journal_write(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });
+}
+
 void pause_end(struct engine *engine, struct root *root)
 {
 	engine->now = clock_now();
 	/* Everything means everything: what was paused alone goes on, too. */
 	for (struct root *one = root ? NULL : model_roots(engine->model); one; one = one->next)
 		if (one->paused)
-			pause_end(engine, one);
-	set(engine, root, false, 0);
-	keep(engine, root, NULL);
-	journal_write(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });
+			lift(engine, one);
+	lift(engine, root);
 }
 
 static void restore_one(struct engine *engine, struct root *root)
@@ -102,8 +107,9 @@ static void look(struct engine *engine, struct root *root, bool paused, int64_t 
 
 	if (!paused || until == 0)
 		return;
+	/* What was paused alone stays paused when the pause of everything runs out: nobody said that it should go on. */
 	if (left <= 0)
-		pause_end(engine, root);
+		lift(engine, root);
 	else
 		engine_wake_at(engine, engine->now.mono + (left < 60 * NSEC_PER_SEC ? left : 60 * NSEC_PER_SEC));
 }
