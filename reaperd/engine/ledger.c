@@ -74,6 +74,9 @@ void ledger_commit(struct engine *engine)
 		return;
 	mark_all(engine);
 	ledger_save_dirty(engine);
+	/* What the ledger could not say at the start, it can say now. */
+	if (engine->ready)
+		ledger_reconcile(engine);
 	store_commit(engine->store);
 }
 

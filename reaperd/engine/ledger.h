@@ -27,7 +27,8 @@ void ledger_commit(struct engine *engine);
 /* One step of retention where it is due; part of the periodic round. */
 void ledger_retain(struct engine *engine);
 
-/* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan. */
+/* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan, and when a lost ledger
+ * is back. */
 void ledger_reconcile(struct engine *engine);
 
 #endif

@@ -42,6 +42,7 @@ struct store {
 	int64_t retry_mono;
 	int64_t data_version;
 	int64_t last[NUMBER_COUNT];
+	int64_t first_attempt; /* of this start; 0: none yet */
 	struct ring ring;
 	struct root_row *roots;
 	char boot_id[64];

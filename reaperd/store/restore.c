@@ -66,8 +66,9 @@ int store_each_open_intent(struct store *store, store_intent_function *function,
 	int r = store->db ? read_open_intents(store, &list) : -EIO;
 
 	for (size_t i = 0; r == 0 && i < list.count; i++)
-		r = function(context, list.items[i].attempt, list.items[i].mount_id, list.items[i].target,
-			     list.items[i].step);
+		if (store->first_attempt == 0 || list.items[i].attempt < store->first_attempt)
+			r = function(context, list.items[i].attempt, list.items[i].mount_id, list.items[i].target,
+				     list.items[i].step);
 	return r;
 }
 

@@ -106,8 +106,8 @@ void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcom
 		       struct now now);
 
 /*
- * Attempts without an outcome, of any earlier start of this boot: the engine reconciles them against the kernel. The
- * function may call store_add_outcome().
+ * Attempts without an outcome, of any earlier start of this boot (this one's are under way): the engine reconciles them
+ * against the kernel. The function may call store_add_outcome().
  */
 typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount_id, const char *target,
 				  enum step step);

@@ -9,7 +9,10 @@
 
 int64_t store_next_number(struct store *store, enum number number)
 {
-	return ++store->last[number];
+	store->last[number]++;
+	if (number == NUMBER_ATTEMPT && store->first_attempt == 0)
+		store->first_attempt = store->last[number];
+	return store->last[number];
 }
 
 void store_fail(struct store *store, int rc)

@@ -472,6 +472,22 @@ START_TEST(an_interrupted_attempt_is_found_by_the_next_start)
 }
 END_TEST
 
+START_TEST(an_attempt_of_this_start_is_under_way)
+{
+	struct store *store = world_open();
+	int left = 0;
+
+	write_some(store);
+	store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
+	store_close(store);
+	store = world_open();
+	store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MOVED, at_second(2));
+	ck_assert_int_eq(store_each_open_intent(store, count_intent, &left), 0);
+	ck_assert_int_eq(left, 1);
+	store_close(store);
+}
+END_TEST
+
 START_TEST(another_boot_closes_everything)
 {
 	struct store *store = world_open();
@@ -865,6 +881,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, lists_are_read_in_pieces);
 	tcase_add_test(tc, lists_are_ordered_by_name_and_past_ones_only_shown_when_asked_for);
 	tcase_add_test(tc, an_interrupted_attempt_is_found_by_the_next_start);
+	tcase_add_test(tc, an_attempt_of_this_start_is_under_way);
 	tcase_add_test(tc, another_boot_closes_everything);
 	tcase_add_test(tc, a_restart_finds_what_was_open);
 	tcase_add_test(tc, what_was_closed_is_not_restored);
