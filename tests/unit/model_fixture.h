@@ -242,6 +242,16 @@ static inline struct root *fake_root(struct fake *fake)
 	return model_root_at(fake->model, 0);
 }
 
+/* The instance of the root that its path shows; NULL: none. */
+static inline struct root_instance *visible(struct fake *fake)
+{
+	struct root_instance *instance = fake_root(fake)->instances;
+
+	while (instance && !instance->visible)
+		instance = instance->next;
+	return instance;
+}
+
 static inline struct mount *known(struct fake *fake, uint64_t id)
 {
 	struct mount *mount = model_mount(fake->model, id);
