@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "client.h"
 #include "configuration.h"
 #include "kernel/mounts.h"

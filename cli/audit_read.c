@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "kernel/mounts.h"
 #include "ledger.h"
-#include "policy/policy.h"
 #include "source/source.h"
 
 static void add_note(struct string_list *notes, char *note)

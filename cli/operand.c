@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "client.h"
 #include "parameters.h"
 #include "usage.h"
 

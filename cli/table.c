@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/text.h"
 #include "usage.h"
 
 #define COLUMNS_MAX 32

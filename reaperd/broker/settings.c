@@ -12,9 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/path.h"
-#include "base/text.h"
 #include "broker/roots.h"
 
 static void settings_free(struct settings *settings)

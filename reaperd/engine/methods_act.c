@@ -12,10 +12,8 @@
 #include "engine/access.h"
 #include "engine/arguments.h"
 #include "engine/broker_client.h"
-#include "engine/list.h"
 #include "engine/pause.h"
 #include "engine/registry.h"
-#include "report/report.h"
 
 #define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
 

@@ -2,7 +2,6 @@
 #include "engine/once.h"
 
 #include "base/log.h"
-#include "engine/broker_client.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
 #include "engine/tracker.h"

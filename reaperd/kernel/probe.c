@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "kernel/contents.h"
 #include "kernel/mounts.h"
 #include "kernel/table.h"
