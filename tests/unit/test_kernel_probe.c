@@ -136,16 +136,24 @@ START_TEST(a_mount_on_the_way_to_an_action_says_nothing)
 }
 END_TEST
 
-/* As on a storage that squashes root. */
+/* As on a storage that squashes root. In a child, for whoever was another user is not traced: the sanitizer could not. */
 START_TEST(a_directory_that_may_not_be_looked_for_is_unknown)
 {
+	pid_t child;
+	int status;
+
 	make_directory(BUILD "/tenant");
 	make_directory(BUILD "/tenant/" ACTION);
 	record("tenant/" ACTION);
 	ck_assert_int_eq(chmod(BUILD "/tenant", 0700), 0);
-	ck_assert_int_eq(seteuid(65534), 0);
-	ck_assert_int_eq(ask(), KERNEL_PROBE_UNKNOWN);
-	ck_assert_int_eq(result.error, EACCES);
+	child = fork();
+	if (child == 0) {
+		if (seteuid(65534) < 0 || kernel_probe_action(BUILD, &probe, &result) < 0)
+			_exit(2);
+		_exit(result.state != KERNEL_PROBE_UNKNOWN || result.error != EACCES);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
 }
 END_TEST
 
