@@ -27,10 +27,11 @@ EXTRA_DIST += \
 
 # Unit tests: each links its layer and what that may use, nothing else
 
-EXTRA_DIST += tests/unit/misfuse_fixture.h tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/odd_names.h \
-	tests/unit/policy_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
+EXTRA_DIST += tests/unit/config_fixture.h tests/unit/misfuse_fixture.h tests/unit/model_fixture.h tests/unit/mount_fixture.h \
+	tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
-	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config tests/unit/test_wire
+	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
+	tests/unit/test_config_values tests/unit/test_wire
 check_PROGRAMS += $(unit_tests)
 
 tests_unit_test_base_text_LDADD = $(use_base) $(CHECK_LIBS)
@@ -39,7 +40,9 @@ tests_unit_test_base_time_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_rules_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_log_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_batch_LDADD = $(use_base) $(CHECK_LIBS)
-tests_unit_test_config_LDADD = $(use_config) $(CHECK_LIBS)
+tests_unit_test_config_files_LDADD = $(use_config) $(CHECK_LIBS)
+tests_unit_test_config_mistakes_LDADD = $(use_config) $(CHECK_LIBS)
+tests_unit_test_config_values_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
