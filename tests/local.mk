@@ -98,9 +98,16 @@ unit_tests += tests/unit/test_report
 tests_unit_test_report_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_report_LDADD = $(use_report) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_store tests/unit/test_store_faults
-tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
-tests_unit_test_store_LDADD = $(use_store) $(CHECK_LIBS)
+unit_tests += tests/unit/test_store_corrupt tests/unit/test_store_faults tests/unit/test_store_read tests/unit/test_store_restart \
+	tests/unit/test_store_write
+tests_unit_test_store_corrupt_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_corrupt_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_read_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_read_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_restart_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_write_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_write_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For tests of the ledger: a directory of their own, and one root with one action and one mount, made by hand.
+ * For tests of the ledger: a directory of their own, one root with one action and one mount, made by hand, and what
+ * readers give as text.
  */
 #ifndef TESTS_UNIT_STORE_FIXTURE_H
 #define TESTS_UNIT_STORE_FIXTURE_H
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@
 #define NAMESPACE  UINT64_C(4026531841)
 #define START	   INT64_C(1795000000000000000) /* some moment of 2026, ns */
 #define ROOT_PATH  "/worker/build"
+#define ANY	   ((struct store_filter){ .type = -1 })
 
 struct world {
 	char dir[64];
@@ -144,16 +147,15 @@ struct lines {
 	size_t count;
 };
 
-__attribute__((format(printf, 2, 3))) static inline void lines_add(struct lines *lines, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void lines_add(struct lines *into, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	lines->used +=
-		(size_t)vsnprintf(lines->text + lines->used, sizeof(lines->text) - lines->used, format, arguments);
+	into->used += (size_t)vsnprintf(into->text + into->used, sizeof(into->text) - into->used, format, arguments);
 	va_end(arguments);
-	ck_assert_uint_lt(lines->used, sizeof(lines->text));
-	lines->count++;
+	ck_assert_uint_lt(into->used, sizeof(into->text));
+	into->count++;
 }
 
 #define shown_or(text) ((text) ? (text) : "-")
@@ -191,36 +193,104 @@ static inline int add_attempt_line(void *context, const struct store_attempt_row
 	return 0;
 }
 
-static inline const char *read_events(struct store *store, struct store_filter filter, struct lines *lines)
+static inline const char *read_events(struct store *store, struct store_filter filter, struct lines *into)
 {
-	lines->used = lines->count = 0;
-	lines->text[0] = '\0';
-	ck_assert_int_eq(store_events(store, &filter, add_event_line, lines), 0);
-	return lines->text;
+	into->used = into->count = 0;
+	into->text[0] = '\0';
+	ck_assert_int_eq(store_events(store, &filter, add_event_line, into), 0);
+	return into->text;
 }
 
-static inline const char *read_actions(struct store *store, struct store_filter filter, struct lines *lines)
+static inline const char *read_actions(struct store *store, struct store_filter filter, struct lines *into)
 {
-	lines->used = lines->count = 0;
-	lines->text[0] = '\0';
-	ck_assert_int_eq(store_actions(store, &filter, add_action_line, lines), 0);
-	return lines->text;
+	into->used = into->count = 0;
+	into->text[0] = '\0';
+	ck_assert_int_eq(store_actions(store, &filter, add_action_line, into), 0);
+	return into->text;
 }
 
-static inline const char *read_mounts(struct store *store, struct store_filter filter, struct lines *lines)
+static inline const char *read_mounts(struct store *store, struct store_filter filter, struct lines *into)
 {
-	lines->used = lines->count = 0;
-	lines->text[0] = '\0';
-	ck_assert_int_eq(store_mounts(store, &filter, add_mount_line, lines), 0);
-	return lines->text;
+	into->used = into->count = 0;
+	into->text[0] = '\0';
+	ck_assert_int_eq(store_mounts(store, &filter, add_mount_line, into), 0);
+	return into->text;
 }
 
-static inline const char *read_attempts(struct store *store, struct store_filter filter, struct lines *lines)
+static inline const char *read_attempts(struct store *store, struct store_filter filter, struct lines *into)
 {
-	lines->used = lines->count = 0;
-	lines->text[0] = '\0';
-	ck_assert_int_eq(store_attempts(store, &filter, add_attempt_line, lines), 0);
-	return lines->text;
+	into->used = into->count = 0;
+	into->text[0] = '\0';
+	ck_assert_int_eq(store_attempts(store, &filter, add_attempt_line, into), 0);
+	return into->text;
+}
+
+static struct lines lines; /* for whoever needs no second */
+
+static inline void write_some(struct store *store)
+{
+	struct store_event event;
+
+	ck_assert_int_eq(store_save_root(store, &world.root), 0);
+	ck_assert_int_eq(store_save_action(store, &world.action), 0);
+	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
+	event = world_event(EVENT_ATTACH, &world.action, &world.mount, world.now.real);
+	event.pid = 77;
+	event.comm = "runner";
+	event.detail = "{\"by\":\"test\"}";
+	store_add_event(store, &event);
+	ck_assert_int_eq(store_commit(store), 0);
+}
+
+static inline void add_events(struct store *store)
+{
+	static const enum event_type types[] = { EVENT_ATTACH, EVENT_EVIDENCE, EVENT_REAPED };
+	struct action other;
+
+	world_action(&other, "other", 1);
+	for (int i = 0; i < 30; i++) {
+		struct store_event event = world_event(types[i % 3], i % 2 ? &world.action : &other,
+						       i % 2 ? &world.mount : NULL, at_second(i).real);
+
+		if (i == 29)
+			event.root = "/elsewhere";
+		store_add_event(store, &event);
+	}
+	ck_assert_int_eq(store_commit(store), 0);
+}
+
+static inline int64_t add(struct store *store, enum event_type type, int64_t second)
+{
+	struct store_event event = world_event(type, &world.action, &world.mount, at_second(second).real);
+
+	store_add_event(store, &event);
+	return event.seq;
+}
+
+static inline size_t count_events(struct store *store)
+{
+	read_events(store, ANY, &lines);
+	return lines.count;
+}
+
+static inline void run_sql(const char *sql)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(world.path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static inline void make_ledger(int events)
+{
+	struct store *store = world_open();
+
+	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
+	for (int i = 0; i < events; i++)
+		add(store, EVENT_ATTACH, i);
+	ck_assert_int_eq(store_commit(store), 0);
+	store_close(store);
 }
 
 #endif
