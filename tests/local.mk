@@ -28,7 +28,7 @@ EXTRA_DIST += \
 # Unit tests: each links its layer and what that may use, nothing else
 
 EXTRA_DIST += tests/unit/config_fixture.h tests/unit/misfuse_fixture.h tests/unit/model_fixture.h tests/unit/mount_fixture.h \
-	tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
+	tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/report_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
 	tests/unit/test_config_values tests/unit/test_wire
@@ -94,9 +94,11 @@ tests_unit_test_methods_read_SOURCES = tests/unit/test_methods_read.c $(methods_
 tests_unit_test_methods_read_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_varlink_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_report
+unit_tests += tests/unit/test_report tests/unit/test_report_audit
 tests_unit_test_report_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_report_LDADD = $(use_report) $(CHECK_LIBS)
+tests_unit_test_report_audit_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_report_audit_LDADD = $(use_report) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_store_corrupt tests/unit/test_store_faults tests/unit/test_store_read tests/unit/test_store_restart \
 	tests/unit/test_store_write

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The shape of each object. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,16 +9,11 @@
 #include "base/text.h"
 #include "report/report.h"
 #include "odd_names.h"
+#include "report_fixture.h"
 #include "run_suite.h"
 
-#define START INT64_C(1795000000123000000) /* 2026-11-18T11:06:40.123Z */
 #define NO_ATTACHER                                                                                                    \
 	"\"attached_by\":{\"attested\":false,\"pid\":null,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null}"
-
-static struct now at(int64_t seconds)
-{
-	return (struct now){ .mono = (1000 + seconds) * NSEC_PER_SEC, .real = START + seconds * NSEC_PER_SEC };
-}
 
 static void expect(json_t *json, const char *text)
 {
@@ -304,200 +300,25 @@ START_TEST(decision_gives_its_due_time_while_it_waits)
 }
 END_TEST
 
-/* ---- audits, over a real model ---- */
-
-static struct model *model;
-
-static void add_mount(struct scan *scan, uint64_t id, uint64_t parent, const char *target, bool deleted)
-{
-	struct mount_facts *one = scan_add(scan);
-
-	ck_assert_ptr_nonnull(one);
-	*one = (struct mount_facts){ .id = id,
-				     .parent = parent,
-				     .id32 = (uint32_t)id,
-				     .parent32 = (uint32_t)parent,
-				     .dev = 100 + id,
-				     .root = strdup("/"),
-				     .root_deleted = deleted,
-				     .target = strdup(target),
-				     .fstype = strdup("tmpfs"),
-				     .source = strdup("none"),
-				     .options = strdup("rw"),
-				     .super_options = strdup("rw") };
-}
-
-static void setup(void)
-{
-	struct scan scan = { .complete = true, .unique_ids = true };
-	struct changes changes = { 0 };
-	struct root_rules rules;
-	const struct root_rules *const all[] = { &rules };
-
-	ck_assert_int_eq(rules_init(&rules, "/b"), 0);
-	ck_assert_int_eq(string_list_add(&rules.protect, "over/keep"), 0);
-	model = model_new();
-	ck_assert_int_eq(model_set_roots(model, all, 1), 0);
-	rules_clear(&rules);
-	add_mount(&scan, 1, 0, "/", false);
-	add_mount(&scan, 2, 1, "/b/live/x", false);
-	add_mount(&scan, 3, 1, "/b/over/x", false);
-	add_mount(&scan, 4, 1, "/b/over/keep", false);
-	add_mount(&scan, 5, 1, "/b/.unowned/x", false);
-	add_mount(&scan, 6, 1, "/b/over/y", false);
-	ck_assert_int_eq(model_apply(model, &scan, at(0), &changes), 0);
-	changes_clear(&changes);
-	scan_clear(&scan);
-}
-
-static void teardown(void)
-{
-	model_free(model);
-}
-
-static struct action *find(const char *name)
-{
-	struct action *action = NULL;
-
-	ck_assert_uint_eq(model_find_actions(model, model_roots(model), name, &action, 1), 1);
-	return action;
-}
-
-static json_t *audit_at(struct now now)
-{
-	const struct policy_facts facts = { 0 };
-	struct plan plan;
-	json_t *audit;
-
-	ck_assert_int_eq(policy_plan(model, &facts, now, &plan), 0);
-	audit = report_audit(model, &plan, 100000, now);
-	plan_clear(&plan);
-	ck_assert_ptr_nonnull(audit);
-	return audit;
-}
-
-static size_t size_of(const json_t *audit, const char *key)
-{
-	ck_assert(json_is_array(json_object_get(audit, key)));
-	return json_array_size(json_object_get(audit, key));
-}
-
-START_TEST(audit_of_live_actions_is_clean)
-{
-	json_t *audit = audit_at(at(1));
-
-	ck_assert(json_is_true(json_object_get(audit, "clean")));
-	ck_assert_uint_eq(size_of(audit, "leftovers"), 0);
-	ck_assert_uint_eq(size_of(audit, "stuck"), 0);
-	ck_assert_uint_eq(size_of(audit, "unknown"), 0);
-	ck_assert_uint_eq(size_of(audit, "unowned"), 1);
-	ck_assert_int_eq(json_integer_value(json_object_get(audit, "mounts_total")), 6);
-	ck_assert_int_eq(json_integer_value(json_object_get(audit, "mount_max")), 100000);
-	json_decref(audit);
-}
-END_TEST
-
-START_TEST(audit_lists_an_action_once_without_its_protected_mounts)
-{
-	struct action *action = find("over");
-	json_t *audit, *entry;
-
-	policy_evidence_set(action, EVIDENCE_MISSING, at(1));
-	for (int grace_over = 0; grace_over < 2; grace_over++) {
-		audit = audit_at(at(grace_over ? 100 : 1));
-		ck_assert(json_is_false(json_object_get(audit, "clean")));
-		ck_assert_uint_eq(size_of(audit, "leftovers"), 1);
-		entry = json_array_get(json_object_get(audit, "leftovers"), 0);
-		ck_assert_str_eq(json_string_value(json_object_get(entry, "action")), "over");
-		ck_assert_int_eq(json_integer_value(json_object_get(entry, "generation")), 1);
-		ck_assert_uint_eq(size_of(entry, "evidence"), 1);
-		ck_assert_uint_eq(size_of(entry, "mounts"), 2);
-		json_decref(audit);
-	}
-}
-END_TEST
-
-START_TEST(audit_lists_mounts_that_are_over_by_themselves)
-{
-	json_t *audit, *entry;
-
-	for (uint64_t id = 3; id <= 6; id += 3) {
-		model_mount(model, id)->evidence = EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED);
-		model_mount(model, id)->source_deleted = (struct evidence_state){ at(0), at(0) };
-	}
-	audit = audit_at(at(1));
-	ck_assert_uint_eq(size_of(audit, "leftovers"), 1);
-	entry = json_array_get(json_object_get(audit, "leftovers"), 0);
-	ck_assert_uint_eq(size_of(entry, "mounts"), 2);
-	ck_assert_uint_eq(size_of(entry, "evidence"), 1);
-	json_decref(audit);
-}
-END_TEST
-
-START_TEST(audit_does_not_call_clean_what_gave_no_answer)
-{
-	json_t *audit;
-
-	policy_evidence_set(find("live"), EVIDENCE_HUNG, at(1));
-	audit = audit_at(at(1));
-	ck_assert(json_is_false(json_object_get(audit, "clean")));
-	ck_assert_uint_eq(size_of(audit, "leftovers"), 0);
-	ck_assert_uint_eq(size_of(audit, "suspects"), 0);
-	ck_assert_uint_eq(size_of(audit, "unknown"), 1);
-	json_decref(audit);
-}
-END_TEST
-
-START_TEST(audit_shows_suspects_and_stuck_mounts)
-{
-	json_t *audit;
-
-	model_roots(model)->rules.reap_when = 0;
-	policy_evidence_set(find("over"), EVIDENCE_MISSING, at(1));
-	model_mount(model, 2)->state = MOUNT_STUCK;
-	audit = audit_at(at(100));
-	ck_assert(json_is_false(json_object_get(audit, "clean")));
-	ck_assert_uint_eq(size_of(audit, "leftovers"), 0);
-	ck_assert_uint_eq(size_of(audit, "suspects"), 1);
-	ck_assert_uint_eq(size_of(audit, "stuck"), 1);
-	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(json_object_get(audit, "stuck"), 0), "id")),
-			 2);
-	json_decref(audit);
-}
-END_TEST
-
-static Suite *suite(void)
-{
-	Suite *s = suite_create("report");
-	TCase *tc = tcase_create("shapes");
-
-	tcase_add_test(tc, utf8_stays_and_other_bytes_come_twice);
-	tcase_add_loop_test(tc, odd_names_come_back_from_json, 0, ARRAY_SIZE(odd_names));
-	tcase_add_test(tc, time_zero_is_null);
-	tcase_add_test(tc, action_that_nobody_registered_has_an_inferred_owner);
-	tcase_add_test(tc, registered_action_shows_owner_and_evidence);
-	tcase_add_test(tc, action_row_drops_what_only_a_restart_needs);
-	tcase_add_test(tc, mount_of_an_action);
-	tcase_add_test(tc, mount_of_no_action);
-	tcase_add_test(tc, mount_row_says_who_took_it);
-	tcase_add_test(tc, event_holds_its_detail_as_an_object);
-	tcase_add_test(tc, event_about_nothing_in_particular_is_full_of_nulls);
-	tcase_add_test(tc, detail_that_is_no_object_is_kept_as_text);
-	tcase_add_test(tc, attempt_names_its_error);
-	tcase_add_test(tc, decision_gives_its_due_time_while_it_waits);
-	suite_add_tcase(s, tc);
-	tc = tcase_create("audit");
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, audit_of_live_actions_is_clean);
-	tcase_add_test(tc, audit_lists_an_action_once_without_its_protected_mounts);
-	tcase_add_test(tc, audit_lists_mounts_that_are_over_by_themselves);
-	tcase_add_test(tc, audit_does_not_call_clean_what_gave_no_answer);
-	tcase_add_test(tc, audit_shows_suspects_and_stuck_mounts);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
 int main(void)
 {
-	return run_suite(suite());
+	Suite *suite = suite_create("report");
+	TCase *tests = tcase_create("shapes");
+
+	tcase_add_test(tests, utf8_stays_and_other_bytes_come_twice);
+	tcase_add_loop_test(tests, odd_names_come_back_from_json, 0, ARRAY_SIZE(odd_names));
+	tcase_add_test(tests, time_zero_is_null);
+	tcase_add_test(tests, action_that_nobody_registered_has_an_inferred_owner);
+	tcase_add_test(tests, registered_action_shows_owner_and_evidence);
+	tcase_add_test(tests, action_row_drops_what_only_a_restart_needs);
+	tcase_add_test(tests, mount_of_an_action);
+	tcase_add_test(tests, mount_of_no_action);
+	tcase_add_test(tests, mount_row_says_who_took_it);
+	tcase_add_test(tests, event_holds_its_detail_as_an_object);
+	tcase_add_test(tests, event_about_nothing_in_particular_is_full_of_nulls);
+	tcase_add_test(tests, detail_that_is_no_object_is_kept_as_text);
+	tcase_add_test(tests, attempt_names_its_error);
+	tcase_add_test(tests, decision_gives_its_due_time_while_it_waits);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
 }
