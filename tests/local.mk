@@ -27,8 +27,9 @@ EXTRA_DIST += \
 
 # Unit tests: each links its layer and what that may use, nothing else
 
-EXTRA_DIST += tests/unit/config_fixture.h tests/unit/misfuse_fixture.h tests/unit/model_fixture.h tests/unit/mount_fixture.h \
-	tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/report_fixture.h tests/unit/run_suite.h tests/unit/store_fixture.h
+EXTRA_DIST += tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h tests/unit/model_fixture.h \
+	tests/unit/mount_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/report_fixture.h tests/unit/run_suite.h \
+	tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
 	tests/unit/test_config_values tests/unit/test_wire
@@ -130,7 +131,7 @@ tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_daemon
+unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_lists
 cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h
 cli_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_cflags = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -142,10 +143,14 @@ tests_unit_test_cli_audit_SOURCES = tests/unit/test_cli_audit.c $(cli_test_sourc
 tests_unit_test_cli_audit_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_audit_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_audit_LDADD = $(use_cli) $(CHECK_LIBS)
-tests_unit_test_cli_daemon_SOURCES = tests/unit/test_cli_daemon.c $(cli_test_sources)
-tests_unit_test_cli_daemon_CPPFLAGS = $(cli_test_cppflags)
-tests_unit_test_cli_daemon_CFLAGS = $(cli_test_cflags)
-tests_unit_test_cli_daemon_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_calls_SOURCES = tests/unit/test_cli_calls.c $(cli_test_sources)
+tests_unit_test_cli_calls_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_calls_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_calls_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_lists_SOURCES = tests/unit/test_cli_lists.c $(cli_test_sources)
+tests_unit_test_cli_lists_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_lists_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 
 # The engine with a clock, a source and a broker of the test's; the wrap looks at each request at the moment when it is made
 
