@@ -29,7 +29,7 @@ EXTRA_DIST += \
 
 EXTRA_DIST += tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h tests/unit/model_fixture.h \
 	tests/unit/mount_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h tests/unit/report_fixture.h tests/unit/run_suite.h \
-	tests/unit/store_fixture.h
+	tests/unit/source_fixture.h tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
 	tests/unit/test_config_values tests/unit/test_wire
@@ -65,10 +65,12 @@ tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_source tests/unit/test_source_mountinfo
+unit_tests += tests/unit/test_source tests/unit/test_source_mountinfo tests/unit/test_source_random
 tests_unit_test_source_SOURCES = tests/unit/test_source.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_mountinfo_LDADD = $(use_source) $(CHECK_LIBS)
+tests_unit_test_source_random_SOURCES = tests/unit/test_source_random.c tests/lib/scratch.c tests/lib/scratch.h
+tests_unit_test_source_random_LDADD = $(use_source) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/bench/ledger
 tests_bench_ledger_LDADD = $(use_store)
