@@ -23,7 +23,8 @@ embed_sql() {
 	for file; do
 		name=$(basename "$file" .sql)
 		# Counted as decimal: a leading zero means octal to the shell, and to C.
-		number=$(expr "${name%%_*}" + 0)
+		number=${name%%_*}
+		number=$((1$number - 10000))
 		if [ "$number" -ne "$expected" ]; then
 			echo "embed.sh: $file: expected migration $expected here" >&2
 			exit 1

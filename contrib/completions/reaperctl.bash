@@ -15,7 +15,7 @@ _reaperctl_lines() {
 }
 
 _reaperctl() {
-	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= i
+	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local globals="--socket --db --json --output --noheadings --raw --help --version"
 	local commands="status actions mounts events explain audit reap pause resume begin end metrics config db"
 	local -a _reaperctl_where=()
@@ -38,25 +38,25 @@ _reaperctl() {
 
 	case $previous in
 	--socket | --db | --config)
-		COMPREPLY=($(compgen -f -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	--root)
 		_reaperctl_lines "$word" < <(_reaperctl_ask status -o ROOT)
-		[[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -d -- "$word"))
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
 	--state)
-		COMPREPLY=($(compgen -W "active suspect over reaping cleared stuck" -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -W "active suspect over reaping cleared stuck" -- "$word")
 		return
 		;;
 	--format)
-		COMPREPLY=($(compgen -W "text json nagios prometheus" -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -W "text json nagios prometheus" -- "$word")
 		return
 		;;
 	--type)
-		COMPREPLY=($(compgen -W "attach detach move remount flash begin end evidence attempt reaped refused stuck overflow \
-			rescan start stop reload pause resume" -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -W "attach detach move remount flash begin end evidence attempt reaped refused stuck overflow \
+			rescan start stop reload pause resume" -- "$word")
 		return
 		;;
 	--action)
@@ -68,7 +68,7 @@ _reaperctl() {
 	local options=
 	case $command in
 	"")
-		COMPREPLY=($(compgen -W "$commands $globals" -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -W "$commands $globals" -- "$word")
 		return
 		;;
 	status) options="--check" ;;
@@ -83,19 +83,19 @@ _reaperctl() {
 	end) options="--root --generation" ;;
 	esac
 	if [[ $word == -* ]]; then
-		COMPREPLY=($(compgen -W "$options $globals" -- "$word"))
+		mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$word")
 		return
 	fi
 	case $command in
 	mounts | explain | reap | end) _reaperctl_lines "$word" < <(_reaperctl_ask actions -o NAME) ;;
 	config)
 		if [[ $previous == check ]]; then
-			COMPREPLY=($(compgen -f -- "$word"))
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		else
-			COMPREPLY=($(compgen -W "check show" -- "$word"))
+			mapfile -t COMPREPLY < <(compgen -W "check show" -- "$word")
 		fi
 		;;
-	db) COMPREPLY=($(compgen -W "check" -- "$word")) ;;
+	db) mapfile -t COMPREPLY < <(compgen -W "check" -- "$word") ;;
 	esac
 }
 

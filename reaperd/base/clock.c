@@ -180,7 +180,7 @@ static bool parse_offset(const char **text, bool *ret_local, int64_t *ret_second
 		return false;
 	if (!parse_field(text, 2, 23, &hours) || !parse_char(text, ':') || !parse_field(text, 2, 59, &minutes))
 		return false;
-	*ret_seconds = sign * (hours * INT64_C(3600) + minutes * 60);
+	*ret_seconds = sign * (hours * INT64_C(3600) + minutes * INT64_C(60));
 	return true;
 }
 

@@ -266,7 +266,7 @@ static int note_mount(void *context, struct mount *mount)
 		return 0;
 	if (wanted->name && (!mount->action || strcmp(mount->action->name, wanted->name) != 0))
 		return 0;
-	if (wanted->generation && mount->action->generation != wanted->generation)
+	if (wanted->generation && (!mount->action || mount->action->generation != wanted->generation))
 		return 0;
 	if (grow(&list->mounts.ids, &list->mounts.allocated, list->mounts.count, sizeof(*list->mounts.ids)) < 0)
 		return -ENOMEM;

@@ -16,13 +16,13 @@
 
 /* The whole program, or a group of its tests that is not run. At once, for Check forks and would copy a buffer. */
 #define SAY_SKIPPED(format, ...)                                                                                       \
-	dprintf(STDERR_FILENO, "skipped: %s: " format "\n", program_invocation_short_name __VA_OPT__(, ) __VA_ARGS__)
+	dprintf(STDERR_FILENO, "skipped: %s: " format "\n", program_invocation_short_name, ##__VA_ARGS__)
 
 /* In a START_TEST(): says so and ends the test. Check's function is called like the test, with "_fn" behind it. */
 #define SKIP_TEST(format, ...)                                                                                         \
 	do {                                                                                                           \
 		dprintf(STDERR_FILENO, "skipped: %s::%.*s: " format "\n", program_invocation_short_name,               \
-			(int)strlen(__func__) - 3, __func__ __VA_OPT__(, ) __VA_ARGS__);                               \
+			(int)strlen(__func__) - 3, __func__, ##__VA_ARGS__);                                           \
 		return;                                                                                                \
 	} while (0)
 

@@ -119,6 +119,7 @@ expect 1 'example of reaperctl(8): .*--await' an_example_command_is_valid
 
 echo '[nowhere](docs/no-such-file.md)' >>"$tree/README.md"
 expect 1 'README.md: there is no docs/no-such-file.md' a_link_leads_somewhere
+# shellcheck disable=SC2016 # Markdown's quotes, not the shell's
 edit CONTRIBUTING.md 's,`reaperd/policy/decide.c`,`reaperd/policy/decides.c`,'
 expect 1 'CONTRIBUTING.md: there is no reaperd/policy/decides.c' a_file_that_is_named_is_there
 edit NEWS '1s/.*/reaperd 0.0.0/'
