@@ -225,6 +225,11 @@ check-mutants: all
 clean-local:
 	rm -rf mutants
 
+# Without the system tests and the scripts.
+check-unit:
+	@$(MAKE) check TESTS='$(unit_tests)'
+.PHONY: check-unit
+
 # What can be said without running anything, by tools that only who changes the sources needs. LINT names some of them.
 lint_cflags = $(MOUNT_CFLAGS) $(SMARTCOLS_CFLAGS) $(JANSSON_CFLAGS) $(INI_CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(SECCOMP_CFLAGS) \
 	$(CAPNG_CFLAGS) $(SYSTEMD_CFLAGS) $(FUSE3_CFLAGS) $(CHECK_CFLAGS)

@@ -81,7 +81,7 @@ static size_t run_corpus(const char *directory)
 static char *corpus_of(const char *program)
 {
 	const char *top = getenv("REAPERD_SOURCE_DIR"), *name = strstr(program, "fuzz_");
-	char *directory;
+	char *directory = NULL;
 
 	if (!name || asprintf(&directory, "%s/tests/fixtures/%s", top ? top : ".", name + strlen("fuzz_")) < 0)
 		fail(program, "no corpus has this name");
