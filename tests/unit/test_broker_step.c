@@ -1,57 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Each step on mounts of the kernel's own filesystems, and each refusal. */
 #include <seccomp.h>
 
-#include "broker/step.h"
-#include "misfuse_fixture.h"
 #include "run_suite.h"
-
-#define BUILD PLACE "/build"
-
-static struct root_rules rules;
-static struct step_item items[8];
-static uint32_t count;
-static struct step_result results[8];
-
-static void setup(void)
-{
-	fixture_setup();
-	make_tmpfs(BUILD);
-	make_directory(BUILD "/a");
-	ck_assert_int_eq(rules_init(&rules, BUILD), 0);
-	count = 0;
-}
-
-/* Asks for the mount that stands at the path now. */
-static struct kernel_mount want(const char *path, enum step step)
-{
-	char absolute[PATH_MAX];
-	struct kernel_mount mount;
-
-	snprintf(absolute, sizeof(absolute), BUILD "/%s", path);
-	mount = mount_of(absolute);
-	items[count++] = (struct step_item){ .path = (char *)path,
-					     .action_length = (uint32_t)strcspn(path, "/"),
-					     .step = (uint8_t)step,
-					     .mount = { .id = mount.id, .id32 = mount.id32, .dev = mount.dev } };
-	return mount;
-}
-
-static void go(void)
-{
-	struct step_batch batch = { .rules = &rules, .items = items, .count = count };
-
-	memset(results, 0, sizeof(results));
-	for (uint32_t i = 0; i < count; i++)
-		asroot_step(&batch, i, &results[i]);
-	step_batch_clear(&batch);
-}
-
-static void ck_outcome(size_t index, enum outcome outcome)
-{
-	ck_assert_msg(results[index].outcome == outcome, "%s (%s), errno %d, stranger %llu",
-		      outcome_name((enum outcome)results[index].outcome), results[index].detail, results[index].error,
-		      (unsigned long long)results[index].stranger);
-}
+#include "step_fixture.h"
 
 START_TEST(a_leftover_goes)
 {
@@ -381,177 +333,6 @@ START_TEST(without_unique_ids_number_and_device_decide)
 }
 END_TEST
 
-static void fuse_setup(void)
-{
-	setup();
-	make_directory(BUILD "/a/f");
-	misfuse_start("3600", BUILD "/a/f");
-	make_directory(BUILD "/a/f/d");
-}
-
-static bool is_alive(void)
-{
-	struct stat st;
-
-	return stat(BUILD "/a/f/d", &st) == 0 && mkdir(BUILD "/a/f/new", 0755) == 0 && rmdir(BUILD "/a/f/new") == 0;
-}
-
-static void fuse_teardown(void)
-{
-	umount2(BUILD "/a/f", MNT_DETACH);
-	misfuse_stop();
-}
-
-/* Only where all processes can be seen is it known who shares a filesystem. */
-static bool sees_every_process(void)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat("/proc/self/ns/pid", &st), 0);
-	return st.st_ino == 0xEFFFFFFCu;
-}
-
-START_TEST(a_fuse_that_is_all_the_actions_is_forced)
-{
-	int fd;
-
-	want("a/f", STEP_FORCE);
-	fd = open(BUILD "/a/f/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	go();
-	ck_outcome(0, sees_every_process() ? OUTCOME_BUSY : OUTCOME_REFUSED);
-	ck_assert_int_ne(is_alive(), sees_every_process());
-	close(fd);
-	go();
-	ck_outcome(0, sees_every_process() ? OUTCOME_GONE : OUTCOME_REFUSED);
-}
-END_TEST
-
-START_TEST(a_fuse_that_is_all_the_actions_is_aborted)
-{
-	want("a/f", STEP_ABORT);
-	go();
-	if (sees_every_process() && !access("/sys/fs/fuse/connections/.", X_OK) && results[0].error != ENOENT) {
-		ck_outcome(0, OUTCOME_FAILED);
-		ck_assert(!is_alive());
-	}
-}
-END_TEST
-
-START_TEST(a_fuse_that_another_action_uses_is_neither_forced_nor_aborted)
-{
-	struct kernel_mount other;
-
-	make_directory(BUILD "/ab");
-	make_mount("", BUILD "/a/f/d", BUILD "/ab", MS_BIND);
-	other = mount_of(BUILD "/ab");
-	want("a/f", STEP_FORCE);
-	want("a/f", STEP_ABORT);
-	go();
-	for (size_t i = 0; i < 2; i++) {
-		ck_outcome(i, OUTCOME_REFUSED);
-		ck_assert_uint_eq(results[i].stranger, shown_id(other));
-	}
-	ck_assert(is_alive());
-}
-END_TEST
-
-START_TEST(a_fuse_in_another_namespace_is_not_forced)
-{
-	int ready[2];
-	pid_t child;
-	char byte;
-
-	make_directory(PLACE "/x");
-	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNS) == 0 && mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) == 0 &&
-		    write(ready[1], "x", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-	want("a/f", STEP_FORCE);
-	go();
-	ck_outcome(0, OUTCOME_REFUSED);
-	ck_assert_ptr_nonnull(strstr(results[0].detail, "has the filesystem at " PLACE "/x"));
-	ck_assert(is_alive());
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-END_TEST
-
-/* As in a container. A child's child: who has unshared its pid namespace can start nobody more when the first one in it has ended. */
-static void go_in_a_pid_namespace(void)
-{
-	int status = 0;
-	pid_t child;
-
-	if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 || (child = fork()) < 0)
-		_exit(2);
-	if (child > 0)
-		_exit(waitpid(child, &status, 0) != child || status != 0);
-	if (mount("proc", "/proc", "proc", 0, NULL) < 0)
-		_exit(2);
-	want("a/f", STEP_FORCE);
-	go();
-	_exit(results[0].outcome != OUTCOME_REFUSED || !strstr(results[0].detail, "not every mount namespace"));
-}
-
-START_TEST(a_fuse_is_not_forced_where_not_every_process_is_in_sight)
-{
-	pid_t child;
-	int status;
-
-	child = fork();
-	if (child == 0)
-		go_in_a_pid_namespace();
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-	ck_assert(is_alive());
-}
-END_TEST
-
-/* The first process that one meets there sees nothing of it, for it lives below a directory of its own. */
-START_TEST(a_fuse_beside_a_chroot_in_another_namespace_is_not_forced)
-{
-	int ready[2];
-	pid_t child;
-	char byte;
-
-	make_directory(PLACE "/x");
-	make_directory(PLACE "/jail");
-	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
-	child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNS) < 0 || mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) < 0 ||
-		    mount(PLACE "/jail", PLACE "/jail", NULL, MS_BIND, NULL) < 0)
-			_exit(1);
-		if (fork() == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			pause();
-			_exit(1);
-		}
-		if (chroot(PLACE "/jail") == 0 && write(ready[1], "x", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-	want("a/f", STEP_FORCE);
-	go();
-	ck_outcome(0, OUTCOME_REFUSED);
-	ck_assert_ptr_nonnull(strstr(results[0].detail, "has the filesystem at " PLACE "/x"));
-	ck_assert(is_alive());
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-END_TEST
-
 /* What kernels before 6.8 answer. */
 static void lose_statmount(void)
 {
@@ -624,43 +405,32 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite;
-	TCase *mounts = tcase_create("mounts"), *fuse = tcase_create("fuse");
-	bool has_fuse = misfuse_is_possible();
+	Suite *suite = suite_create("broker step");
+	TCase *tests = tcase_create("mounts");
 
 	if (!fixture_is_possible())
 		return EXIT_SKIP;
-	tcase_add_checked_fixture(mounts, setup, NULL);
-	tcase_add_test(mounts, a_leftover_goes);
-	tcase_add_test(mounts, a_busy_mount_stays_until_it_is_detached);
-	tcase_add_test(mounts, a_mount_that_came_on_top_is_not_touched);
-	tcase_add_test(mounts, a_stack_goes_from_its_top);
-	tcase_add_test(mounts, a_symlink_swapped_in_leads_nowhere);
-	tcase_add_test(mounts, the_next_actions_mount_of_the_same_name_is_not_touched);
-	tcase_add_test(mounts, a_renamed_mount_is_left_where_it_went);
-	tcase_add_test(mounts, a_mount_outside_the_root_is_never_touched_whatever_its_id_says);
-	tcase_add_test(mounts, an_id_that_no_mount_can_have_is_a_failure);
-	tcase_add_test(mounts, what_is_protected_or_observed_stays);
-	tcase_add_test(mounts, a_detach_takes_no_protected_mount_along);
-	tcase_add_test(mounts, an_rbind_of_a_shared_tree_goes_and_the_tree_stays);
-	tcase_add_test(mounts, an_rbind_of_a_shared_tree_is_detached_in_one_call_and_the_tree_stays);
-	tcase_add_test(mounts, a_copy_in_the_runners_view_goes_with_its_original);
-	tcase_add_test(mounts, what_the_runner_mounted_itself_is_not_taken);
-	tcase_add_test(mounts, force_is_only_for_filesystems_that_have_it);
-	tcase_add_test(mounts, a_root_that_is_gone_is_said_so);
-	tcase_add_test(mounts, without_unique_ids_number_and_device_decide);
-	tcase_add_test(mounts, without_statmount_the_same_holds);
-	tcase_add_test(mounts, without_statmount_a_detach_cuts_what_it_takes);
-	suite = suite_create("broker step");
-	suite_add_tcase(suite, mounts);
-	tcase_add_checked_fixture(fuse, fuse_setup, fuse_teardown);
-	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_forced);
-	tcase_add_test(fuse, a_fuse_that_is_all_the_actions_is_aborted);
-	tcase_add_test(fuse, a_fuse_that_another_action_uses_is_neither_forced_nor_aborted);
-	tcase_add_test(fuse, a_fuse_in_another_namespace_is_not_forced);
-	tcase_add_test(fuse, a_fuse_is_not_forced_where_not_every_process_is_in_sight);
-	tcase_add_test(fuse, a_fuse_beside_a_chroot_in_another_namespace_is_not_forced);
-	if (has_fuse)
-		suite_add_tcase(suite, fuse);
-	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : has_fuse ? EXIT_SUCCESS : EXIT_SKIP;
+	tcase_add_checked_fixture(tests, setup, NULL);
+	tcase_add_test(tests, a_leftover_goes);
+	tcase_add_test(tests, a_busy_mount_stays_until_it_is_detached);
+	tcase_add_test(tests, a_mount_that_came_on_top_is_not_touched);
+	tcase_add_test(tests, a_stack_goes_from_its_top);
+	tcase_add_test(tests, a_symlink_swapped_in_leads_nowhere);
+	tcase_add_test(tests, the_next_actions_mount_of_the_same_name_is_not_touched);
+	tcase_add_test(tests, a_renamed_mount_is_left_where_it_went);
+	tcase_add_test(tests, a_mount_outside_the_root_is_never_touched_whatever_its_id_says);
+	tcase_add_test(tests, an_id_that_no_mount_can_have_is_a_failure);
+	tcase_add_test(tests, what_is_protected_or_observed_stays);
+	tcase_add_test(tests, a_detach_takes_no_protected_mount_along);
+	tcase_add_test(tests, an_rbind_of_a_shared_tree_goes_and_the_tree_stays);
+	tcase_add_test(tests, an_rbind_of_a_shared_tree_is_detached_in_one_call_and_the_tree_stays);
+	tcase_add_test(tests, a_copy_in_the_runners_view_goes_with_its_original);
+	tcase_add_test(tests, what_the_runner_mounted_itself_is_not_taken);
+	tcase_add_test(tests, force_is_only_for_filesystems_that_have_it);
+	tcase_add_test(tests, a_root_that_is_gone_is_said_so);
+	tcase_add_test(tests, without_unique_ids_number_and_device_decide);
+	tcase_add_test(tests, without_statmount_the_same_holds);
+	tcase_add_test(tests, without_statmount_a_detach_cuts_what_it_takes);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
 }
