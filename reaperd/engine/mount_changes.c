@@ -48,8 +48,8 @@ static bool name_was_left(const struct action *action, struct now now)
  */
 static bool was_past(const struct action *action)
 {
-	const uint32_t said = EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) |
-			      EVIDENCE_BIT(EVIDENCE_EXPIRED);
+	const uint32_t said =
+		EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) | EVIDENCE_BIT(EVIDENCE_EXPIRED);
 
 	return action->state == ACTION_CLEARED && action->evidence & said;
 }
