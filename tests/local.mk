@@ -8,7 +8,14 @@ dist_check_SCRIPTS += $(script_tests) tests/count-results tests/lint
 EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt \
 	tests/system/conftest.py \
-	tests/system/harness.py \
+	tests/system/harness/__init__.py \
+	tests/system/harness/cell.py \
+	tests/system/harness/daemon.py \
+	tests/system/harness/farm.py \
+	tests/system/harness/processes.py \
+	tests/system/harness/settings.py \
+	tests/system/harness/table.py \
+	tests/system/harness/varlink.py \
 	tests/system/odd_names.py \
 	tests/system/test_adversary.py \
 	tests/system/test_bad_input.py \
