@@ -111,6 +111,7 @@ static int evidence_of(const struct action *action, const struct kernel_probe_re
 		return EVIDENCE_DEAD;
 	case KERNEL_PROBE_COVERED:
 	case KERNEL_PROBE_UNKNOWN:
+	case KERNEL_PROBE_ELSEWHERE:
 		break;
 	}
 	return EVIDENCE_UNKNOWN;

@@ -22,9 +22,10 @@ static struct kernel_mount kernel_mount_of(const struct mount_reference *referen
 }
 
 static const uint32_t probe_states[] = {
-	[KERNEL_PROBE_PRESENT] = PROBE_PRESENT,	  [KERNEL_PROBE_MISSING] = PROBE_MISSING,
-	[KERNEL_PROBE_REPLACED] = PROBE_REPLACED, [KERNEL_PROBE_DEAD] = PROBE_DEAD,
-	[KERNEL_PROBE_COVERED] = PROBE_COVERED,	  [KERNEL_PROBE_UNKNOWN] = PROBE_UNKNOWN,
+	[KERNEL_PROBE_PRESENT] = PROBE_PRESENT,	    [KERNEL_PROBE_MISSING] = PROBE_MISSING,
+	[KERNEL_PROBE_REPLACED] = PROBE_REPLACED,   [KERNEL_PROBE_DEAD] = PROBE_DEAD,
+	[KERNEL_PROBE_COVERED] = PROBE_COVERED,	    [KERNEL_PROBE_UNKNOWN] = PROBE_UNKNOWN,
+	[KERNEL_PROBE_ELSEWHERE] = PROBE_ELSEWHERE,
 };
 
 static void take_probe_result(const struct kernel_probe_result *from, struct probe_result *to)

@@ -173,6 +173,17 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
 }
 
+/*
+ * Where the directory is now, the paths of its mounts tell when they have been read again. What is mounted at the name
+ * after that is another directory's.
+ */
+static void elsewhere(struct engine *engine, struct action *action, struct now sent)
+{
+	if (action->evidence & EVIDENCE_BIT(EVIDENCE_UNKNOWN))
+		part_with_newcomers(engine, action);
+	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), "the directory has another name", sent);
+}
+
 static void unknown(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
 {
 	const char *why = result->state == PROBE_COVERED ? "covered" : strerrorname_np(result->error);
@@ -199,6 +210,9 @@ void probe_result_take(struct engine *engine, struct action *action, const struc
 		return;
 	case PROBE_HUNG:
 		hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_HUNG), NULL, sent);
+		return;
+	case PROBE_ELSEWHERE:
+		elsewhere(engine, action, sent);
 		return;
 	case PROBE_COVERED:
 	case PROBE_UNKNOWN:

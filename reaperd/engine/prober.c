@@ -129,6 +129,7 @@ static enum root_health health_of_answer(const struct probe_result *result)
 	case PROBE_PRESENT:
 	case PROBE_MISSING:
 	case PROBE_REPLACED:
+	case PROBE_ELSEWHERE:
 		break;
 	}
 	return ROOT_HEALTH_OK;

@@ -7,11 +7,13 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "kernel/contents.h"
 #include "kernel/mounts.h"
 #include "kernel/table.h"
@@ -262,6 +264,42 @@ static void compare_remote(const struct kernel_probe *probe, int fd, struct kern
 	ret->state = KERNEL_PROBE_REPLACED;
 }
 
+/* The path of an open directory, as the kernel knows it without asking anybody: 0 or -errno. */
+static int known_path(int fd, char ret[static PATH_MAX])
+{
+	char link[64];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, ret, PATH_MAX);
+	if (length < 0)
+		return -errno;
+	if (length == PATH_MAX)
+		return -ENAMETOOLONG;
+	ret[length] = '\0';
+	return 0;
+}
+
+/*
+ * A handle leads to its directory under whatever name. The kernel gives a directory one place in its tree of names, and
+ * moves it when the directory is renamed; what it found gone from its place (by a walk there, for the server renamed it)
+ * has " (deleted)" behind its path. Where nobody walked yet, the old name is the kernel's truth, and the mounts below
+ * it are still reached by it.
+ */
+static void compare_place(int root, int fd, const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	char above[PATH_MAX], path[PATH_MAX];
+	const char *relative;
+
+	if (known_path(root, above) < 0 || known_path(fd, path) < 0) {
+		ret->identity_known = false; /* nothing is said of what stands at the name */
+		return;
+	}
+	relative = path_relative(path, above);
+	if (!relative || strcmp(relative, probe->path) != 0)
+		conclude(ret, KERNEL_PROBE_ELSEWHERE, 0);
+}
+
 static void probe_directory(int fd, uint64_t magic, const struct kernel_probe *probe, struct kernel_probe_result *ret)
 {
 	struct place_status place;
@@ -349,6 +387,8 @@ static void probe_remote(int root, uint64_t magic, const struct kernel_probe *pr
 		conclude_error(ret, magic, fd);
 	else
 		probe_directory(fd, magic, probe, ret);
+	if (fd >= 0 && ret->state == KERNEL_PROBE_PRESENT)
+		compare_place(root, fd, probe, ret);
 	if (ret->state == KERNEL_PROBE_MISSING && name_is_listed(root, probe->path))
 		conclude(ret, KERNEL_PROBE_REPLACED, 0);
 }

@@ -49,6 +49,8 @@ enum kernel_probe_state {
 	KERNEL_PROBE_DEAD,    /* ENOTCONN; on a network filesystem ESTALE and EHOSTDOWN too */
 	KERNEL_PROBE_COVERED, /* the root, or the action's parent, is not on the recorded mount: says nothing */
 	KERNEL_PROBE_UNKNOWN, /* error says why */
+	/* asked by handle: the directory lives, and its name no longer leads to it; what stands there now is not said */
+	KERNEL_PROBE_ELSEWHERE,
 };
 
 struct kernel_probe_result {

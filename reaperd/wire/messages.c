@@ -214,7 +214,7 @@ static void field_request(struct codec *codec, struct message_request *message)
 
 static void field_probe_result(struct codec *codec, struct probe_result *result)
 {
-	field_bounded(codec, &result->state, PROBE_PRESENT, PROBE_HUNG);
+	field_bounded(codec, &result->state, PROBE_PRESENT, PROBE_ELSEWHERE);
 	field_i32(codec, &result->error);
 	field_bool(codec, &result->identity_known);
 	field_u64(codec, &result->dev);

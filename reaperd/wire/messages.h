@@ -117,6 +117,7 @@ enum probe_state {
 	PROBE_COVERED,	/* the root is not on the mount that was recorded: says nothing */
 	PROBE_UNKNOWN,	/* error says why */
 	PROBE_HUNG,
+	PROBE_ELSEWHERE, /* the directory with the known identity lives under another name */
 };
 
 struct probe_result {

@@ -10,6 +10,7 @@
  *
  *     errno N                     answers N to everything (5 is EIO); 0 ends it
  *     mkdir|remove|replace PATH   remove takes the tree below, too; replace puts a new empty directory there
+ *     rename PATH NAME            another name in the same directory, unknown to the kernel
  *     invalidate PATH             tells the kernel that the name is no longer good
  *     stop | go                   no answers until `go`
  *     lookups                     how often a name was looked up so far (handles, which ask for ".", do not count)
@@ -322,9 +323,12 @@ static size_t path_find(char *path, size_t *ret_parent, const char **ret_name)
 
 static const char *command_on_path(const char *verb, char *path)
 {
+	char *new_name = strcmp(verb, "rename") == 0 ? strrchr(path, ' ') : NULL;
 	size_t parent, found;
 	const char *name;
 
+	if (new_name)
+		*new_name++ = '\0';
 	found = path_find(path, &parent, &name);
 	if (parent == 0)
 		return "error no such parent";
@@ -340,6 +344,11 @@ static const char *command_on_path(const char *verb, char *path)
 		node_unlink(nodes[found]);
 		if (strcmp(verb, "replace") == 0)
 			node_add(nodes[parent], name, S_IFDIR | 0755);
+		return "ok";
+	}
+	if (new_name) {
+		free(nodes[found]->name);
+		nodes[found]->name = strdup(new_name);
 		return "ok";
 	}
 	return "error unknown command";

@@ -68,6 +68,27 @@ def test_a_directory_removed_behind_fuse_is_missing_by_handle(cell, source, entr
     assert not any(gone(number) for number in kept)
 
 
+def test_what_is_mounted_at_the_name_that_a_living_directory_left_is_not_judged_by_it(cell, source):
+    """Renamed by the server: the directory lives under another name, and by its handle it is found."""
+    farm = Misfarm(cell, source, entry_timeout=2)
+    daemon = farm.start().daemon
+    former = farm.action("a1")
+    daemon.knows(*former)
+    daemon.is_probed(4)
+    farm.fuse("rename", "a1", "elsewhere")
+    wait_for(lambda: not os.path.exists(farm.path("a1")) and gone(*former), "a walk to the name meets nothing: the kernel detaches")
+    made = farm.action("a1")
+    daemon.knows(*made)
+    daemon.is_probed(6)
+    assert not gone(*made)
+    farm.fuse("remove", "elsewhere")
+    daemon.is_probed(12)
+    assert not any(gone(number) for number in made), "the next directory's mounts were taken for the former's"
+    assert {m["state"] for m in daemon.mounts() if m["id"] in made} == {"attached"}
+    farm.fuse("remove", "a1")
+    wait_for(lambda: gone(*made), "its own end is seen")
+
+
 def test_what_the_kernel_detached_is_recorded_so(cell, source):
     farm = Misfarm(cell, source, grace="1h")
     daemon = farm.start().daemon

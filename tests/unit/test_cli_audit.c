@@ -178,6 +178,7 @@ static const struct {
 	{ { .state = KERNEL_PROBE_REPLACED }, false, false, EVIDENCE_BIT(EVIDENCE_REPLACED) },
 	{ { .state = KERNEL_PROBE_DEAD }, false, false, EVIDENCE_BIT(EVIDENCE_DEAD) },
 	{ { .state = KERNEL_PROBE_COVERED }, false, false, EVIDENCE_BIT(EVIDENCE_UNKNOWN) },
+	{ { .state = KERNEL_PROBE_ELSEWHERE }, false, false, EVIDENCE_BIT(EVIDENCE_UNKNOWN) },
 	{ { .state = KERNEL_PROBE_UNKNOWN, .error = EIO }, false, false, EVIDENCE_BIT(EVIDENCE_UNKNOWN) },
 	{ { .state = KERNEL_PROBE_PRESENT, .hollow = true, .local = true },
 	  true,

@@ -289,6 +289,26 @@ START_TEST(another_directory_behind_fuse_has_replaced_the_old_one_which_stays_mo
 }
 END_TEST
 
+START_TEST(a_directory_behind_fuse_that_has_another_name_is_said_to_be_elsewhere)
+{
+	struct kernel_mount proc = mounts[0].mount;
+
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/other"), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	ck_assert_int_eq(rename(BUILD "/other", BUILD "/" ACTION), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(is_mounted(proc));
+	/* By the server: nobody has walked there since, and the mounts are reached by the old name. */
+	tell("rename %s other", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_PRESENT);
+	ck_assert(is_mounted(proc));
+	tell("invalidate %s", ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	tell("remove other");
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+}
+END_TEST
+
 START_TEST(a_fuse_that_answers_eio_is_unknown_and_its_mounts_stay)
 {
 	struct kernel_mount proc = mounts[0].mount;
@@ -407,6 +427,7 @@ int main(void)
 	tcase_add_checked_fixture(cached, cached_setup, teardown);
 	tcase_add_test(cached, a_removal_behind_fuse_is_seen_and_its_mounts_stay);
 	tcase_add_test(cached, another_directory_behind_fuse_has_replaced_the_old_one_which_stays_mounted);
+	tcase_add_test(cached, a_directory_behind_fuse_that_has_another_name_is_said_to_be_elsewhere);
 	tcase_add_test(cached, a_fuse_that_answers_eio_is_unknown_and_its_mounts_stay);
 	tcase_add_test(cached, a_fuse_without_its_server_is_dead);
 	tcase_add_test(cached, a_known_action_is_probed_without_a_single_lookup);
