@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "broker/roots.h"
 
 static void settings_free(struct settings *settings)
@@ -77,7 +78,9 @@ static int replace_roots(const struct options *options, struct config *config, c
 
 		r = config_add_root(config, options->roots[i], why, sizeof(why));
 		if (r < 0) {
-			refuse(ret_errors, "--root %s: %s", options->roots[i], why);
+			CLEANUP_FREE char *shown = text_escape(options->roots[i]);
+
+			refuse(ret_errors, "--root %s: %s", shown ? shown : "?", why);
 			break;
 		}
 		added = &config->roots[config->root_count - 1];

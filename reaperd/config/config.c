@@ -107,8 +107,10 @@ static int append_root(struct config *config, struct root_rules *rules)
 int config_add_root(struct config *config, const char *path, char *why, size_t size)
 {
 	CLEANUP_FREE char *normal = NULL;
+	CLEANUP_FREE char *shown = NULL;
 	char sentence[SENTENCE_SIZE];
 	struct root_rules rules;
+	enum overlap overlap;
 	size_t other;
 	int r = root_path_check(path, &normal, sentence);
 
@@ -118,19 +120,22 @@ int config_add_root(struct config *config, const char *path, char *why, size_t s
 	}
 	if (r < 0)
 		return r;
-	switch (find_overlap(config, normal, &other)) {
+	overlap = find_overlap(config, normal, &other);
+	switch (overlap) {
 	case OVERLAP_NONE:
 		break;
 	case OVERLAP_SAME:
 		snprintf(why, size, "this root is named twice");
 		return -EINVAL;
 	case OVERLAP_INSIDE:
-		snprintf(why, size, "it lies inside the root %.200s: each root is tracked by itself",
-			 config->roots[other].path);
-		return -EINVAL;
 	case OVERLAP_AROUND:
-		snprintf(why, size, "the root %.200s lies inside it: each root is tracked by itself",
-			 config->roots[other].path);
+		shown = text_escape(config->roots[other].path);
+		if (!shown)
+			return -ENOMEM;
+		snprintf(why, size,
+			 overlap == OVERLAP_INSIDE ? "it lies inside the root %.200s: each root is tracked by itself" :
+						     "the root %.200s lies inside it: each root is tracked by itself",
+			 shown);
 		return -EINVAL;
 	}
 	r = rules_init(&rules, normal);

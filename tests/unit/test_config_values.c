@@ -292,10 +292,13 @@ START_TEST(a_root_of_the_command_line_has_the_defaults)
 	ck_assert_int_eq(config_add_root(config, "/a", why, sizeof(why)), -EINVAL);
 	ck_assert_int_eq(config_add_root(config, "/a/b/c", why, sizeof(why)), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "inside the root /a/b"));
+	ck_assert_int_eq(config_add_root(config, "/x\x1b[2J", why, sizeof(why)), 0);
+	ck_assert_int_eq(config_add_root(config, "/x\x1b[2J/y", why, sizeof(why)), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "inside the root /x\\x1b[2J:"));
 	ck_assert_int_eq(config_add_root(config, "relative", why, sizeof(why)), -EINVAL);
 	ck_assert_int_eq(config_add_root(config, "", why, sizeof(why)), -EINVAL);
 	ck_assert_int_eq(config_add_root(config, "/", why, sizeof(why)), -EINVAL);
-	ck_assert_uint_eq(config->root_count, 1);
+	ck_assert_uint_eq(config->root_count, 2);
 	config_free(config);
 }
 END_TEST
