@@ -36,6 +36,9 @@ struct table_link *table_find(const struct table *table, uint64_t hash);
 struct table_link *table_find_next(const struct table_link *link);
 uint64_t hash_number(uint64_t number);
 uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t length);
+/* The same piece by piece, before the last mixing, which hash_number() does. */
+uint64_t hash_begin(uint64_t seed);
+uint64_t hash_more(uint64_t hash, const char *bytes, size_t length);
 
 /* Strings that many mounts share, counted. NULL when out of memory. */
 char *strings_intern(struct table *strings, const char *text);

@@ -111,14 +111,23 @@ static uint64_t hash_key(void)
 	return key;
 }
 
-/* FNV-1a, mixed once more because the tables use the low bits. */
-uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t length)
+uint64_t hash_begin(uint64_t seed)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ hash_number(hash_key() ^ seed);
+	return UINT64_C(0xcbf29ce484222325) ^ hash_number(hash_key() ^ seed);
+}
 
+/* FNV-1a. */
+uint64_t hash_more(uint64_t hash, const char *bytes, size_t length)
+{
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
-	return hash_number(hash);
+	return hash;
+}
+
+/* Mixed once more because the tables use the low bits. */
+uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t length)
+{
+	return hash_number(hash_more(hash_begin(seed), bytes, length));
 }
 
 struct interned {

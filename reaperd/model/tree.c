@@ -4,9 +4,10 @@
 #include "base/path.h"
 #include "model/internal.h"
 
-static uint64_t place_hash(const struct mount_node *parent, const char *target, size_t length)
+/* From the path's own hash: who walks down a path of many segments hashes each of its bytes once. */
+static uint64_t place_hash(const struct mount_node *parent, uint64_t path_hash)
 {
-	return hash_bytes(parent->mount.facts.id, target, length);
+	return hash_number(path_hash ^ hash_number(parent->mount.facts.id));
 }
 
 /*
@@ -14,9 +15,9 @@ static uint64_t place_hash(const struct mount_node *parent, const char *target, 
  * show more: then the newest is taken.
  */
 static struct mount_node *place_find(const struct model *model, const struct mount_node *parent, const char *target,
-				     size_t length)
+				     size_t length, uint64_t path_hash)
 {
-	struct table_link *link = table_find(&model->places, place_hash(parent, target, length));
+	struct table_link *link = table_find(&model->places, place_hash(parent, path_hash));
 	struct mount_node *found = NULL;
 
 	for (; link; link = table_find_next(link)) {
@@ -48,7 +49,8 @@ void tree_link(struct model *model, struct mount_node *node, struct mount_node *
 		return;
 	}
 	parent->mount.children = &node->mount;
-	table_insert(&model->places, &node->by_place, place_hash(parent, target, strlen(target)));
+	table_insert(&model->places, &node->by_place,
+		     place_hash(parent, hash_more(hash_begin(0), target, strlen(target))));
 }
 
 void tree_unlink(struct model *model, struct mount_node *node)
@@ -101,11 +103,11 @@ void tree_cut_cycles(struct model *model, struct mount_node *node)
 }
 
 static struct mount_node *top_of_stack(const struct model *model, struct mount_node *node, const char *target,
-				       size_t length)
+				       size_t length, uint64_t path_hash)
 {
 	struct mount_node *upper;
 
-	while ((upper = place_find(model, node, target, length)))
+	while ((upper = place_find(model, node, target, length, path_hash)))
 		node = upper;
 	return node;
 }
@@ -125,13 +127,17 @@ static struct mount_node *bottom(const struct model *model)
 struct mount *model_mount_for_path(const struct model *model, const char *path)
 {
 	struct mount_node *node = bottom(model);
-	const char *cursor = path, *segment;
+	const char *cursor = path, *hashed = path;
+	uint64_t hash = hash_begin(0);
 	size_t length;
 
 	if (node)
-		node = top_of_stack(model, node, "/", 1);
-	while (node && (segment = path_next_segment(&cursor, &length)))
-		node = top_of_stack(model, node, path, (size_t)(segment - path) + length);
+		node = top_of_stack(model, node, "/", 1, hash_more(hash, "/", 1));
+	while (node && path_next_segment(&cursor, &length)) {
+		hash = hash_more(hash, hashed, (size_t)(cursor - hashed));
+		hashed = cursor;
+		node = top_of_stack(model, node, path, (size_t)(cursor - path), hash);
+	}
 	return node ? &node->mount : NULL;
 }
 

@@ -31,6 +31,24 @@ START_TEST(paths_end_on_whole_segments)
 }
 END_TEST
 
+/* Were each of its beginnings hashed as a whole, this would take minutes: the time that a test may take is the bound. */
+START_TEST(path_of_many_segments_is_walked_once)
+{
+	const size_t segments = 300000;
+	struct fake *fake = fake_new();
+	uint64_t above = fake_mount(fake, "/d/d", "tmpfs", 11);
+	char *path = malloc(2 * segments + 1);
+
+	feed(fake);
+	for (size_t i = 0; i < segments; i++)
+		memcpy(path + 2 * i, "/d", 2);
+	path[2 * segments] = '\0';
+	ck_assert_uint_eq(model_mount_for_path(fake->model, path)->facts.id, above);
+	free(path);
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(root_beside_a_longer_name_is_not_above_it)
 {
 	struct fake *fake = fake_new();
@@ -412,6 +430,7 @@ int main(void)
 
 	tcase_add_test(tests, empty_table_has_no_mount_anywhere);
 	tcase_add_test(tests, paths_end_on_whole_segments);
+	tcase_add_test(tests, path_of_many_segments_is_walked_once);
 	tcase_add_test(tests, root_beside_a_longer_name_is_not_above_it);
 	tcase_add_test(tests, stack_of_four_shows_its_top);
 	tcase_add_test(tests, cover_hides_what_was_mounted_below);
