@@ -20,8 +20,11 @@
 /* The strings that statmount(2) did not have from the beginning. */
 #define LATE_FIELDS (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
 
+/*
+ * A path may be as long as memory allows, far longer than any call takes one: a bound of ours would let one mount in
+ * such a place hide all others.
+ */
 #define BUFFER_SIZE_FIRST ((size_t)16 << 10)
-#define BUFFER_SIZE_MAX	  ((size_t)4 << 20)
 
 /* Not an error: the mount is not there (any more), or no path leads to it. */
 #define ABSENT 1
@@ -94,7 +97,7 @@ static int ask_mount(struct listmount *listmount, uint64_t id, struct mount_stat
 		void *buffer;
 
 		r = kernel_statmount_full(id, listmount->buffer, listmount->size, ret, &known);
-		if (r != -EOVERFLOW || listmount->size >= BUFFER_SIZE_MAX)
+		if (r != -EOVERFLOW)
 			break;
 		buffer = realloc(listmount->buffer, 2 * listmount->size);
 		if (!buffer)

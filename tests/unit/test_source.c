@@ -52,7 +52,7 @@ END_TEST
 static int is_long(void *context, struct mount *mount)
 {
 	(void)context;
-	return strlen(mount->facts.target) > 200 * 256;
+	return strlen(mount->facts.target) > ((size_t)4 << 20);
 }
 
 START_TEST(paths_may_be_longer_than_any_buffer)
@@ -63,10 +63,10 @@ START_TEST(paths_may_be_longer_than_any_buffer)
 	name[255] = 0;
 	begin();
 	ck_assert_int_eq(chdir(scratch_file("build")), 0);
-	for (int level = 0; level < 200; level++) {
+	for (int level = 0; level < 16400; level++) {
 		ck_assert_int_eq(mkdir(name, 0755), 0);
 		ck_assert_int_eq(chdir(name), 0);
-		if (level % 50 == 13)
+		if (level < 200 && level % 50 == 13)
 			ck_assert_int_eq(mkdir("here", 0755) | mount("deep", "here", "tmpfs", 0, NULL), 0);
 	}
 	ck_assert_int_eq(mkdir("here", 0755) | mount("deep", "here", "tmpfs", 0, NULL), 0);
