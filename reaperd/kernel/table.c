@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "kernel/mounts.h"
 
-#define STRINGS_SIZE 32768
+#define STRINGS_SIZE ((size_t)32 << 10) /* enough for what any call takes; what is longer is asked for again */
 
 static struct mount_entry *add(struct mount_table *table, size_t *allocated)
 {
@@ -251,14 +251,17 @@ int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry
 {
 	CLEANUP_FREE char *buffer = NULL;
 	struct mount_status status;
-	int r;
+	int r = -EOVERFLOW;
 
 	if (entry->target || !table->unique_ids)
 		return 0;
-	buffer = malloc(STRINGS_SIZE);
-	if (!buffer)
-		return -ENOMEM;
-	r = kernel_statmount_full(entry->id, buffer, STRINGS_SIZE, &status, NULL);
+	for (size_t size = STRINGS_SIZE; r == -EOVERFLOW; size *= 2) {
+		free(take_ptr(buffer));
+		buffer = malloc(size);
+		if (!buffer)
+			return -ENOMEM;
+		r = kernel_statmount_full(entry->id, buffer, size, &status, NULL);
+	}
 	if (r < 0)
 		return r;
 	entry->root = strdup(status.root);

@@ -17,6 +17,7 @@
 #include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "kernel/mounts.h"
+#include "kernel/table.h"
 #include "run_suite.h"
 
 static char buffer[65536];
@@ -211,6 +212,29 @@ START_TEST(a_buffer_that_is_too_small_is_an_overflow)
 }
 END_TEST
 
+START_TEST(an_entry_is_filled_however_long_its_path_is)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	size_t longest = 0;
+	char name[256];
+
+	memset(name, 'n', 255);
+	name[255] = 0;
+	scratch_enter();
+	ck_assert_int_eq(chdir(scratch_path()), 0);
+	for (int level = 0; level < 200; level++)
+		ck_assert_int_eq(mkdir(name, 0755) | chdir(name), 0);
+	ck_assert_int_eq(mkdir("here", 0755) | mount("deep", "here", "tmpfs", 0, NULL), 0);
+	ck_assert_int_eq(kernel_table_read(&table), 0);
+	for (size_t i = 0; i < table.count; i++) {
+		ck_assert_int_eq(kernel_table_fill(&table, &table.entries[i]), 0);
+		if (strlen(table.entries[i].target) > longest)
+			longest = strlen(table.entries[i].target);
+	}
+	ck_assert_uint_gt(longest, 200 * 256);
+}
+END_TEST
+
 START_TEST(a_mount_that_went_is_not_found)
 {
 	struct mount_status status;
@@ -304,6 +328,7 @@ int main(void)
 	tcase_add_loop_test(cases, odd_names_come_back_byte_for_byte, 0, ARRAY_SIZE(names));
 	tcase_add_test(cases, the_root_of_a_deleted_directory_says_so);
 	tcase_add_test(cases, a_buffer_that_is_too_small_is_an_overflow);
+	tcase_add_test(cases, an_entry_is_filled_however_long_its_path_is);
 	tcase_add_test(cases, a_mount_that_went_is_not_found);
 	tcase_add_test(cases, the_list_ascends_and_goes_on_after_an_id);
 	tcase_add_test(cases, below_a_mount_are_its_descendants);
