@@ -25,6 +25,7 @@
 #define SOCKET_NAME  "io.reaperd"
 #define SOCKET_GROUP "reaperd"
 #define LEDGER_NAME  "ledger.db"
+#define LOCK_NAME    "lock"
 #define BACKLOG	     64
 
 int engine_user_find(const char *name, struct engine_user *ret)
@@ -67,7 +68,8 @@ static bool is_ours(int fd)
 	while ((entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, LEDGER_NAME))
 			return true;
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strcmp(entry->d_name, LOCK_NAME) != 0)
 			empty = false;
 	}
 	return empty;
@@ -162,9 +164,16 @@ static int wait_for_place(const struct sockaddr_un *address)
 int asroot_keep_directory(const char *path, int *ret_fd)
 {
 	const struct timespec pause = { .tv_nsec = 50 * NSEC_PER_MSEC };
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int fd = -1;
 
 	*ret_fd = -1;
+	/*
+	 * A file that nobody else may open, not the directory, which many may: whoever can open it can lock it, and keep
+	 * us from starting. It is never removed, or two daemons could each hold one.
+	 */
+	if (directory >= 0)
+		fd = openat(directory, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return 0;
 	/* One that ends lets go of its socket first. */

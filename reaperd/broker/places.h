@@ -32,7 +32,7 @@ int asroot_make_directory(const char *path, mode_t mode, const struct engine_use
 
 /*
  * Keeps the directory for as long as *ret_fd is open in any process; -EBUSY where another daemon has it, which would
- * write the same ledger and unmount the same mounts. One that cannot be opened is nobody's: 0 and -1.
+ * write the same ledger and unmount the same mounts. One in which no file can be made is nobody's: 0 and -1.
  */
 int asroot_keep_directory(const char *path, int *ret_fd);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """reaperd as its operator meets it: arguments, configuration, signals, users."""
+import fcntl
 import os
 import re
 import signal
@@ -307,6 +308,20 @@ def test_a_second_daemon_with_the_same_ledger_is_refused(farm):
     second = run("--config", daemon.config_file, "--state-dir", daemon.state, "--runtime-dir", farm.cell.make("other"))
     assert second.returncode == 1 and daemon.state in second.stderr
     daemon.kill_both()
+    daemon.start()
+
+
+def test_nobody_who_may_read_the_state_directory_can_keep_a_daemon_from_starting(farm):
+    """systemd makes it 0755: whoever can open a file can lock it."""
+    daemon = farm.start().daemon
+    assert daemon.stop() == 0
+    opened = [os.open(daemon.state, os.O_RDONLY)]
+    for name in os.listdir(daemon.state):
+        path = os.path.join(daemon.state, name)
+        if os.stat(path).st_mode & 0o077:
+            opened.append(os.open(path, os.O_RDONLY))
+    for fd in opened:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     daemon.start()
 
 
