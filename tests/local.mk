@@ -167,6 +167,9 @@ tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 
 # The engine with a clock, a source and a broker of the test's; the wrap looks at each request at the moment when it is made
 
+unit_tests += tests/unit/test_broker_client
+tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
+
 unit_tests += tests/unit/test_engine
 tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)

@@ -34,16 +34,21 @@ struct broker {
 	uint8_t buffer[WIRE_FRAME_MAX];
 };
 
-static void broker_is_gone(struct broker *broker, const char *how)
+static void end_engine(struct broker *broker)
 {
 	struct engine *engine = broker->engine;
 
-	if (!engine->stopping)
-		log_error("the broker is gone (%s): ending, so that both are started anew", how);
 	engine->exit_status = engine->stopping ? engine->exit_status : 1;
 	ev_io_stop(engine->loop, &broker->readable);
 	ev_io_stop(engine->loop, &broker->writable);
 	ev_break(engine->loop, EVBREAK_ALL);
+}
+
+static void broker_is_gone(struct broker *broker, const char *how)
+{
+	if (!broker->engine->stopping)
+		log_error("the broker is gone (%s): ending, so that both are started anew", how);
+	end_engine(broker);
 }
 
 static struct job *take_job(struct broker *broker, uint64_t number)
@@ -58,16 +63,16 @@ static struct job *take_job(struct broker *broker, uint64_t number)
 	return NULL;
 }
 
-static void take_result(struct broker *broker, const uint8_t *bytes, size_t length)
+/* Here and below: 0, or -errno for what cannot be read. */
+static int take_result(struct broker *broker, const uint8_t *bytes, size_t length)
 {
 	struct message_result result = { 0 };
 	int r = message_decode_result(bytes, length, &result);
 	struct job *job;
 
 	if (r < 0) {
-		log_error("bug of ours: a result of the broker cannot be read: %s", strerror(-r));
 		message_result_clear(&result);
-		return;
+		return r;
 	}
 	broker->in_flight = result.in_flight;
 	broker->hung = result.hung;
@@ -79,47 +84,44 @@ static void take_result(struct broker *broker, const uint8_t *bytes, size_t leng
 			  (unsigned long long)result.job);
 	free(job);
 	message_result_clear(&result);
+	return 0;
 }
 
-static void take_configuration(struct broker *broker, const uint8_t *bytes, size_t length, int *fds, size_t fd_count)
+static int take_configuration(struct broker *broker, const uint8_t *bytes, size_t length, int *fds, size_t fd_count)
 {
-	struct message_configuration *message = calloc(1, sizeof(*message));
+	CLEANUP_FREE struct message_configuration *message = calloc(1, sizeof(*message));
+	int r = message ? message_decode_configuration(bytes, length, message) : -ENOMEM;
 
-	if (message && message_decode_configuration(bytes, length, message) == 0)
+	if (r == 0)
 		broker->on_configuration(broker->engine, message, fds, fd_count);
-	else
-		log_error("bug of ours: the broker's configuration message cannot be read");
-	free(message);
+	return r;
 }
 
-static void take_reload_failed(struct broker *broker, const uint8_t *bytes, size_t length)
+static int take_reload_failed(struct broker *broker, const uint8_t *bytes, size_t length)
 {
-	struct message_configuration *message = calloc(1, sizeof(*message));
+	CLEANUP_FREE struct message_configuration *message = calloc(1, sizeof(*message));
+	int r = message ? message_decode_configuration(bytes, length, message) : -ENOMEM;
 
-	if (message && message_decode_configuration(bytes, length, message) == 0) {
-		/* What is wrong with it the broker has said. */
+	/* What is wrong with it the broker has said. */
+	if (r == 0)
 		journal_write(broker->engine,
 			      &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"refused\"}" });
-	}
-	free(message);
+	return r;
 }
 
-static void take_message(struct broker *broker, const uint8_t *bytes, size_t length, int *fds, size_t fd_count)
+static int take_message(struct broker *broker, const uint8_t *bytes, size_t length, int *fds, size_t fd_count)
 {
 	switch (message_type(bytes, length)) {
 	case MESSAGE_CONFIGURATION:
-		take_configuration(broker, bytes, length, fds, fd_count);
-		break;
+		return take_configuration(broker, bytes, length, fds, fd_count);
 	case MESSAGE_RESULT:
-		take_result(broker, bytes, length);
-		break;
+		return take_result(broker, bytes, length);
 	case MESSAGE_STOP:
 		broker->engine->stopping = true;
 		engine_wake(broker->engine);
-		break;
+		return 0;
 	case MESSAGE_RELOAD_FAILED:
-		take_reload_failed(broker, bytes, length);
-		break;
+		return take_reload_failed(broker, bytes, length);
 	case MESSAGE_READY:
 	case MESSAGE_WATCH:
 	case MESSAGE_PROBE:
@@ -127,8 +129,31 @@ static void take_message(struct broker *broker, const uint8_t *bytes, size_t len
 	case MESSAGE_HOLDERS:
 	case MESSAGE_RELOAD:
 	default:
-		log_error("bug of ours: the broker sent a message of an unknown type");
+		return -EBADMSG;
 	}
+}
+
+/* False where nothing more is to be read. What cannot be read leaves a request without an answer, for ever. */
+static bool take_what_was_read(struct broker *broker, ssize_t length, int *fds, size_t fd_count)
+{
+	int r;
+
+	if (length <= 0) {
+		broker_is_gone(broker, length ? strerror((int)-length) : "its end of the socket is closed");
+		return false;
+	}
+	r = take_message(broker, broker->buffer, (size_t)length, fds, fd_count);
+	for (size_t i = 0; i < fd_count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (r < 0) {
+		log_error(
+			"bug of ours: a message of the broker cannot be read (type %d, %zd bytes: %s): ending, so that "
+			"the engine is started anew",
+			(int)message_type(broker->buffer, (size_t)length), length, strerror(-r));
+		end_engine(broker);
+	}
+	return r == 0;
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -142,16 +167,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 		size_t fd_count = 0;
 		ssize_t length = wire_receive(broker->fd, broker->buffer, sizeof(broker->buffer), fds, &fd_count);
 
-		if (length == -EAGAIN)
+		if (length == -EAGAIN || !take_what_was_read(broker, length, fds, fd_count))
 			return;
-		if (length <= 0) {
-			broker_is_gone(broker, length ? strerror((int)-length) : "its end of the socket is closed");
-			return;
-		}
-		take_message(broker, broker->buffer, (size_t)length, fds, fd_count);
-		for (size_t i = 0; i < fd_count; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
 	}
 }
 
