@@ -43,6 +43,9 @@ static void become_ready(struct engine *engine)
 		log_notice("mounts are known by number and place, for want of unique ids: at each start evidence "
 			   "begins afresh and an attested owner is an inferred one; on FUSE and network filesystems "
 			   "a replaced directory is not evidence");
+	if (!model_mount_for_path(engine->model, "/"))
+		log_warning("no mount stands at /, as in a chroot whose directory is none: what is mounted here cannot "
+			    "be told, and nothing is reaped");
 	broker_say(engine->broker, MESSAGE_READY);
 	notify_ready(engine);
 }

@@ -267,18 +267,16 @@ static size_t choose(struct root *root, struct action **ret, size_t size)
 }
 
 /* No action to ask about: whether the root answers at all. */
-static bool fill_root_item(const struct engine *engine, const struct root *root, struct probe_item *item)
+static bool fill_root_item(const struct mount *carrier, struct probe_item *item)
 {
-	const struct mount *carrier = model_mount_for_path(engine->model, root->rules.path);
-
 	item->path = strdup("");
-	if (carrier)
-		item->carrier = broker_reference(carrier);
-	return item->path && carrier;
+	item->carrier = broker_reference(carrier);
+	return item->path;
 }
 
 /* Sends one batch; where it does not fit into a datagram, half as many. */
-static int send_batch(struct prober *prober, struct root *root, struct action **actions, size_t count)
+static int send_batch(struct prober *prober, struct root *root, const struct mount *carrier, struct action **actions,
+		      size_t count)
 {
 	struct message_request request = { .type = MESSAGE_PROBE,
 					   .root = (uint32_t)root->index,
@@ -299,7 +297,7 @@ static int send_batch(struct prober *prober, struct root *root, struct action **
 		if (!fill_item(actions[i], &request.probes[i], &job->asked[i]))
 			r = -ENOMEM;
 	}
-	if (r == 0 && count == 0 && !fill_root_item(prober->engine, root, &request.probes[0]))
+	if (r == 0 && count == 0 && !fill_root_item(carrier, &request.probes[0]))
 		r = -ENOMEM;
 	if (r == 0)
 		r = broker_request(prober->engine->broker, &request, on_answer, job);
@@ -320,16 +318,22 @@ static void send_wanted(struct prober *prober, struct root *root)
 	struct action *actions[REQUEST_ITEMS_MAX];
 	/* A filesystem that hangs costs a deadline for each question: one is enough to see when it answers again. */
 	size_t most = root->health == ROOT_HEALTH_HUNG ? 1 : REQUEST_ITEMS_MAX;
+	const struct mount *carrier;
 	size_t count;
 	int r;
 
 	if (round->in_flight)
 		return;
 	count = choose(root, actions, most);
+	carrier = count ? NULL : model_mount_for_path(prober->engine->model, root->rules.path);
+	if (count == 0 && !carrier) { /* nobody can be asked about it */
+		round->health_wanted = false;
+		set_health(prober->engine, root, ROOT_HEALTH_UNKNOWN);
+	}
 	if (count == 0 && !round->health_wanted)
 		return;
 	do {
-		r = send_batch(prober, root, actions, count);
+		r = send_batch(prober, root, carrier, actions, count);
 	} while (r == -EMSGSIZE && (count /= 2) > 0);
 	if (r < 0) {
 		log_warning("%s: cannot ask about its actions: %s", root->rules.path, strerror(-r));

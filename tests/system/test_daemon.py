@@ -191,6 +191,24 @@ def test_once_reaps_what_is_over(farm):
     assert farm.daemon.once().returncode == 0
 
 
+def test_once_in_a_chroot_that_is_no_mount_could_not_tell(farm):
+    """The kernel shows no mount at its /, and so none that carries the build root."""
+    made = farm.action("a1")
+    chroot = os.path.join(farm.cell.memory, "chroot")
+    os.mkdir(chroot)
+    for name in os.listdir("/"):
+        target = os.path.join(chroot, name)
+        if os.path.islink(f"/{name}"):
+            os.symlink(os.readlink(f"/{name}"), target)
+        elif os.path.isdir(f"/{name}"):
+            os.mkdir(target)
+            harness.bind(f"/{name}", target, recursive=True)
+    farm.daemon.prefix = ["chroot", chroot]
+    done = farm.daemon.once()
+    assert done.returncode == 3 and "no mount stands at /" in done.stderr
+    assert not any(gone(number) for number in made)
+
+
 def test_once_with_observe_finds_and_touches_nothing(farm):
     made = farm.tmpfs(".trash", "a2", "root")
     done = farm.daemon.once("--observe")
