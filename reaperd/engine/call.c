@@ -13,11 +13,16 @@ static struct connection *call_connection(const struct control_call *call)
 
 /* ---- answers ---- */
 
+/*
+ * An answer in pieces is bounded by what waits already: a piece may be one row with a path of any length, and must not
+ * hide all others. An answer in one piece is bounded itself.
+ */
 static int connection_dump(const char *bytes, size_t length, void *context)
 {
 	struct connection *connection = context;
 
-	if (outgoing_pending(&connection->out) + length >= connection->control->limits->outgoing)
+	if (!connection->call.more &&
+	    outgoing_pending(&connection->out) + length >= connection->control->limits->outgoing)
 		return -1;
 	return outgoing_append(&connection->out, bytes, length);
 }
@@ -27,6 +32,8 @@ static bool connection_send(struct connection *connection, const json_t *message
 {
 	size_t before = outgoing_pending(&connection->out);
 
+	if (before >= connection->control->limits->outgoing)
+		return false;
 	if (json_dump_callback(message, connection_dump, connection, JSON_COMPACT) == 0 &&
 	    outgoing_append(&connection->out, "", 1) == 0) {
 		connection_wake(connection);

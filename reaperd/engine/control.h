@@ -67,7 +67,7 @@ typedef bool control_authorize(void *context, struct control_call *call, const j
 
 struct control_limits {
 	size_t request;	   /* bytes of one request */
-	size_t outgoing;   /* bytes queued for one connection */
+	size_t outgoing;   /* bytes queued for one connection; the last piece of an answer in pieces comes on top */
 	unsigned per_uid;  /* connections */
 	unsigned per_root; /* those of uid 0 and the administrator */
 	unsigned total;

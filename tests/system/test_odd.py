@@ -238,6 +238,17 @@ def test_a_mount_point_too_long_for_any_call_is_stuck_until_it_comes_nearer(shal
     wait_for(lambda: harness.count_under(farm.root) == 0, "it goes")
 
 
+def test_a_mount_point_of_more_than_a_mebibyte_hides_no_other_mount(shallow):
+    farm, daemon = shallow, shallow.start().daemon
+    made = farm.action("beside")
+    make_deep(farm, "far", segments_for(farm, "far", 1200000, b"d" * 255))
+    wait_for(lambda: daemon.status()["roots"][0]["mounts"] == 3, "all are seen")
+    daemon.knows(*made)
+    assert {m["action"] for m in daemon.json("mounts")["mounts"]} == {"beside", "far"}
+    events = [json.loads(line) for line in daemon.ctl("events", options=("--json",)).stdout.splitlines()]
+    assert {e["action"] for e in events if e["type"] == "attach"} == {"beside", "far"}
+
+
 def written(path):
     """A path as a section's name, or an item of a list, in the configuration."""
     return escaped(path).replace(" ", "\\x20")
