@@ -9,6 +9,7 @@
 #include "engine/ledger.h"
 #include "engine/probe_result.h"
 #include "engine/registry.h"
+#include "engine/tracker.h"
 
 /*
  * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
@@ -48,19 +49,34 @@ static bool name_was_left(const struct action *action, struct now now)
  */
 static bool was_past(const struct action *action)
 {
-	const uint32_t said =
-		EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) | EVIDENCE_BIT(EVIDENCE_EXPIRED);
-
-	return action->state == ACTION_CLEARED && action->evidence & said;
+	return action->state == ACTION_CLEARED && policy_said_over(action) != INT64_MAX;
 }
 
-static void begin_next_generation(struct engine *engine, struct action *action)
+/*
+ * Mounted after the action was said to be over, where no probe can find out whether that was in the same directory: it
+ * was never learnt which one that is, or a mount of the action's own hides it. What a registered runner mounted before
+ * its last word is its own though it is read after that, by the first read; whoever comes next to the name registers
+ * too. Of one that nobody registered that cannot be said, nor of an earlier start's.
+ */
+static bool came_after_the_word(const struct engine *engine, const struct mount *mount)
+{
+	const struct action *action = mount->action;
+	int64_t said = policy_said_over(action);
+
+	if (mount->joined.mono < said || (action->identity.known && !action->covered_by_own))
+		return false;
+	return !engine->ready || action->owner.kind != OWNER_REGISTERED ||
+	       tracker_has_read_since(engine->tracker, said);
+}
+
+/* With what came to the action since then; what moved away stays behind. */
+static void begin_next_generation(struct engine *engine, struct action *action, int64_t since)
 {
 	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count, sizeof(struct mount *));
 	size_t count = 0;
 
 	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
-		if (!(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))
+		if (!(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)) && mount->joined.mono >= since)
 			newcomers[count++] = mount;
 	if (count > 0)
 		model_next_generation(engine->model, action, newcomers, count, engine->now);
@@ -70,7 +86,9 @@ static void begin_next_generation(struct engine *engine, struct action *action)
 static void joined(struct engine *engine, struct mount *mount)
 {
 	if (!mount->evidence && (was_past(mount->action) || name_was_left(mount->action, engine->now)))
-		begin_next_generation(engine, mount->action);
+		begin_next_generation(engine, mount->action, INT64_MIN);
+	else if (!mount->evidence && came_after_the_word(engine, mount))
+		begin_next_generation(engine, mount->action, engine->now.mono);
 	if (mount->action)
 		registry_noticed_attach(engine->registry, mount);
 	if (!mount->evidence)

@@ -80,12 +80,66 @@ static void confirm(struct engine *engine, struct action *action, struct now sen
 		engine_want_probe(engine, action);
 }
 
+/* Those of the action that `begin_anew` is true of begin the next generation, whose directory is not known yet. */
+static void part_with(struct engine *engine, struct action *action, bool (*begin_anew)(const struct mount *))
+{
+	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count + 1, sizeof(struct mount *));
+	struct action *next;
+	size_t count = 0;
+
+	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
+		if (begin_anew(mount))
+			newcomers[count++] = mount;
+	if (count == 0)
+		return;
+	next = model_next_generation(engine->model, action, newcomers, count, engine->now);
+	if (!next)
+		return;
+	ledger_save_action(engine, next);
+	engine_want_probe(engine, next);
+}
+
+static bool is_unconfirmed(const struct mount *mount)
+{
+	return !mount->confirmed;
+}
+
+/*
+ * Mounts that came after the known directory was last seen may stand in another, made at the same name when this one
+ * had gone: it was asked for by its handle, which says nothing of the name.
+ */
+static void part_with_newcomers(struct engine *engine, struct action *action)
+{
+	if (action->identity.known)
+		part_with(engine, action, is_unconfirmed);
+}
+
+/* As far as is known, but its number may have come again: it was met after the action was said to be over. */
+static bool is_of_an_earlier_start(const struct mount *mount)
+{
+	return mount->restored && !mount->confirmed && mount_id_is_synthetic(mount->facts.id) &&
+	       mount->joined.mono >= policy_said_over(mount->action);
+}
+
+/*
+ * The directory at the path is the action's, as far as anybody knows. Not where the action was said to be over before
+ * it was learnt which one that is: by now it may be another's, and what stands in it with it.
+ */
+static void recognise(struct engine *engine, struct action *action, const struct probe_result *result)
+{
+	if (action->identity.known)
+		return;
+	if (policy_said_over(action) != INT64_MAX)
+		part_with(engine, action, is_of_an_earlier_start);
+	else if (result->identity_known)
+		take_identity(action, result);
+}
+
 static void present(struct engine *engine, struct action *action, const struct probe_result *result, struct now sent)
 {
 	uint32_t seen = 0;
 
-	if (result->identity_known && !action->identity.known)
-		take_identity(action, result);
+	recognise(engine, action, result);
 	/*
 	 * Where a mount of its own stands on the directory, a walk to the path reached that, which is all that can be
 	 * compared.
@@ -100,29 +154,6 @@ static void present(struct engine *engine, struct action *action, const struct p
 	if (result->hollow && result->local && action->seen_full && !action->registered)
 		seen |= EVIDENCE_BIT(EVIDENCE_HOLLOW);
 	hold_exactly(engine, action, seen, NULL, sent);
-}
-
-/*
- * Mounts that came after the known directory was last seen may stand in another, made at the same name when this one
- * had gone: it was asked for by its handle, which says nothing of the name. They begin the next generation, whose
- * directory is not known yet.
- */
-static void part_with_newcomers(struct engine *engine, struct action *action)
-{
-	CLEANUP_FREE struct mount **newcomers = calloc(action->mount_count + 1, sizeof(struct mount *));
-	struct action *next;
-	size_t count = 0;
-
-	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
-		if (!mount->confirmed)
-			newcomers[count++] = mount;
-	if (count == 0 || !action->identity.known)
-		return;
-	next = model_next_generation(engine->model, action, newcomers, count, engine->now);
-	if (!next)
-		return;
-	ledger_save_action(engine, next);
-	engine_want_probe(engine, next);
 }
 
 static void missing(struct engine *engine, struct action *action, struct now sent)

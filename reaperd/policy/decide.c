@@ -110,6 +110,13 @@ static struct decision weigh(const struct root_rules *rules, enum evidence evide
 	return decision;
 }
 
+bool policy_is_over_by(const struct action *action, enum evidence evidence, struct now now)
+{
+	return policy_acting(action) & EVIDENCE_BIT(evidence) &&
+	       weigh(&action->root->rules, evidence, &action->evidence_state[evidence], action->reap_now, now)
+			       .verdict == VERDICT_REAP;
+}
+
 /* The decision that is nearer to acting; of two that wait, the one that waits less. */
 static struct decision nearer(struct decision a, struct decision b)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "policy/policy.h"
 
 bool policy_evidence_set(struct action *action, enum evidence evidence, struct now now)
@@ -25,6 +26,17 @@ bool policy_evidence_clear(struct action *action, enum evidence evidence)
 	action->evidence_state[evidence] = (struct evidence_state){ 0 };
 	action->dirty = true;
 	return true;
+}
+
+int64_t policy_said_over(const struct action *action)
+{
+	static const enum evidence words[] = { EVIDENCE_ENDED, EVIDENCE_OWNER_EXITED, EVIDENCE_EXPIRED };
+	int64_t since = INT64_MAX;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (action->evidence & EVIDENCE_BIT(words[i]) && action->evidence_state[words[i]].since.mono < since)
+			since = action->evidence_state[words[i]].since.mono;
+	return since;
 }
 
 static const struct evidence_state *mount_evidence(const struct mount *mount, enum evidence evidence)

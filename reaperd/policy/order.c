@@ -72,27 +72,44 @@ static struct candidate *find(const struct candidates *candidates, const struct 
  * it until a probe that was sent after it came has found the recorded directory at the path, or has found the evidence
  * again.
  */
-static bool is_confirmed(const struct mount *mount, const struct decision *decision)
+static bool is_confirmed_by(const struct mount *mount, enum evidence evidence)
 {
 	const struct action *action = mount->action;
-	const struct evidence_state *state = &action->evidence_state[decision->because];
+	const struct evidence_state *state = &action->evidence_state[evidence];
 
-	if (decision->mount || mount->evidence & EVIDENCE_BIT(decision->because))
-		return true;
 	if (mount->joined.mono < state->since.mono || action->identity_checked.mono > mount->joined.mono)
 		return true;
-	return policy_is_asked_of_the_filesystem(decision->because) && state->checked.mono > mount->joined.mono;
+	return policy_is_asked_of_the_filesystem(evidence) && state->checked.mono > mount->joined.mono;
 }
 
-static enum hold hold_for(const struct mount *mount, const struct decision *decision, struct now now)
+/* By what the mount goes: the decision's evidence, or another that is enough too. False where none says so of it. */
+static bool is_confirmed(const struct mount *mount, const struct decision *decision, struct now now,
+			 enum evidence *ret_evidence)
 {
+	*ret_evidence = decision->because;
+	if (decision->mount || mount->evidence & EVIDENCE_BIT(decision->because) ||
+	    is_confirmed_by(mount, decision->because))
+		return true;
+	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++) {
+		if (!policy_is_over_by(mount->action, bit, now) || !is_confirmed_by(mount, bit))
+			continue;
+		*ret_evidence = bit;
+		return true;
+	}
+	return false;
+}
+
+static enum hold hold_for(const struct mount *mount, const struct decision *decision, struct now now,
+			  enum evidence *ret_evidence)
+{
+	*ret_evidence = decision->because;
 	if (decision->hold != HOLD_NONE)
 		return decision->hold;
 	if (!mount->instance)
 		return HOLD_UNOWNED;
 	if (policy_is_protected(mount))
 		return HOLD_PROTECTED;
-	if (!is_confirmed(mount, decision))
+	if (!is_confirmed(mount, decision, now, ret_evidence))
 		return HOLD_UNCONFIRMED;
 	if (mount->in_flight)
 		return HOLD_IN_FLIGHT;
@@ -101,6 +118,14 @@ static enum hold hold_for(const struct mount *mount, const struct decision *deci
 	if (mount->retry_mono > now.mono)
 		return HOLD_BACKOFF;
 	return HOLD_NONE;
+}
+
+static int collect_one(struct mount *mount, const struct decision *decision, struct now now, struct candidates *ret)
+{
+	enum evidence evidence;
+	enum hold hold = hold_for(mount, decision, now, &evidence);
+
+	return candidates_add(ret, mount, evidence, hold);
 }
 
 static int collect(const struct plan *plan, struct now now, struct candidates *ret)
@@ -113,12 +138,11 @@ static int collect(const struct plan *plan, struct now now, struct candidates *r
 		if (decision->verdict != VERDICT_REAP)
 			continue;
 		if (decision->mount) {
-			r = candidates_add(ret, decision->mount, decision->because,
-					   hold_for(decision->mount, decision, now));
+			r = collect_one(decision->mount, decision, now, ret);
 			continue;
 		}
 		for (struct mount *mount = decision->action->mounts; mount && r == 0; mount = mount->action_next)
-			r = candidates_add(ret, mount, decision->because, hold_for(mount, decision, now));
+			r = collect_one(mount, decision, now, ret);
 	}
 	if (ret->count > 0)
 		qsort(ret->items, ret->count, sizeof(*ret->items), compare_by_pointer);

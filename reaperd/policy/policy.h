@@ -78,11 +78,17 @@ int policy_plan(struct model *model, const struct policy_facts *facts, struct no
 struct decision policy_decide_action(const struct action *action, const struct policy_facts *facts, struct now now);
 struct decision policy_decide_mount(const struct mount *mount, const struct policy_facts *facts, struct now now);
 
+/* True where this evidence alone would have the action reaped by now. */
+bool policy_is_over_by(const struct action *action, enum evidence evidence, struct now now);
+
 /* Which evidence acts for this action: its bits that reap-when includes, and a registration's own max-age. */
 uint32_t policy_acting(const struct action *action);
 
 /* True where the action, or one of its mounts, has evidence that says anything: more than that nobody answered. */
 bool policy_has_evidence(const struct action *action);
+
+/* Since when somebody's word says that the action is over: its runner's, its owner's exit, its age. INT64_MAX: none. */
+int64_t policy_said_over(const struct action *action);
 
 /*
  * True for evidence that a filesystem, or the mount table, is asked for again and again; the rest was said once, and

@@ -241,6 +241,87 @@ START_TEST(a_process_that_has_the_owners_number_is_not_the_owner)
 }
 END_TEST
 
+/* --- of which directory was it said? --- */
+
+static const struct directory nameless = { .name = "a", .state = PROBE_PRESENT, .full = true };
+
+START_TEST(what_comes_after_the_end_of_a_directory_never_learnt_is_the_next_ones)
+{
+	uint64_t id = make_action(&nameless);
+
+	pause_begin(engine, NULL, 0);
+	end("a");
+	pass(1);
+	set_directory(&live);
+	pass(3);
+	detach(id);
+	attach("a/sys");
+	pass(1);
+	pause_end(engine, NULL);
+	pass(20);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert_uint_eq(action("a")->mount_count, 1);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+START_TEST(what_comes_after_the_end_and_hides_the_directory_is_the_next_ones)
+{
+	uint64_t id = make_action(&live);
+
+	pause_begin(engine, NULL, 0);
+	end("a");
+	pass(1);
+	detach(id);
+	attach("a");
+	set_directory(&nameless);
+	pass(1);
+	pause_end(engine, NULL);
+	pass(20);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+START_TEST(what_a_runner_mounted_just_before_its_last_word_is_its_own)
+{
+	begin("a", 0, false);
+	turn();
+	attach("a/proc");
+	set_directory(&live);
+	end("a");
+	pass(1);
+	ck_assert_uint_eq(action("a")->generation, 1);
+	ck_assert_uint_eq(steps_asked, 1);
+	answer_steps(OUTCOME_GONE);
+	attach("a/proc");
+	pass(20);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
+START_TEST(what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have)
+{
+	uint64_t id = make_action(&nameless);
+
+	begin("a", 0, false);
+	pause_begin(engine, NULL, 0);
+	end("a");
+	pass(1);
+	detach(id);
+	attach("a/sys");
+	set_directory(&live);
+	engine_restart();
+	pause_end(engine, NULL);
+	pass(20);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
 /* --- bounds --- */
 
 START_TEST(an_active_action_is_reaped_only_when_that_is_said)
@@ -318,6 +399,10 @@ int main(void)
 	tcase_add_test(tests, a_former_owners_lease_says_nothing_of_the_next);
 	tcase_add_test(tests, a_lease_that_comes_back_goes_on);
 	tcase_add_test(tests, a_process_that_has_the_owners_number_is_not_the_owner);
+	tcase_add_test(tests, what_comes_after_the_end_of_a_directory_never_learnt_is_the_next_ones);
+	tcase_add_test(tests, what_comes_after_the_end_and_hides_the_directory_is_the_next_ones);
+	tcase_add_test(tests, what_a_runner_mounted_just_before_its_last_word_is_its_own);
+	tcase_add_test(tests, what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, a_pause_outlives_a_start);

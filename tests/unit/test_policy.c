@@ -179,6 +179,22 @@ START_TEST(a_mount_that_came_after_the_evidence_waits_for_its_directorys_identit
 }
 END_TEST
 
+START_TEST(a_mount_that_came_after_the_end_goes_with_its_directory)
+{
+	struct action *action = attach("/b/a/proc")->action;
+
+	policy_evidence_set(action, EVIDENCE_ENDED, at(10));
+	attach_type(1, "/b/a/sys", "sysfs", at(15));
+	policy_evidence_set(action, EVIDENCE_MISSING, at(16));
+	ck_assert_str_eq(order(action, at(20)), "3!unconfirmed 2");
+	ck_assert_str_eq(order(action, at(40)), "3!unconfirmed 2");
+	policy_evidence_set(action, EVIDENCE_MISSING, at(35));
+	ck_assert_str_eq(order(action, at(40)), "3 2");
+	policy_evidence_clear(action, EVIDENCE_MISSING);
+	ck_assert_str_eq(order(action, at(40)), "3!unconfirmed 2");
+}
+END_TEST
+
 START_TEST(a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_missing_again)
 {
 	struct action *action = attach("/b/a/proc")->action;
@@ -335,6 +351,7 @@ int main(void)
 	tcase_add_test(tcase, a_ladder_of_detach_alone_takes_a_tree_in_one_call);
 	tcase_add_test(tcase, one_other_ladder_in_the_tree_makes_it_one_call_each);
 	tcase_add_test(tcase, a_mount_that_came_after_the_evidence_waits_for_its_directorys_identity);
+	tcase_add_test(tcase, a_mount_that_came_after_the_end_goes_with_its_directory);
 	tcase_add_test(tcase, a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_missing_again);
 	tcase_add_test(tcase, the_ladder_is_climbed_then_the_mount_is_stuck_and_tried_again_later);
 	tcase_add_test(tcase, a_locked_mount_is_never_tried_again);
