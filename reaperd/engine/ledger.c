@@ -60,6 +60,8 @@ static int mark_mount(void *context, struct mount *mount)
 
 static void mark_all(struct engine *engine)
 {
+	engine->pauses_lost = true;
+	engine_wake(engine);
 	for (struct root *root = model_roots(engine->model); root; root = root->next)
 		root->row = 0;
 	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action))

@@ -34,6 +34,23 @@ static void keep(struct engine *engine, const struct root *root, const char *val
 		log_warning("the pause could not be kept in the ledger: a restart will not know of it");
 }
 
+static void keep_one(struct engine *engine, const struct root *root, bool paused, int64_t until)
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), "%" PRId64, until);
+	keep(engine, root, paused ? value : NULL);
+}
+
+/* The ledger was begun anew, or did not take for a while what was said: a pause that it does not have would not last. */
+static void keep_all(struct engine *engine)
+{
+	engine->pauses_lost = false;
+	keep_one(engine, NULL, engine->facts.paused, engine->paused_until_real);
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		keep_one(engine, root, root->paused, root->paused_until);
+}
+
 static void set(struct engine *engine, struct root *root, bool paused, int64_t until)
 {
 	if (root) {
@@ -49,14 +66,13 @@ static void set(struct engine *engine, struct root *root, bool paused, int64_t u
 void pause_begin(struct engine *engine, struct root *root, double seconds)
 {
 	int64_t until = 0;
-	char value[32], detail[64];
+	char detail[64];
 
 	engine->now = clock_now();
 	if (seconds > 0)
 		until = engine->now.real + (int64_t)(seconds * (double)NSEC_PER_SEC);
 	set(engine, root, true, until);
-	snprintf(value, sizeof(value), "%" PRId64, until);
-	keep(engine, root, value);
+	keep_one(engine, root, true, until);
 	snprintf(detail, sizeof(detail), "{\"seconds\":%.3f}", seconds);
 	journal_write(engine, &(struct journal_event){
 				      .type = EVENT_PAUSE, .root = root, .detail = seconds > 0 ? detail : NULL });
@@ -65,7 +81,7 @@ void pause_begin(struct engine *engine, struct root *root, double seconds)
 static void lift(struct engine *engine, struct root *root)
 {
 	set(engine, root, false, 0);
-	keep(engine, root, NULL);
+	keep_one(engine, root, false, 0);
 	journal_write(engine, &(struct journal_event){ .type = EVENT_RESUME, .root = root });
 }
 
@@ -116,6 +132,8 @@ static void look(struct engine *engine, struct root *root, bool paused, int64_t 
 
 void pause_turn(struct engine *engine)
 {
+	if (engine->pauses_lost)
+		keep_all(engine);
 	look(engine, NULL, engine->facts.paused, engine->paused_until_real);
 	for (struct root *root = model_roots(engine->model); root; root = root->next)
 		look(engine, root, root->paused, root->paused_until);

@@ -377,6 +377,22 @@ START_TEST(a_pause_outlives_a_start)
 }
 END_TEST
 
+START_TEST(a_pause_outlives_its_ledger)
+{
+	make_action(&live);
+	pause_begin(engine, NULL, 0);
+	pass(1);
+	ledger_value("DROP TABLE events");
+	attach("a/sys");
+	pass(30);
+	ck_assert_str_eq(ledger_value("SELECT count(*) FROM events WHERE type = 'pause'"), "0");
+	engine_restart();
+	end("a");
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine");
@@ -406,6 +422,7 @@ int main(void)
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, a_pause_outlives_a_start);
+	tcase_add_test(tests, a_pause_outlives_its_ledger);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
