@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A broker that does as it pleases within the contract: answers late, fails, finds mounts busy, and counts what it
- * should never have been asked.
+ * A broker that does as it pleases within the contract: answers late, fails, finds mounts busy, dies, and has each
+ * step judged when it is asked for and again when it is taken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,18 +12,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/path.h"
 #include "base/words.h"
+#include "engine/engine.h"
 #include "world.h"
 
 struct pending {
 	struct pending *next;
 	int64_t due;
+	int error;
 	struct message_request request;
+	struct world_config config; /* in force when it was received */
 };
 
 static int broker_fd = -1;
-static struct pending *pending;
+static struct pending *pending, **pending_end = &pending;
 
 int world_broker_begin(void)
 {
@@ -35,26 +37,15 @@ int world_broker_begin(void)
 	return fds[1];
 }
 
-void world_broker_end(void)
-{
-	while (pending) {
-		struct pending *first = pending;
-
-		pending = first->next;
-		message_request_clear(&first->request);
-		free(first);
-	}
-	close(broker_fd);
-	broker_fd = -1;
-}
-
-void world_broker_configure(const char *state_dir, const char *text)
+void world_broker_configure(const char *state_dir)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
-	struct message_configuration message = { .serial = 1 };
+	struct message_configuration message = { .serial = world.config.serial };
+	const char *text = world_config_text();
 	int fd = memfd_create("configuration", MFD_CLOEXEC);
 	ssize_t length;
 
+	message.flags = world.observe_all ? CONFIGURATION_OBSERVE : 0;
 	snprintf(message.state_dir, sizeof(message.state_dir), "%s", state_dir);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		abort();
@@ -64,92 +55,16 @@ void world_broker_configure(const char *state_dir, const char *text)
 	close(fd);
 }
 
-/* --- probes --- */
-
-static void describe(const struct world_dir *dir, struct probe_result *ret)
+void world_broker_stop(void)
 {
-	ret->identity_known = true;
-	ret->dev = 7;
-	ret->ino = 100 + dir->serial % 5; /* inode numbers come again */
-	ret->birth = dir->serial;
-	ret->handle_length = 4;
-	memcpy(ret->handle, &dir->serial, 4);
-}
+	uint8_t buffer[64];
+	ssize_t length = message_encode_plain(MESSAGE_STOP, buffer);
 
-static bool is_same(const struct probe_item *item, const struct world_dir *dir)
-{
-	return item->known && item->birth == dir->serial;
-}
-
-static uint64_t reachable(const struct probe_item *item, const struct world_dir *dir)
-{
-	uint64_t bits = 0;
-
-	for (uint32_t i = 0; i < item->mount_count; i++) {
-		const struct world_mount *mount = world_mount(item->mounts[i].mount.id);
-
-		if (mount && mount->dir == dir->serial)
-			bits |= UINT64_C(1) << i;
-	}
-	return bits;
-}
-
-static bool covers_itself(const struct probe_item *item)
-{
-	for (uint32_t i = 0; i < item->mount_count; i++)
-		if (!*item->mounts[i].path)
-			return true;
-	return false;
-}
-
-static void probe(const struct probe_item *item, struct probe_result *ret)
-{
-	struct world_dir *dir = world_dir_at(item->path);
-
-	*ret = (struct probe_result){ .state = PROBE_PRESENT, .local = true };
-	if (item->carrier.id != (world.cover ? world.cover : world.root_mount))
-		ret->state = PROBE_COVERED;
-	else if (world.storage_hangs && world_chance(50))
-		ret->state = PROBE_HUNG;
-	else if (world.storage_fails)
-		ret->state = PROBE_UNKNOWN, ret->error = EIO;
-	else if (!*item->path)
-		return;
-	else if (!dir || (world.by_handle && item->known && !is_same(item, dir)))
-		ret->state = PROBE_MISSING, ret->error = ENOENT;
-	else if (covers_itself(item) && !(world.by_handle && item->known))
-		return;
-	else {
-		describe(dir, ret);
-		ret->full = !dir->hollow;
-		/* What the engine does not know (yet, or any more: a new generation) cannot be held against it. */
-		dir->told = is_same(item, dir);
-		dir->told_full = (dir->told_full || ret->full) && dir->told;
-		dir->registered = !item->want_hollow;
-		ret->hollow = dir->hollow && item->want_hollow;
-		if (item->known && !is_same(item, dir)) {
-			ret->state = PROBE_REPLACED;
-			ret->reachable = reachable(item, dir);
-		}
-	}
+	if (length < 0 || wire_send(broker_fd, buffer, (size_t)length, NULL, 0) < 0)
+		abort();
 }
 
 /* --- steps --- */
-
-static void must_be_dead(const struct world_mount *mount, enum step step)
-{
-	const struct world_dir *dir = mount->dir ? world_dir(mount->dir) : NULL;
-	char target[256];
-
-	world_mount_target(mount, target, sizeof(target));
-	if (!dir)
-		world_violated("%s of %s, which is no action's", step_name(step), target);
-	else if (dir->live)
-		world_violated("%s of %s, which lives", step_name(step), target);
-	else if (!dir->at_once && world.now.mono - dir->dead_since < WORLD_GRACE)
-		world_violated("%s of %s only %lld ms after its end", step_name(step), target,
-			       (long long)((world.now.mono - dir->dead_since) / NSEC_PER_MSEC));
-}
 
 static bool has_child(const struct world_mount *mount)
 {
@@ -159,66 +74,83 @@ static bool has_child(const struct world_mount *mount)
 	return false;
 }
 
-static void tree_must_be_dead(const struct world_mount *mount, enum step step)
+static void mark_taken(const struct world_mount *mount)
 {
-	must_be_dead(mount, step);
+	world.past[mount->id].taken = true;
+	world.reaped++;
 	for (size_t i = 0; i < WORLD_MOUNTS; i++)
 		if (world.mounts[i].id && world.mounts[i].parent == mount->id)
-			tree_must_be_dead(&world.mounts[i], step);
+			mark_taken(&world.mounts[i]);
 }
 
-static void take_step(const struct step_item *item, struct step_result *ret)
+static void take(struct world_mount *mount)
 {
-	struct world_mount *mount = world_mount(item->mount.id);
-	char target[256];
+	world_note(has_child(mount) ? KIND_OUTCOME_TREE : KIND_OUTCOME_GONE, mount->id);
+	mark_taken(mount);
+	world_detach(mount);
+}
 
-	world.steps++;
-	*ret = (struct step_result){ .outcome = OUTCOME_GONE, .duration = 20000 };
-	if (!path_is_plain_relative(item->path) || item->action_length == 0 || item->action_length > strlen(item->path))
-		world_violated("a step with the path '%s', of which %u bytes are the action's", item->path,
-			       item->action_length);
+static struct step_result conclude(enum kind kind, enum outcome outcome, int error, uint64_t id)
+{
+	world_note(kind, id);
+	return (struct step_result){ .outcome = outcome, .error = error, .duration = 20000 };
+}
+
+/* The mount table is asked afterwards, as the broker does: what is gone is gone, whoever took it. */
+static struct step_result take_step(const struct step_item *item, uint32_t root, const struct world_rules *rules)
+{
+	struct world_mount *mount = world_referred(&item->mount);
+	uint64_t id = mount ? mount->id : 0;
+
 	if (!mount)
-		return;
-	world_mount_target(mount, target, sizeof(target));
-	tree_must_be_dead(mount, item->step);
-	if (world_chance(5)) {
-		ret->outcome = OUTCOME_MISMATCH;
-	} else if (world.storage_hangs && world_chance(50)) {
-		ret->outcome = OUTCOME_HUNG;
-	} else if (item->step == STEP_FORCE && world_chance(70)) {
-		ret->outcome = OUTCOME_REFUSED;
-	} else if (item->step != STEP_DETACH && (mount->busy || has_child(mount))) {
-		ret->outcome = OUTCOME_BUSY;
-		ret->error = EBUSY;
-	} else if (world_chance(5)) {
-		ret->outcome = OUTCOME_FAILED;
-		ret->error = EIO;
-	} else if (!world_chance(5)) { /* else: said to be gone, and still there */
-		world_detach(mount);
-		world.reaped++;
+		return conclude(KIND_OUTCOME_VANISHED, OUTCOME_GONE, 0, 0);
+	if (!world_is_asked_for(mount, root, item))
+		return conclude(KIND_OUTCOME_MOVED, OUTCOME_MISMATCH, 0, id);
+	judge_step(mount, item, rules);
+	if (world_chance(5) || (world.roots[root].cover && mount->parent == world.root_mount))
+		return conclude(KIND_OUTCOME_MISMATCH, OUTCOME_MISMATCH, 0, id);
+	if (mount->locked)
+		return conclude(KIND_OUTCOME_LOCKED, OUTCOME_LOCKED, EINVAL, id);
+	if (item->step == STEP_FORCE && world_chance(70))
+		return conclude(KIND_OUTCOME_REFUSED, OUTCOME_REFUSED, 0, id);
+	if (item->step != STEP_DETACH && (mount->busy || has_child(mount)))
+		return conclude(KIND_OUTCOME_BUSY, OUTCOME_BUSY, EBUSY, id);
+	if (world.roots[root].hangs && world_chance(50)) {
+		/* What hangs may be done all the same. */
+		if (world_chance(30))
+			take(mount);
+		return conclude(KIND_OUTCOME_HUNG, OUTCOME_HUNG, 0, id);
 	}
+	if (world_chance(5))
+		return conclude(KIND_OUTCOME_FAILED, OUTCOME_FAILED, EIO, id);
+	if (world_chance(5))
+		return conclude(KIND_OUTCOME_LIE, OUTCOME_GONE, 0, id);
+	take(mount);
+	return (struct step_result){ .outcome = OUTCOME_GONE, .duration = 20000 };
 }
 
 /* --- the wire --- */
 
-static void answer(const struct message_request *request)
+static void answer(const struct pending *one)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
-	struct message_result result = { .request = request->type, .job = request->job };
+	const struct message_request *request = &one->request;
+	uint32_t root = (uint32_t)world_config_root(&one->config, request->root);
+	struct message_result result = { .request = request->type, .job = request->job, .error = one->error };
 	struct watch_result watches[REQUEST_ITEMS_MAX] = { 0 };
 	struct probe_result probes[REQUEST_ITEMS_MAX];
 	struct step_result steps[REQUEST_ITEMS_MAX];
 	ssize_t length;
 
-	result.count = request->count;
+	result.count = one->error ? 0 : request->count;
 	if (request->type == MESSAGE_PROBE) {
 		result.probes = probes;
-		for (uint32_t i = 0; i < request->count; i++)
-			probe(&request->probes[i], &probes[i]);
+		for (uint32_t i = 0; i < result.count; i++)
+			world_probe(&request->probes[i], root, &probes[i]);
 	} else if (request->type == MESSAGE_STEP) {
 		result.steps = steps;
-		for (uint32_t i = 0; i < request->count; i++)
-			take_step(&request->steps[i], &steps[i]);
+		for (uint32_t i = 0; i < result.count; i++)
+			steps[i] = take_step(&request->steps[i], root, &one->config.rules[root]);
 	} else if (request->type == MESSAGE_WATCH) {
 		result.watches = watches;
 	} else {
@@ -232,7 +164,27 @@ static void answer(const struct message_request *request)
 		wire_send(broker_fd, buffer, (size_t)length, NULL, 0);
 }
 
-static void take_requests(bool may_delay)
+static void receive(struct pending *one)
+{
+	const struct message_request *request = &one->request;
+
+	one->config = world.config;
+	if (request->serial != world.config.serial) {
+		world_note(KIND_STALE_REQUEST, request->serial);
+		one->error = ESTALE;
+		if (request->type == MESSAGE_STEP)
+			judge_refused(request);
+	} else if (world_config_root(&world.config, request->root) < 0) {
+		world_violated("a request names root %u, which there is not", request->root);
+		one->error = EBADMSG;
+	} else if (request->type == MESSAGE_STEP) {
+		judge_request(request, &world.config);
+	}
+	if (!one->error && world_chance(1))
+		one->error = ENOENT; /* the root cannot be opened just now */
+}
+
+void world_broker_take(void)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
 	int fds[WIRE_FDS_MAX];
@@ -250,26 +202,68 @@ static void take_requests(bool may_delay)
 			free(one);
 			continue;
 		}
-		one->due = world.now.mono +
-			   (may_delay && world_chance(20) ? (int64_t)world_random(3000) * NSEC_PER_MSEC : 0);
-		one->next = pending;
-		pending = one;
+		one->due = world.now.mono;
+		if (world_chance(20))
+			one->due += (int64_t)world_random(3000) * NSEC_PER_MSEC;
+		receive(one);
+		*pending_end = one;
+		pending_end = &one->next;
 	}
+}
+
+static struct pending *unlink_pending(struct pending **at)
+{
+	struct pending *one = *at;
+
+	*at = one->next;
+	if (pending_end == &one->next)
+		pending_end = at;
+	return one;
+}
+
+static void pending_free(struct pending *one)
+{
+	message_request_clear(&one->request);
+	free(one);
 }
 
 void world_broker_turn(bool may_delay)
 {
-	take_requests(may_delay);
+	world_broker_take();
 	for (struct pending **at = &pending; *at;) {
-		struct pending *one = *at;
+		struct pending *one;
 
-		if (one->due > world.now.mono) {
-			at = &one->next;
+		if (may_delay && (*at)->due > world.now.mono) {
+			at = &(*at)->next;
 			continue;
 		}
-		*at = one->next;
-		answer(&one->request);
-		message_request_clear(&one->request);
-		free(one);
+		one = unlink_pending(at);
+		answer(one);
+		pending_free(one);
 	}
+}
+
+static void do_unheard(const struct pending *one)
+{
+	uint32_t root = (uint32_t)world_config_root(&one->config, one->request.root);
+
+	if (one->request.type != MESSAGE_STEP || one->error || world_chance(50))
+		return;
+	for (uint32_t i = 0; i < one->request.count; i++) {
+		world_note(KIND_DONE_UNHEARD, one->request.job);
+		take_step(&one->request.steps[i], root, &one->config.rules[root]);
+	}
+}
+
+void world_broker_end(void)
+{
+	world_broker_take();
+	while (pending) {
+		struct pending *one = unlink_pending(&pending);
+
+		do_unheard(one);
+		pending_free(one);
+	}
+	close(broker_fd);
+	broker_fd = -1;
 }

@@ -9,30 +9,19 @@
 
 static void any_name(char *ret, size_t size)
 {
-	snprintf(ret, size, "a%u", world_random(NAMES));
-}
-
-static struct world_dir *any_live_dir(void)
-{
-	for (int tries = 0; tries < 40; tries++) {
-		struct world_dir *dir = &world.dirs[world_random(WORLD_DIRS)];
-
-		if (dir->serial && dir->live && *dir->path)
-			return dir;
-	}
-	return NULL;
+	snprintf(ret, size, world_chance(10) ? "keep%u" : "a%u", world_random(NAMES));
 }
 
 /*
  * A walk to a place whose directory was replaced behind the kernel's back makes the kernel detach what hung below the
  * old one.
  */
-void world_walk_to(const char *path)
+void world_walk_to(uint32_t root, const char *path)
 {
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
 		const struct world_dir *dir = world.mounts[i].id ? world_dir(world.mounts[i].dir) : NULL;
 
-		if (dir && !*dir->path && strcmp(dir->last_path, path) == 0)
+		if (dir && dir->root == root && !*dir->path && strcmp(dir->last_path, path) == 0)
 			world_detach(&world.mounts[i]);
 	}
 }
@@ -50,162 +39,170 @@ static void mount_in(const struct world_dir *dir)
 {
 	static const char *const places[] = { "root/proc", "root/sys", "root/dev", "tmp", "" };
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "fuse.x" };
+	uint64_t cover = world.roots[dir->root].cover;
 	struct world_mount *mount;
 
-	world_walk_to(dir->path);
-	mount = world_attach(world.cover ? world.cover : world.root_mount, dir->serial, places[world_random(5)],
+	world_walk_to(dir->root, dir->path);
+	mount = world_attach(cover ? cover : world.root_mount, dir->serial, places[world_random(5)],
 			     types[world_random(4)]);
-	if (mount && world_chance(20))
-		world_attach(mount->id, dir->serial, mount->below, "tmpfs"); /* stacked */
-	if (mount)
-		mount->busy = world_chance(10);
+	if (!mount)
+		return;
+	world_note(KIND_MOUNT, mount->id);
+	mount->busy = world_chance(10);
+	mount->locked = world_chance(2);
+	if (world_chance(20) && world_attach(mount->id, dir->serial, mount->below, "tmpfs"))
+		world_note(KIND_STACK, mount->id);
 }
 
 static void action_begins(void)
 {
+	uint32_t root = world_random(WORLD_ROOTS);
 	struct world_dir *dir;
 	char name[32];
 
 	any_name(name, sizeof(name));
-	if (world_dir_at(name) || world.cover)
+	if (world_dir_at(root, name) || world_is_spoken_for(root, name) || world.roots[root].cover)
 		return;
-	world_walk_to(name);
-	dir = world_make_dir(name);
+	world_walk_to(root, name);
+	dir = world_make_dir(root, name);
 	if (!dir)
 		return;
+	world_note(KIND_BEGIN, dir->serial);
 	for (uint32_t mounts = world_random(4); mounts > 0; mounts--)
 		mount_in(dir);
 }
 
 static void action_mounts_more(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
 
-	if (dir && !world.cover)
+	if (dir && !world.roots[dir->root].cover)
 		mount_in(dir);
 }
 
-static void unmount_all_of(const struct world_dir *dir)
+static void remove_directory(struct world_dir *dir)
 {
-	struct world_mount *mount;
-
-	while ((mount = world_any_mount_of(dir)))
-		world_detach(mount);
+	world_kill(dir);
+	dir->path[0] = '\0';
 }
 
 static void action_ends_cleanly(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
+	struct world_mount *mount;
 
-	if (!dir || world.cover)
+	if (!dir || world.roots[dir->root].cover)
 		return;
-	unmount_all_of(dir);
-	world_kill(dir);
-	dir->path[0] = '\0';
+	world_note(KIND_END_CLEAN, dir->serial);
+	while ((mount = world_any_mount_of(dir)))
+		world_detach(mount);
+	remove_directory(dir);
 }
 
 static void directory_vanishes(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
 
 	if (!dir)
 		return;
-	world_kill(dir);
-	dir->path[0] = '\0';
+	world_note(KIND_VANISH, dir->serial);
+	remove_directory(dir);
 }
 
 static void directory_is_replaced(void)
 {
-	struct world_dir *dir = any_live_dir(), *next;
-	char path[96];
+	struct world_dir *dir = world_any_dir(true), *next;
+	char path[64];
 
-	if (!dir || world.cover || !dir->told || is_covered_by_own(dir))
+	if (!dir || world.roots[dir->root].cover || !dir->told || is_covered_by_own(dir) ||
+	    world_is_spoken_for(dir->root, dir->path))
 		return;
+	world_note(KIND_REPLACE, dir->serial);
 	snprintf(path, sizeof(path), "%s", dir->path);
-	world_kill(dir);
-	dir->path[0] = '\0';
-	next = world_make_dir(path);
+	remove_directory(dir);
+	next = world_make_dir(dir->root, path);
 	if (next && world_chance(60))
 		mount_in(next);
 }
 
 static void directory_is_moved_to_trash(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
 
 	if (!dir)
 		return;
+	world_note(KIND_TRASH, dir->serial);
 	world_kill(dir);
+	memcpy(dir->former_path, dir->path, sizeof(dir->path));
 	snprintf(dir->path, sizeof(dir->path), ".trash/%u", dir->serial);
 	snprintf(dir->last_path, sizeof(dir->last_path), "%s", dir->path);
 }
 
 static void directory_is_published(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
 	char name[32];
 
 	any_name(name, sizeof(name));
-	if (!dir || world_dir_at(name))
+	if (!dir || world_dir_at(dir->root, name) || world_is_spoken_for(dir->root, name))
 		return;
-	world_walk_to(name);
-	dir->told_full = false; /* where the name was in use, it is another action's from now on */
+	world_note(KIND_PUBLISH, dir->serial);
+	world_walk_to(dir->root, name);
+	dir->told_full = false;	    /* where the name was in use, it is another action's from now on */
+	dir->maybe |= world.no_ids; /* its mounts may count as others, and what was said of them be lost */
+	memcpy(dir->former_path, dir->path, sizeof(dir->path));
 	snprintf(dir->path, sizeof(dir->path), "%s", name);
 	snprintf(dir->last_path, sizeof(dir->last_path), "%s", name);
 }
 
 static void directory_is_emptied(void)
 {
-	struct world_dir *dir = any_live_dir();
+	struct world_dir *dir = world_any_dir(true);
 
 	if (!dir || dir->registered || !dir->told_full || is_covered_by_own(dir))
 		return;
+	world_note(KIND_EMPTY, dir->serial);
 	world_kill(dir);
 	dir->hollow = true;
 }
 
+/* The names must come again. */
+static void past_directory_is_removed(void)
+{
+	struct world_dir *dir = world_any_dir(false);
+
+	if (!dir || world_any_mount_of(dir))
+		return;
+	world_note(KIND_CLEAN_UP, dir->serial);
+	dir->path[0] = '\0';
+}
+
 static void somebody_mounts_elsewhere(void)
 {
-	world_attach(world.root_mount, 0, world_chance(50) ? "b/.hidden/x" : "srv/other", "tmpfs");
+	static const char *const places[] = { "b/.hidden/x", "srv/other", "srv/c/.hidden/y", "srv/c.old/a1" };
+
+	world_note(KIND_UNOWNED, 0);
+	world_attach(world.root_mount, 0, places[world_random(4)], "tmpfs");
 }
 
-static void root_is_covered_or_uncovered(void)
+static void somebody_unmounts_a_leftover(void)
 {
-	if (world.cover) {
-		world_detach(world_mount(world.cover));
-		world.cover = 0;
-	} else {
-		world.cover = world_attach(world.root_mount, 0, "b", "tmpfs")->id;
+	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
+		struct world_mount *mount = &world.mounts[i];
+		const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
+
+		if (!dir || dir->live || !world_chance(20))
+			continue;
+		world_note(KIND_OTHER_HAND, mount->id);
+		world_detach(mount);
+		return;
 	}
 }
 
-static void something_goes_wrong(void)
-{
-	switch (world_random(6)) {
-	case 0:
-		world.storage_fails = !world.storage_fails;
-		break;
-	case 1:
-		world.storage_hangs = !world.storage_hangs;
-		break;
-	case 2:
-		world.fail_reads = 1 + (int)world_random(3);
-		break;
-	case 3:
-		root_is_covered_or_uncovered();
-		break;
-	case 4:
-		/* The clock on the wall is set; ours goes on. */
-		world.now.real += ((int64_t)world_random(7200) - 3600) * NSEC_PER_SEC;
-		break;
-	default:
-		world_pass((int64_t)world_random(120) * NSEC_PER_SEC);
-	}
-}
-
-void world_happen(void)
+void world_farm_happens(void)
 {
 	static void (*const things[])(void) = {
+		action_begins,
 		action_begins,
 		action_begins,
 		action_begins,
@@ -218,11 +215,11 @@ void world_happen(void)
 		directory_is_moved_to_trash,
 		directory_is_published,
 		directory_is_emptied,
+		past_directory_is_removed,
+		past_directory_is_removed,
 		somebody_mounts_elsewhere,
+		somebody_unmounts_a_leftover,
 	};
 
-	if (world_chance(4))
-		something_goes_wrong();
-	else
-		things[world_random(sizeof(things) / sizeof(things[0]))]();
+	things[world_random(sizeof(things) / sizeof(things[0]))]();
 }

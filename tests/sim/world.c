@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KIND(name, text) [KIND_##name] = (text),
+const char *const kind_names[KIND_COUNT] = { KINDS(KIND) };
+unsigned long kind_counts[KIND_COUNT];
+
 struct world world;
 
 struct now clock_now(void)
@@ -26,10 +30,72 @@ bool world_chance(uint32_t percent)
 	return world_random(100) < percent;
 }
 
+void world_say(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!getenv("SIM_VERBOSE"))
+		return;
+	va_start(arguments, format);
+	fprintf(stderr, "sim: %.6f ", (double)world.now.mono / 1e9);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+}
+
+/* FNV-1a. */
+void world_trace(const void *bytes, size_t length)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < length; i++)
+		world.trace = (world.trace ^ at[i]) * UINT64_C(0x100000001b3);
+}
+
+void world_note(enum kind kind, uint64_t detail)
+{
+	const uint64_t what[] = { (uint64_t)kind, detail, (uint64_t)world.now.mono };
+
+	kind_counts[kind]++;
+	world_trace(what, sizeof(what));
+	world_say("%s %llu", kind_names[kind], (unsigned long long)detail);
+}
+
+static void expire_directories(void)
+{
+	for (size_t i = 0; i < WORLD_DIRS; i++) {
+		struct world_dir *dir = &world.dirs[i];
+
+		if (!dir->serial || !dir->expires || dir->expires > world.now.mono)
+			continue;
+		if (dir->live) {
+			world_kill(dir);
+			dir->dead_since = dir->expires;
+		}
+		dir->expires = 0;
+		dir->spoken_for = false;
+		world_note(KIND_END_AGE, dir->serial);
+	}
+}
+
+static void end_pause(struct world_root *root)
+{
+	if (!root->paused || world.now.real < root->paused_until)
+		return;
+	root->paused = false;
+	world_note(KIND_PAUSE_ENDS, 0);
+}
+
 void world_pass(int64_t ns)
 {
-	world.now.mono += ns;
-	world.now.real += ns;
+	if (!world.time_stands) {
+		world.now.mono += ns;
+		world.now.real += ns;
+	}
+	expire_directories();
+	end_pause(&world.all);
+	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
+		end_pause(&world.roots[root]);
 }
 
 void world_violated(const char *format, ...)
@@ -45,11 +111,17 @@ void world_violated(const char *format, ...)
 
 void world_begin(uint64_t seed)
 {
-	world = (struct world){ .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+	world = (struct world){ .seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+	world.trace = UINT64_C(0xcbf29ce484222325);
 	world.by_handle = seed % 2;
+	world.no_ids = seed % 3 == 0;
+	world.incremental = !world.no_ids && seed % 4 < 2;
 	world.now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
+	world.roots[0].path = "/b";
+	world.roots[1].path = "/srv/c";
 	world.root_mount = world_attach(0, 0, "", "ext4")->id;
 	world_attach(world.root_mount, 0, "proc", "proc");
+	world_config_plain();
 }
 
 /* --- directories --- */
@@ -62,11 +134,22 @@ struct world_dir *world_dir(uint32_t serial)
 	return NULL;
 }
 
-struct world_dir *world_dir_at(const char *path)
+struct world_dir *world_dir_at(uint32_t root, const char *path)
 {
 	for (size_t i = 0; i < WORLD_DIRS; i++)
-		if (world.dirs[i].serial && strcmp(world.dirs[i].path, path) == 0)
+		if (world.dirs[i].serial && world.dirs[i].root == root && strcmp(world.dirs[i].path, path) == 0)
 			return &world.dirs[i];
+	return NULL;
+}
+
+struct world_dir *world_any_dir(bool live)
+{
+	for (int tries = 0; tries < 40; tries++) {
+		struct world_dir *dir = &world.dirs[world_random(WORLD_DIRS)];
+
+		if (dir->serial && dir->live == live && *dir->path)
+			return dir;
+	}
 	return NULL;
 }
 
@@ -78,14 +161,14 @@ struct world_mount *world_any_mount_of(const struct world_dir *dir)
 	return NULL;
 }
 
-struct world_dir *world_make_dir(const char *path)
+struct world_dir *world_make_dir(uint32_t root, const char *path)
 {
 	for (size_t i = 0; i < WORLD_DIRS; i++) {
 		struct world_dir *dir = &world.dirs[i];
 
-		if (dir->serial && (*dir->path || world_any_mount_of(dir)))
+		if (dir->serial && (*dir->path || dir->spoken_for || world_any_mount_of(dir)))
 			continue;
-		*dir = (struct world_dir){ .serial = ++world.last_serial, .live = true };
+		*dir = (struct world_dir){ .serial = ++world.last_serial, .root = root, .live = true };
 		snprintf(dir->path, sizeof(dir->path), "%s", path);
 		snprintf(dir->last_path, sizeof(dir->last_path), "%s", path);
 		return dir;
@@ -93,12 +176,51 @@ struct world_dir *world_make_dir(const char *path)
 	return NULL;
 }
 
+/*
+ * Whoever mounts there does so under that registration, which goes along where the directory is renamed. And a handle finds a directory that was renamed: while it is
+ * there, what is mounted at its former name counts as its own, which is not looked at here.
+ */
+bool world_is_spoken_for(uint32_t root, const char *name)
+{
+	for (size_t i = 0; i < WORLD_DIRS; i++) {
+		const struct world_dir *dir = &world.dirs[i];
+
+		if (!dir->serial || dir->root != root)
+			continue;
+		if (dir->spoken_for && (strcmp(dir->begun_name, name) == 0 || strcmp(dir->last_path, name) == 0))
+			return true;
+		if (world.by_handle && *dir->path && strcmp(dir->former_path, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void world_kill(struct world_dir *dir)
 {
 	if (!dir->live)
 		return;
 	dir->live = false;
+	dir->doubt = dir->maybe;
 	dir->dead_since = world.now.mono;
+}
+
+/* What was said of it may be forgotten; what can be seen will be seen again. */
+void world_doubt(struct world_dir *dir)
+{
+	bool can_be_seen =
+		(!*dir->path && !world_dir_at(dir->root, dir->last_path)) || strncmp(dir->path, ".trash", 6) == 0;
+
+	dir->maybe = dir->lease || dir->pid || dir->expires;
+	dir->told = dir->told_full = dir->registered = false;
+	if (dir->live)
+		return;
+	dir->doubt |= !can_be_seen;
+	dir->at_once = true;
+}
+
+bool world_is_protected(const struct world_dir *dir, const struct world_rules *rules)
+{
+	return rules->protect && strncmp(*dir->path ? dir->path : dir->last_path, "keep", 4) == 0;
 }
 
 /* --- mounts --- */
@@ -118,18 +240,34 @@ void world_mount_target(const struct world_mount *mount, char *ret, size_t size)
 	if (!dir)
 		snprintf(ret, size, "/%s", mount->below);
 	else
-		snprintf(ret, size, WORLD_ROOT "/%s%s%s", *dir->path ? dir->path : dir->last_path,
+		snprintf(ret, size, "%s/%s%s%s", world.roots[dir->root].path, *dir->path ? dir->path : dir->last_path,
 			 *mount->below ? "/" : "", mount->below);
+}
+
+static uint32_t lowest_free_number(void)
+{
+	static bool used[WORLD_MOUNTS + 2];
+	uint32_t number = 1;
+
+	memset(used, 0, sizeof(used));
+	for (size_t i = 0; i < WORLD_MOUNTS; i++)
+		if (world.mounts[i].id)
+			used[world.mounts[i].id32] = true;
+	while (used[number])
+		number++;
+	return number;
 }
 
 struct world_mount *world_attach(uint64_t parent, uint32_t dir, const char *below, const char *fstype)
 {
-	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
+	for (size_t i = 0; i < WORLD_MOUNTS && world.last_id + 1 < WORLD_MOUNTS_EVER; i++) {
 		struct world_mount *mount = &world.mounts[i];
 
 		if (mount->id)
 			continue;
-		*mount = (struct world_mount){ .id = ++world.last_id, .parent = parent, .dir = dir };
+		*mount = (struct world_mount){ .parent = parent, .dir = dir, .id32 = lowest_free_number() };
+		mount->id = ++world.last_id;
+		world.past[mount->id].parent = parent;
 		snprintf(mount->below, sizeof(mount->below), "%s", below);
 		snprintf(mount->fstype, sizeof(mount->fstype), "%s", fstype);
 		world.table_changed = true;
@@ -154,9 +292,11 @@ size_t world_leftovers(void)
 	size_t count = 0;
 
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
-		const struct world_dir *dir = world.mounts[i].id ? world_dir(world.mounts[i].dir) : NULL;
+		const struct world_mount *mount = &world.mounts[i];
+		const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
 
-		if (dir && !dir->live)
+		if (dir && !dir->live && !dir->doubt && !mount->locked &&
+		    !world_is_protected(dir, &world.config.rules[dir->root]))
 			count++;
 	}
 	return count;

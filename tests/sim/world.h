@@ -1,98 +1,232 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A world for the engine to live in: a build root with directories and mounts, a clock, a mount table to read and a
- * broker to ask, all made up, all from one seed. The world knows what is really alive, and counts every step of the
- * engine's that an invariant forbids.
+ * A world for the engine to live in: two build roots with directories and mounts, clocks, processes, a mount table to
+ * read, a broker to ask and a disk for the ledger, all made up, all from one seed. The world knows what is really alive,
+ * and counts every step of the engine's that an invariant forbids.
  *
- * It takes the place of base/clock_now.c and of the sources by defining their functions (the linker takes the test's),
- * and of the broker by speaking the wire.
+ * It takes the place of base/clock_now.c, kernel/process.c and the sources by defining their functions (the linker
+ * takes the test's), of the disk by a VFS of SQLite's, and of the broker by speaking the wire.
  */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "wire/messages.h"
+#include "kinds.h"
 
-#define WORLD_ROOT  "/b"
-#define WORLD_GRACE (5 * NSEC_PER_SEC)
+struct engine;
+
+enum disk_fault { DISK_FINE, DISK_FULL, DISK_FAILS, DISK_LOCKED, DISK_CORRUPT };
+
+#define WORLD_ROOTS	   2
+#define WORLD_DIRS	   256
+#define WORLD_MOUNTS	   1024
+#define WORLD_MOUNTS_EVER  32768
+#define WORLD_GRACE_HOLLOW (20 * NSEC_PER_SEC)
+
+/* How one root is configured. */
+struct world_rules {
+	bool configured, observe, protect, detach_alone, narrow; /* narrow: reap-when leaves most out */
+	int64_t grace;
+};
+
+struct world_config {
+	uint32_t serial;
+	uint32_t most_reaps; /* a minute; 0: no brake */
+	bool reversed;	     /* the order of the roots, and so their indexes */
+	struct world_rules rules[WORLD_ROOTS];
+};
+
+struct world_root {
+	const char *path;
+	uint64_t cover; /* the tmpfs over the root; 0: none */
+	bool fails;	/* every question is answered with EIO */
+	bool hangs, dead;
+	bool paused;
+	int64_t paused_until; /* real; INT64_MAX: until somebody resumes */
+};
 
 struct world_dir {
 	uint32_t serial; /* identity */
-	char path[96];	 /* relative to the root; "" once it was removed behind the kernel's back */
-	char last_path[96];
+	uint32_t root;
+	char path[64]; /* relative to the root; "" once it was removed behind the kernel's back */
+	char last_path[64];
+	char former_path[64]; /* that it was renamed from last */
 	bool live;
+	bool doubt;	    /* what was said of it was forgotten with the ledger or its root: either way is right */
 	int64_t dead_since; /* mono */
 	bool at_once;	    /* died by a word that needs no grace */
+	bool maybe;	    /* what it was registered with may have been forgotten */
 	bool hollow;
 	bool told;	/* the engine was told which directory it is */
 	bool told_full; /* the engine was told that something is in it */
 	bool registered;
+	bool spoken_for; /* the registration of its name goes on, whatever became of the directory */
+	char begun_name[64];
+	uint32_t begun_generation;
+	bool lease;
+	int32_t pid;
+	int64_t expires; /* mono; 0: not */
 };
 
 struct world_mount {
 	uint64_t id, parent; /* id 0: the slot is free */
+	uint32_t id32;	     /* the lowest that was free */
 	uint32_t dir;	     /* serial; 0: none */
-	char below[96];	     /* path below its directory, or, without one, below "/" */
+	char below[64];	     /* path below its directory, or, without one, below "/" */
 	char fstype[16];
-	bool busy, hangs, read_only;
+	bool busy, locked;
 };
 
-#define WORLD_DIRS   256
-#define WORLD_MOUNTS 1024
+/* What became of each mount that ever was, by id. */
+struct world_past {
+	uint64_t parent;
+	bool asked;	 /* a step was asked for */
+	bool asked_tree; /* and for all that is mounted below */
+	bool taken;	 /* a step of ours took it */
+	bool told;	 /* the journal said that it went */
+	bool forgotten;	 /* the engine ended, or its root was removed, before it could say so */
+};
 
 struct world {
-	uint64_t random;
+	uint64_t seed, random, trace;
 	struct now now;
+	struct engine *engine;
+	struct world_config config;
+	struct world_root roots[WORLD_ROOTS];
+	struct world_root all; /* its pause alone */
 	struct world_dir dirs[WORLD_DIRS];
 	struct world_mount mounts[WORLD_MOUNTS];
+	struct world_past past[WORLD_MOUNTS_EVER];
 	uint64_t last_id;
+	uint64_t last_shown; /* of the mounts that a read has shown */
 	uint32_t last_serial;
-	uint64_t root_mount; /* what carries the root */
-	uint64_t cover;	     /* the tmpfs over the root; 0: none */
+	uint64_t root_mount; /* what carries the roots */
 	/*
 	 * directories are asked for by handle, as on FUSE: of another one at the path that says nothing
 	 */
 	bool by_handle;
-	bool storage_fails; /* every question is answered with EIO */
-	bool storage_hangs;
-	int fail_reads;		/* so many reads of the table fail */
-	bool table_changed;	/* the source's fd is to wake */
-	uint64_t steps, reaped; /* asked of the broker; that took a mount away */
+	bool no_ids;	  /* mounts have no unique ids */
+	bool incremental; /* the source says what changed, not the whole */
+	bool observe_all; /* --observe */
+	bool stopping;	  /* the engine was told to end */
+	bool stopped;	  /* and has said so */
+	bool time_stands; /* the clocks do not move */
+	enum disk_fault disk;
+	bool disk_had_trouble; /* the ledger may lack what happened */
+	int64_t reconcile;     /* attempts up to this one are of an earlier start */
+	int fail_reads;	       /* so many reads of the table fail */
+	uint32_t unseen;       /* so many of the newest mounts the next read does not show yet */
+	bool table_changed;    /* the source's fd is to wake */
+	double brake_level;    /* mounts asked for, less what the minutes allow */
+	int64_t brake_time;
+	uint64_t steps, reaped; /* asked of the broker; mounts that those took away */
+	uint64_t told_reaped;	/* by the journal */
 	char violation[512];	/* the first; "" */
 };
 extern struct world world;
 
-/* A fresh world with only the root's filesystem. */
+/* A fresh world with only the roots' filesystem. */
 void world_begin(uint64_t seed);
 uint32_t world_random(uint32_t below);
 bool world_chance(uint32_t percent);
 void world_pass(int64_t ns);
 void world_violated(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What happens is counted by kind, and goes into the trace, which is the same for the same seed. */
+void world_note(enum kind kind, uint64_t detail);
+void world_say(const char *format, ...) __attribute__((format(printf, 1, 2))); /* where SIM_VERBOSE is set */
+void world_trace(const void *bytes, size_t length);
 
 struct world_dir *world_dir(uint32_t serial);
-struct world_dir *world_dir_at(const char *path);
+struct world_dir *world_dir_at(uint32_t root, const char *path);
+struct world_dir *world_any_dir(bool live); /* one that has a path; NULL */
 struct world_mount *world_mount(uint64_t id);
 void world_mount_target(const struct world_mount *mount, char *ret, size_t size); /* absolute */
 struct world_mount *world_attach(uint64_t parent, uint32_t dir, const char *below, const char *fstype);
 void world_detach(struct world_mount *mount); /* with all below it */
-struct world_dir *world_make_dir(const char *path);
+struct world_dir *world_make_dir(uint32_t root, const char *path);
+bool world_is_spoken_for(uint32_t root, const char *name);
 void world_kill(struct world_dir *dir);
+void world_doubt(struct world_dir *dir);
 struct world_mount *world_any_mount_of(const struct world_dir *dir);
-size_t world_leftovers(void); /* mounts of dead directories */
+size_t world_leftovers(void); /* mounts of dead directories that should go by now or soon */
+bool world_is_protected(const struct world_dir *dir, const struct world_rules *rules);
 
+/* --- happen.c, people.c, trouble.c: one thing happens --- */
+
+void world_farm_happens(void);
+void world_people_happen(void);
+void world_trouble_happens(void);
+void world_trouble_ends(void);
 /* A walk to a place: see happen.c. */
-void world_walk_to(const char *path);
+void world_walk_to(uint32_t root, const char *path);
 
-/* One thing happens that a farm does: an action begins, mounts, ends, dies, is moved … */
-void world_happen(void);
+/* --- process.c --- */
 
-/* The broker's side of the wire. */
+int32_t world_process_begin(void); /* the pid; 0: there are enough */
+void world_process_end(int32_t pid);
+void world_process_end_all(void);
+
+/* --- broker.c: the broker's side of the wire --- */
+
 int world_broker_begin(void); /* the fd for the engine */
-void world_broker_configure(const char *state_dir, const char *text);
+void world_broker_configure(const char *state_dir);
+void world_broker_stop(void);		/* tells the engine to end */
+void world_broker_take(void);		/* what the engine has sent is received */
 void world_broker_turn(bool may_delay); /* takes requests, answers what is due */
-void world_broker_end(void);
+void world_broker_end(void);		/* what is under way may still be done, and is not answered */
+
+/* --- config.c --- */
+
+void world_config_any(void); /* another configuration, with the next serial */
+void world_config_plain(void);
+int world_config_index(const struct world_config *config, uint32_t root); /* -1: not configured */
+int world_config_root(const struct world_config *config, uint32_t index); /* -1: no such root */
+const char *world_config_text(void);
+
+/* --- life.c: the engine's starts and ends --- */
+
+void world_engine_begin(const char *state_dir);
+void world_engine_end(void);
+void world_engine_restart(void); /* in one of several ways */
+void world_turn(bool may_delay);
+
+/* --- judge.c: whether a step may be asked for, and taken --- */
+
+struct message_request;
+struct step_item;
+struct mount_reference;
+struct world_mount *world_referred(const struct mount_reference *reference);
+bool world_is_asked_for(const struct world_mount *mount, uint32_t root, const struct step_item *item);
+void judge_request(const struct message_request *request, const struct world_config *config);
+void judge_refused(const struct message_request *request);
+void judge_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules);
+void judge_event(int type, uint64_t mount_id);
+
+/* --- probe.c --- */
+
+struct probe_item;
+struct probe_result;
+void world_probe(const struct probe_item *item, uint32_t root, struct probe_result *ret);
+
+/* --- ledger.c: the disk, and what is on it --- */
+
+void ledger_disk_begin(void);		     /* once, before the first engine */
+void ledger_disk_set(enum disk_fault fault); /* CORRUPT: once */
+bool ledger_is_whole(void);		     /* it has all that the engine knows */
+/* A step on the mount at the target was asked for: the intent must be in the file, or in memory while that fails. */
+void ledger_must_intend(const char *target, const char *step);
+int64_t ledger_last_attempt(void);
+void ledger_must_be_reconciled(void);
+void ledger_must_tell(void); /* at the end: it agrees with the world */
+extern char ledger_dir[];
+
+/* --- settle.c --- */
+
+void world_must_be_consistent(void);
+void world_settle(void);
 
 #endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The engine's starts and ends, and its turns. */
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "engine/engine.h"
+#include "engine/journal.h"
+#include "world.h"
+
+static struct journal_follower *follower;
+
+static void on_event(void *context, const struct store_event *event)
+{
+	(void)context;
+	judge_event((int)event->type, event->mount_id);
+}
+
+void world_engine_begin(const char *state_dir)
+{
+	world.stopping = world.stopped = false;
+	world.engine = engine_new(world_broker_begin());
+	if (!world.engine)
+		abort();
+	follower = journal_follow(world.engine, on_event, NULL);
+	world_broker_configure(state_dir);
+}
+
+void world_engine_end(void)
+{
+	journal_unfollow(world.engine, follower);
+	engine_free(world.engine);
+	world.engine = NULL;
+}
+
+void world_turn(bool may_delay)
+{
+	if (world.table_changed && world.engine->source.fd > 0) {
+		world.table_changed = false;
+		eventfd_write(world.engine->source.fd, 1);
+	}
+	/* Without waiting: time is ours. Twice, for a callback's wish is granted in the turn after. */
+	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_pass(1000);
+	world_broker_turn(may_delay);
+	world_pass(1000);
+	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_broker_take();
+}
+
+static void crash(void)
+{
+	world_note(KIND_CRASH, 0);
+	world_engine_end();
+	world_broker_end();
+}
+
+static void broker_dies(void)
+{
+	world_note(KIND_BROKER_DIES, 0);
+	world_broker_end();
+	for (int i = 0; i < 3 && world.engine->exit_status == 0; i++)
+		ev_run(world.engine->loop, EVRUN_NOWAIT);
+	if (world.engine->exit_status != 1)
+		world_violated("the broker died, and the engine did not end");
+	world_engine_end();
+}
+
+/* What is in flight is waited for, nothing new is begun, and then it ends. */
+static void stop(void)
+{
+	world_note(KIND_STOP, 0);
+	world.time_stands = false;
+	world_broker_stop();
+	/* In the turn in which it hears of it, it may still ask. */
+	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_broker_take();
+	world.stopping = true;
+	for (int i = 0; i < 20 && !world.stopped; i++) {
+		world_turn(true);
+		world_pass(500 * NSEC_PER_MSEC);
+	}
+	if (!world.stopped)
+		world_violated("the engine was told to end 10 s ago");
+	world_engine_end();
+	world_broker_end();
+}
+
+/* The next engine knows what the ledger knows. */
+static void forget(bool whole)
+{
+	for (uint64_t id = 1; id <= world.last_id; id++)
+		world.past[id].forgotten = true;
+	for (size_t i = 0; i < WORLD_DIRS; i++) {
+		struct world_dir *dir = &world.dirs[i];
+
+		if (!dir->serial)
+			continue;
+		/* Without unique ids, what had ended before it was known which directory it was may be another's by now. */
+		if (world.no_ids && !dir->live && !dir->told)
+			dir->doubt = true;
+		/* An answer may have been lost with the engine; a lease goes with the connection. */
+		dir->told = dir->told_full = false;
+		if (!whole)
+			world_doubt(dir);
+		if (dir->lease) {
+			world_kill(dir);
+			dir->spoken_for = false;
+		}
+		dir->lease = false;
+	}
+	for (uint32_t root = 0; root < WORLD_ROOTS && !whole; root++)
+		world.roots[root].paused = false;
+	world.all.paused = world.all.paused && whole;
+	world.brake_level = 0;
+}
+
+void world_engine_restart(void)
+{
+	static void (*const ways[])(void) = { crash, broker_dies, stop };
+	bool whole = ledger_is_whole();
+
+	/*
+	 * An engine that starts with a ledger which missed what was said holds what it knows against whoever has the
+	 * name by then, where it had not learnt which directory it was. That is not looked at here.
+	 */
+	if (!whole)
+		return;
+	world.reconcile = ledger_last_attempt();
+	ways[world_random(3)]();
+	forget(whole);
+	world.observe_all = world_chance(10);
+	world_engine_begin(ledger_dir);
+}
