@@ -301,6 +301,24 @@ static int prepare(struct doing *doing)
 	return step_batch_note_ids(doing->batch);
 }
 
+/* Whom else the step would hit: each step has its answer here, or does not compile. False: concluded. */
+static bool harms_only_what_is_over(struct doing *doing)
+{
+	switch ((enum step)doing->item->step) {
+	case STEP_UMOUNT:
+	case STEP_DETACH:
+		return travel_stays_inside(doing);
+	case STEP_ABORT: /* unmounts nothing */
+		return may_be_forced(doing);
+	case STEP_FORCE:
+		return may_be_forced(doing) && travel_stays_inside(doing);
+	case STEP_COUNT:
+		break;
+	}
+	doing_conclude(doing, OUTCOME_REFUSED, "%s", "no step");
+	return false;
+}
+
 static int perform(struct doing *doing)
 {
 	int r = prepare(doing);
@@ -323,12 +341,8 @@ static int perform(struct doing *doing)
 		settle(doing, r);
 		return 0;
 	}
-	if (doing->item->step == STEP_ABORT || doing->item->step == STEP_FORCE)
-		if (!may_be_forced(doing))
-			return 0;
-	if (doing->item->step != STEP_ABORT && !travel_stays_inside(doing))
-		return 0;
-	settle(doing, call(doing));
+	if (harms_only_what_is_over(doing))
+		settle(doing, call(doing));
 	return 0;
 }
 

@@ -365,7 +365,8 @@ static void command_invalidate(char *path, char *answer, size_t size)
 	pthread_mutex_unlock(&lock);
 	/* Without the lock: the kernel may ask us something before it returns. */
 	r = parent ? fuse_lowlevel_notify_inval_entry(session, parent, name, strlen(name)) : -ENOENT;
-	snprintf(answer, size, r < 0 ? "error %s" : "ok", strerror(-r));
+	/* A name that the kernel has forgotten by itself is not good either. */
+	snprintf(answer, size, r < 0 && (r != -ENOENT || !parent) ? "error %s" : "ok", strerror(-r));
 }
 
 static void command_run(char *line, char *answer, size_t size)

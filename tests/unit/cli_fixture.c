@@ -86,7 +86,7 @@ const char *output_of(void (*function)(void *context), void *context)
 /* ---- the daemon ---- */
 
 static struct {
-	const struct canned *canned;
+	struct canned canned[ENTRIES_MAX + 1]; /* a copy: a client that is served still may outlive the test */
 	size_t used[ENTRIES_MAX];
 	json_t *asked; /* by method */
 	pthread_mutex_t lock;
@@ -147,9 +147,10 @@ static void answer(int fd, const char *text)
 	json_t *call = json_loads(text, 0, NULL);
 	const char *name = json_string_value(json_object_get(call, "method"));
 	const char *method = strrchr(name, '.') + 1;
-	const struct canned *canned = take_canned(method);
+	const struct canned *canned;
 
 	pthread_mutex_lock(&stage.lock);
+	canned = take_canned(method);
 	json_object_set(stage.asked, method, json_object_get(call, "parameters"));
 	pthread_mutex_unlock(&stage.lock);
 	for (size_t i = 0; canned && i < 8 && canned->replies[i]; i++)
@@ -210,7 +211,10 @@ void daemon_start(const struct canned *canned)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	stage.canned = canned;
+	for (size_t i = 0; canned[i].method; i++) {
+		ck_assert_uint_lt(i, ENTRIES_MAX);
+		stage.canned[i] = canned[i];
+	}
 	stage.asked = json_object();
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", scratch_path("io.reaperd"));
 	stage.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -257,6 +261,8 @@ void daemon_stop(void)
 		close(stage.listener);
 		json_decref(stage.asked);
 		stage.asked = NULL;
+		memset(stage.canned, 0, sizeof(stage.canned));
+		memset(stage.used, 0, sizeof(stage.used));
 	}
 	if (*stage.directory)
 		remove_directory();

@@ -163,7 +163,8 @@ START_TEST(an_id_that_no_mount_can_have_is_a_failure)
 	items[0].mount.id = 2;
 	go();
 	ck_outcome(0, OUTCOME_FAILED);
-	ck_assert_int_eq(results[0].error, EINVAL);
+	/* A kernel that gives no ids knows none. */
+	ck_assert_int_eq(results[0].error, mount.id ? EINVAL : ENOSYS);
 	ck_assert(is_mounted(mount));
 }
 END_TEST
