@@ -235,6 +235,11 @@ AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYE
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR CK_DEFAULT_TIMEOUT;
 TESTS = $(unit_tests) $(script_tests)
 
+# After all others, for some of its tests measure; within it several run at once, or one alone.
+# By a variable: Automake would take a rule for its log to be the whole of it.
+system_log = tests/run-system.log
+$(system_log): $(filter-out tests/run-system.log,$(TEST_LOGS))
+
 # Guards that are taken out, each of which a test must notice. MUTANTS='-k NAME' for some of them.
 check-mutants: all
 	@REAPERD_BUILD_DIR='$(abs_builddir)' CC='$(CC)' MAKE='$(MAKE)' $(srcdir)/tests/mutants/run $(MUTANTS)
