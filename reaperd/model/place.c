@@ -240,6 +240,16 @@ static bool moved_to(const struct model *model, const struct mount_node *node, c
 	return own.path_length == spot->path_length && memcmp(own.path, spot->path, own.path_length) == 0;
 }
 
+/* Registered, or with a mount that has not moved away from there. */
+static bool uses_its_name(const struct action *action)
+{
+	bool uses = action->registered;
+
+	for (const struct mount *mount = action->mounts; mount && !uses; mount = mount->action_next)
+		uses = !(mount->evidence & MOVED);
+	return uses;
+}
+
 /* All that an action has went to one name which nothing else uses: its directory was renamed, to publish it. */
 static bool was_renamed(struct model *model, const struct action *action, struct root_instance *instance,
 			const struct spot *spot)
@@ -253,7 +263,7 @@ static bool was_renamed(struct model *model, const struct action *action, struct
 			return false;
 	}
 	other = action_find(model, instance, spot);
-	return !other || (other->mount_count == 0 && !other->registered);
+	return !other || !uses_its_name(other);
 }
 
 static void place_settle(struct model *model, struct mount_node *node)

@@ -91,6 +91,29 @@ START_TEST(names_that_are_exchanged_exchange_their_mounts)
 }
 END_TEST
 
+START_TEST(a_name_that_was_moved_away_from_is_free_for_a_renamed_action)
+{
+	struct fake *fake = fake_new();
+	struct action *old, *published;
+
+	fake_mount(fake, ROOT "/a/x", "tmpfs", 11);
+	fake_mount(fake, ROOT "/tmp-a/x", "tmpfs", 12);
+	feed(fake);
+	old = action_named(fake, "a");
+	published = action_named(fake, "tmp-a");
+	published->registered = true;
+	fake_rename(fake, ROOT "/a", ROOT "/.trash/1");
+	feed(fake);
+	fake_rename(fake, ROOT "/tmp-a", ROOT "/a");
+	feed(fake);
+	ck_assert_ptr_eq(action_named(fake, "a"), published);
+	ck_assert_uint_eq(published->generation, 2);
+	ck_assert(published->registered && published->mount_count == 1);
+	ck_assert_uint_eq(old->mount_count, 1);
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(rename_to_trash_is_evidence_since_it_was_seen)
 {
 	struct fake *fake = fake_new();
@@ -346,6 +369,7 @@ int main(void)
 
 	tcase_add_test(tests, rename_to_publish_is_followed);
 	tcase_add_test(tests, renamed_action_is_the_next_generation_of_its_new_name);
+	tcase_add_test(tests, a_name_that_was_moved_away_from_is_free_for_a_renamed_action);
 	tcase_add_test(tests, mount_that_moves_alone_changes_its_action);
 	tcase_add_test(tests, names_that_are_exchanged_exchange_their_mounts);
 	tcase_add_test(tests, rename_to_trash_is_evidence_since_it_was_seen);
