@@ -31,6 +31,8 @@ void world_config_plain(void)
 
 static void forget_root(uint32_t root)
 {
+	for (uint64_t id = 1; id <= world.last_id; id++)
+		world.past[id].forgotten |= world.past[id].taken;
 	for (size_t i = 0; i < WORLD_DIRS; i++)
 		if (world.dirs[i].serial && world.dirs[i].root == root)
 			world_doubt(&world.dirs[i]);

@@ -127,12 +127,13 @@ static void directory_is_replaced(void)
 
 static void directory_is_moved_to_trash(void)
 {
-	struct world_dir *dir = world_any_dir(true);
+	struct world_dir *dir = world_any_dir(world_chance(80));
 
-	if (!dir)
+	if (!dir || strncmp(dir->path, ".trash", 6) == 0)
 		return;
 	world_note(KIND_TRASH, dir->serial);
 	world_kill(dir);
+	dir->hollow = false; /* it goes by another evidence, which needs less grace */
 	memcpy(dir->former_path, dir->path, sizeof(dir->path));
 	snprintf(dir->path, sizeof(dir->path), ".trash/%u", dir->serial);
 	snprintf(dir->last_path, sizeof(dir->last_path), "%s", dir->path);
@@ -148,8 +149,9 @@ static void directory_is_published(void)
 		return;
 	world_note(KIND_PUBLISH, dir->serial);
 	world_walk_to(dir->root, name);
-	dir->told_full = false;	    /* where the name was in use, it is another action's from now on */
-	dir->maybe |= world.no_ids; /* its mounts may count as others, and what was said of them be lost */
+	dir->told_full = false; /* where the name was in use, it is another action's from now on */
+	/* Its mounts may count as others, or be seen at the new name alone: what was said of them is lost. */
+	dir->maybe |= world.no_ids || (dir->registered && !world_is_seen(dir));
 	memcpy(dir->former_path, dir->path, sizeof(dir->path));
 	snprintf(dir->path, sizeof(dir->path), "%s", name);
 	snprintf(dir->last_path, sizeof(dir->last_path), "%s", name);

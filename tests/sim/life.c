@@ -92,13 +92,12 @@ static void forget(bool whole)
 		world.past[id].forgotten = true;
 	for (size_t i = 0; i < WORLD_DIRS; i++) {
 		struct world_dir *dir = &world.dirs[i];
+		bool told;
 
 		if (!dir->serial)
 			continue;
-		/* Without unique ids, what had ended before it was known which directory it was may be another's by now. */
-		if (world.no_ids && !dir->live && !dir->told)
-			dir->doubt = true;
 		/* An answer may have been lost with the engine; a lease goes with the connection. */
+		told = dir->told;
 		dir->told = dir->told_full = false;
 		if (!whole)
 			world_doubt(dir);
@@ -107,6 +106,9 @@ static void forget(bool whole)
 			dir->spoken_for = false;
 		}
 		dir->lease = false;
+		/* Without unique ids, what had ended before it was known which directory it was may be another's by now. */
+		if (world.no_ids && !dir->live && !told)
+			dir->doubt = true;
 	}
 	for (uint32_t root = 0; root < WORLD_ROOTS && !whole; root++)
 		world.roots[root].paused = false;

@@ -30,6 +30,11 @@ static struct action *action_of(const struct world_dir *dir)
 	return NULL;
 }
 
+bool world_is_seen(const struct world_dir *dir)
+{
+	return action_of(dir);
+}
+
 static struct world_dir *any_dir_that_can_be_named(bool live)
 {
 	struct world_dir *dir = world_any_dir(live);
@@ -115,11 +120,17 @@ static struct world_dir *any_dir_spoken_for(bool by_owner)
 static void end_registration(struct world_dir *dir, enum kind kind, bool at_once)
 {
 	world_note(kind, dir->serial);
+	dir->unread_word = world.now.mono;
 	dir->spoken_for = dir->lease = false;
 	dir->pid = 0;
 	dir->expires = 0;
 	if (at_once)
 		dir->at_once = true;
+	/* What the engine has not read yet to have moved away from that name is over anyway, and goes by the same word. */
+	for (size_t i = 0; at_once && i < WORLD_DIRS; i++)
+		if (world.dirs[i].serial && !world.dirs[i].live && world.dirs[i].root == dir->root &&
+		    strcmp(world.dirs[i].former_path, dir->begun_name) == 0)
+			world.dirs[i].at_once = true;
 	world_kill(dir);
 }
 

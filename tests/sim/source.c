@@ -94,6 +94,9 @@ static int sim_read(struct source *source, const struct model *model, bool compl
 		world_note(KIND_READ_FAILS, 0);
 		return -EBADMSG;
 	}
+	for (size_t i = 0; i < WORLD_DIRS; i++)
+		if (world.dirs[i].unread_word < world.now.mono)
+			world.dirs[i].unread_word = 0;
 	ret->unique_ids = !world.no_ids;
 	ret->complete = complete || !world.incremental;
 	count = by_age(mounts);

@@ -72,6 +72,7 @@ static void expire_directories(void)
 			world_kill(dir);
 			dir->dead_since = dir->expires;
 		}
+		dir->unread_word = world.now.mono;
 		dir->expires = 0;
 		dir->spoken_for = false;
 		world_note(KIND_END_AGE, dir->serial);
@@ -166,7 +167,7 @@ struct world_dir *world_make_dir(uint32_t root, const char *path)
 	for (size_t i = 0; i < WORLD_DIRS; i++) {
 		struct world_dir *dir = &world.dirs[i];
 
-		if (dir->serial && (*dir->path || dir->spoken_for || world_any_mount_of(dir)))
+		if (dir->serial && (*dir->path || dir->spoken_for || dir->unread_word || world_any_mount_of(dir)))
 			continue;
 		*dir = (struct world_dir){ .serial = ++world.last_serial, .root = root, .live = true };
 		snprintf(dir->path, sizeof(dir->path), "%s", path);
@@ -177,7 +178,8 @@ struct world_dir *world_make_dir(uint32_t root, const char *path)
 }
 
 /*
- * Whoever mounts there does so under that registration, which goes along where the directory is renamed. And a handle finds a directory that was renamed: while it is
+ * Whoever mounts there does so under that registration, which goes along where the directory is renamed; until the
+ * table is read after its end, what is mounted there may have been its last. And a handle finds a directory that was renamed: while it is
  * there, what is mounted at its former name counts as its own, which is not looked at here.
  */
 bool world_is_spoken_for(uint32_t root, const char *name)
@@ -187,7 +189,8 @@ bool world_is_spoken_for(uint32_t root, const char *name)
 
 		if (!dir->serial || dir->root != root)
 			continue;
-		if (dir->spoken_for && (strcmp(dir->begun_name, name) == 0 || strcmp(dir->last_path, name) == 0))
+		if ((dir->spoken_for || dir->unread_word) &&
+		    (strcmp(dir->begun_name, name) == 0 || strcmp(dir->last_path, name) == 0))
 			return true;
 		if (world.by_handle && *dir->path && strcmp(dir->former_path, name) == 0)
 			return true;

@@ -64,7 +64,8 @@ struct world_dir {
 	bool told;	/* the engine was told which directory it is */
 	bool told_full; /* the engine was told that something is in it */
 	bool registered;
-	bool spoken_for; /* the registration of its name goes on, whatever became of the directory */
+	int64_t unread_word; /* mono: its registration ended then, and the table was not read since; 0: it was */
+	bool spoken_for;     /* the registration of its name goes on, whatever became of the directory */
 	char begun_name[64];
 	uint32_t begun_generation;
 	bool lease;
@@ -161,6 +162,7 @@ void world_farm_happens(void);
 void world_people_happen(void);
 void world_trouble_happens(void);
 void world_trouble_ends(void);
+bool world_is_seen(const struct world_dir *dir); /* the engine knows a mount of its */
 /* A walk to a place: see happen.c. */
 void world_walk_to(uint32_t root, const char *path);
 
