@@ -20,21 +20,30 @@ static void refill(struct brake *brake, int64_t mono)
 
 int64_t brake_turn(struct brake *brake, uint32_t per_minute, int64_t mono)
 {
-	double wait;
-
 	brake->per_minute = per_minute;
 	if (per_minute == 0)
 		return 0;
 	refill(brake, mono);
-	if (brake->tokens >= 1)
-		return 0;
-	wait = (1 - brake->tokens) * 60 / per_minute;
-	return mono + (int64_t)(wait * (double)NSEC_PER_SEC) + 1;
+	return brake->tokens >= 1 ? 0 : brake_when(brake, 1);
 }
 
 size_t brake_allowance(const struct brake *brake)
 {
-	return brake->per_minute ? (size_t)brake->tokens : SIZE_MAX;
+	if (brake->per_minute == 0)
+		return SIZE_MAX;
+	return brake->tokens > 0 ? (size_t)brake->tokens : 0;
+}
+
+size_t brake_need(const struct brake *brake, size_t mounts)
+{
+	return brake->per_minute && mounts > brake->per_minute ? brake->per_minute : mounts;
+}
+
+int64_t brake_when(const struct brake *brake, size_t mounts)
+{
+	double wait = ((double)mounts - brake->tokens) * 60 / brake->per_minute;
+
+	return brake->counted + (int64_t)(wait * (double)NSEC_PER_SEC) + 1;
 }
 
 void brake_spend(struct brake *brake, size_t mounts)

@@ -60,6 +60,17 @@ static struct mount *next_below(const struct mount *top, struct mount *at)
 	return at == top ? NULL : at->sibling;
 }
 
+/* The mounts that go with this one call, which the brake counts: a lazy one takes the tree. */
+static size_t count_that_goes(const struct reap_item *item)
+{
+	struct mount *top = item->mount;
+	size_t count = 0;
+
+	for (struct mount *at = top; at; at = item->step == STEP_DETACH ? next_below(top, at) : NULL)
+		count++;
+	return count;
+}
+
 /* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. */
 static void mark_asked(struct mount *top, enum step step, bool asked)
 {
@@ -281,6 +292,7 @@ static void send_draft(struct engine *engine, struct brake *brake, const struct 
 {
 	struct message_request request = { .type = MESSAGE_STEP, .root = (uint32_t)draft->root->index };
 	struct reap_job *job = calloc(1, sizeof(*job));
+	size_t mounts = 0;
 	int r;
 
 	request.steps = calloc(draft->count, sizeof(*request.steps));
@@ -292,6 +304,8 @@ static void send_draft(struct engine *engine, struct brake *brake, const struct 
 	for (size_t i = 0; i < draft->count && fill_item(draft->items[i], &request.steps[i]); i++)
 		request.count++;
 	shorten(&request, count_that_fits(&request));
+	for (uint32_t i = 0; i < request.count; i++)
+		mounts += count_that_goes(draft->items[i]);
 	for (; job->count < request.count; job->count++)
 		if (!intend(engine, draft->items[job->count], &job->asked[job->count])) {
 			shorten(&request, (uint32_t)job->count);
@@ -305,7 +319,7 @@ static void send_draft(struct engine *engine, struct brake *brake, const struct 
 		undo(engine, job, r);
 	} else {
 		engine->batches_in_flight++;
-		brake_spend(brake, request.count);
+		brake_spend(brake, mounts);
 	}
 	message_request_clear(&request);
 }
@@ -385,9 +399,10 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 	size_t draft_count = 0, allowance = brake_allowance(brake);
 	CLEANUP_FREE struct draft *drafts = new_drafts(engine, &draft_count);
 
-	for (size_t i = 0; drafts && i < list->count && allowance > 0; i++) {
+	for (size_t i = 0; drafts && i < list->count; i++) {
 		const struct reap_item *item = &list->items[i];
 		struct draft *draft;
+		size_t mounts;
 
 		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action) ||
 		    may_be_anothers(engine, item) || may_have_been_renamed(engine, item))
@@ -401,8 +416,13 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		draft = draft_of(drafts, draft_count, item->mount->instance->root);
 		if (!draft)
 			continue;
+		mounts = brake_need(brake, count_that_goes(item));
+		if (mounts > allowance) { /* what comes after it waits too, or a tree would wait for ever */
+			engine_plan_at(engine, brake_when(brake, mounts));
+			break;
+		}
 		draft->items[draft->count++] = item;
-		allowance--;
+		allowance -= mounts;
 		if (draft->count == REQUEST_ITEMS_MAX) {
 			send_draft(engine, brake, draft);
 			draft->count = 0;

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/words.h"
+#include "engine/engine.h"
 #include "wire/messages.h"
 #include "world.h"
 
@@ -92,8 +93,27 @@ static bool was_asked_for(uint64_t id)
 	return asked;
 }
 
-/* A bucket that holds a minute's worth. */
-static void judge_brake(uint32_t mounts, const struct world_config *config)
+/* The mounts that go with the step, as far as the engine can know. */
+static uint32_t mounts_of(const struct step_item *item)
+{
+	const struct mount *top = item->mount.id ? model_mount(world.engine->model, item->mount.id) : NULL, *at = top;
+	uint32_t count = 1;
+
+	while (at && item->step == STEP_DETACH) {
+		if (at->children) {
+			at = at->children;
+		} else {
+			while (at != top && !at->sibling)
+				at = at->parent;
+			at = at == top ? NULL : at->sibling;
+		}
+		count += at != NULL;
+	}
+	return count;
+}
+
+/* A bucket that holds a minute's worth; a tree that is larger goes where the bucket is full. */
+static void judge_brake(const struct message_request *request, const struct world_config *config)
 {
 	double seconds = (double)(world.now.mono - world.brake_time) / (double)NSEC_PER_SEC;
 
@@ -103,10 +123,15 @@ static void judge_brake(uint32_t mounts, const struct world_config *config)
 	if (world.brake_level < 0)
 		world.brake_level = 0;
 	world.brake_time = world.now.mono;
-	world.brake_level += mounts;
-	if (world.brake_level > config->most_reaps + BRAKE_SLACK)
-		world_violated("%.1f mounts asked for where %u a minute are the most", world.brake_level,
-			       config->most_reaps);
+	for (uint32_t i = 0; i < request->count; i++) {
+		uint32_t mounts = mounts_of(&request->steps[i]);
+		double counted = mounts < config->most_reaps ? mounts : config->most_reaps;
+
+		if (world.brake_level + counted > config->most_reaps + BRAKE_SLACK)
+			world_violated("%u mounts asked for after %.1f, where %u a minute are the most", mounts,
+				       world.brake_level, config->most_reaps);
+		world.brake_level += mounts;
+	}
 }
 
 static void judge_item(const struct step_item *item, uint32_t root, const struct world_rules *rules)
@@ -147,7 +172,7 @@ void judge_request(const struct message_request *request, const struct world_con
 		world_violated("a step is asked for after the engine was told to end");
 	for (uint32_t i = 0; i < request->count; i++)
 		judge_item(&request->steps[i], root, rules);
-	judge_brake(request->count, config);
+	judge_brake(request, config);
 }
 
 /* Of what the journal says: each mount goes once, and what is reaped was asked for. */

@@ -24,9 +24,10 @@
 struct engine *engine;
 struct now now;
 size_t steps_asked, steps_intended;
+const char *engine_root_lines = "";
 
 static struct {
-	uint64_t id;
+	uint64_t id, parent;
 	char target[128];
 } table[MOUNTS_MAX];
 static uint64_t last_id;
@@ -73,7 +74,7 @@ static int read_table(struct source *source, const struct model *model, bool com
 		ck_assert_ptr_nonnull(facts);
 		*facts = (struct mount_facts){
 			.id = table[i].id,
-			.parent = table[i].id == 1 ? 0 : 1,
+			.parent = table[i].parent,
 			.id32 = (uint32_t)table[i].id,
 			.dev = 100 + table[i].id,
 			.root = strdup("/"),
@@ -114,12 +115,13 @@ void source_close(struct source *source)
 	close(source->fd);
 }
 
-static uint64_t add_mount(const char *target)
+static uint64_t add_mount(uint64_t parent, const char *target)
 {
 	for (size_t i = 0; i < MOUNTS_MAX; i++) {
 		if (table[i].id)
 			continue;
 		table[i].id = ++last_id;
+		table[i].parent = parent;
 		snprintf(table[i].target, sizeof(table[i].target), "%s", target);
 		table_changed = true;
 		return last_id;
@@ -127,19 +129,27 @@ static uint64_t add_mount(const char *target)
 	ck_abort_msg("too many mounts");
 }
 
-uint64_t attach(const char *below)
+uint64_t attach_on(uint64_t parent, const char *below)
 {
 	char target[128];
 
 	snprintf(target, sizeof(target), ROOT "/%s", below);
-	return add_mount(target);
+	return add_mount(parent, target);
+}
+
+uint64_t attach(const char *below)
+{
+	return attach_on(1, below);
 }
 
 void detach(uint64_t id)
 {
-	for (size_t i = 0; i < MOUNTS_MAX; i++)
+	for (size_t i = 0; i < MOUNTS_MAX; i++) {
 		if (table[i].id == id)
 			table[i].id = 0;
+		else if (table[i].id && table[i].parent == id)
+			detach(table[i].id);
+	}
 	table_changed = true;
 }
 
@@ -363,11 +373,12 @@ void engine_begin_world(const char *daemon, bool with_ledger)
 	memset(table, 0, sizeof(table));
 	last_id = directory_count = steps_asked = steps_intended = 0;
 	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
-	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n", daemon);
+	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n%s\n", daemon,
+		 engine_root_lines);
 	snprintf(state_directory, sizeof(state_directory), "%s", with_ledger ? "/tmp/test_engine.XXXXXX" : "");
 	if (with_ledger)
 		ck_assert_ptr_nonnull(mkdtemp(state_directory));
-	add_mount("/");
+	add_mount(0, "/");
 	start();
 }
 

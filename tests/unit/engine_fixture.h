@@ -18,6 +18,9 @@
 extern struct engine *engine;
 extern struct now now;
 
+/* Lines for the root, taken by engine_begin_world(); "" */
+extern const char *engine_root_lines;
+
 /* `daemon`: lines for [daemon]. With ledger: in a directory of the test's own. */
 void engine_begin_world(const char *daemon, bool with_ledger);
 void engine_end_world(void);
@@ -36,6 +39,7 @@ void end(const char *name);
 
 /* Below ROOT, as "a/proc". */
 uint64_t attach(const char *below);
+uint64_t attach_on(uint64_t parent, const char *below);
 void detach(uint64_t id);
 
 /* An action's directory, as it is there from now on. Where nothing was said it is missing. */

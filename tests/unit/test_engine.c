@@ -363,6 +363,55 @@ START_TEST(the_brake_bounds_what_is_asked_for)
 }
 END_TEST
 
+/* An action with one tree of so many mounts. */
+static void make_tree(const char *name, int mounts)
+{
+	char below[16];
+	uint64_t top;
+
+	snprintf(below, sizeof(below), "%s/m", name);
+	top = attach(below);
+	for (int i = 1; i < mounts; i++) {
+		snprintf(below, sizeof(below), "%s/m/%d", name, i);
+		attach_on(top, below);
+	}
+	set_directory(&(struct directory){ .name = name, .state = PROBE_PRESENT, .ino = 6, .full = true });
+}
+
+START_TEST(the_brake_counts_the_mounts_that_go)
+{
+	engine_end_world();
+	engine_root_lines = "ladder = detach";
+	engine_begin_world("max-reaps-per-minute = 6", true);
+	make_tree("a", 4);
+	make_tree("b", 4);
+	make_tree("c", 10);
+	pass(3);
+	end("a");
+	end("b");
+	pass(15);
+	answer_steps(OUTCOME_GONE);
+	ck_assert_uint_eq(steps_asked, 1);
+	pass(15);
+	answer_steps(OUTCOME_GONE);
+	ck_assert_uint_eq(steps_asked, 2);
+	/* More than a minute's worth waits for the whole of it, and what comes next for what it took. */
+	end("c");
+	pass(30);
+	ck_assert_uint_eq(steps_asked, 2);
+	pass(31);
+	answer_steps(OUTCOME_GONE);
+	ck_assert_uint_eq(steps_asked, 3);
+	make_tree("d", 1);
+	pass(3);
+	end("d");
+	pass(30);
+	ck_assert_uint_eq(steps_asked, 3);
+	pass(30);
+	ck_assert_uint_eq(steps_asked, 4);
+}
+END_TEST
+
 START_TEST(a_pause_outlives_a_start)
 {
 	make_action(&live);
@@ -421,6 +470,7 @@ int main(void)
 	tcase_add_test(tests, what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
+	tcase_add_test(tests, the_brake_counts_the_mounts_that_go);
 	tcase_add_test(tests, a_pause_outlives_a_start);
 	tcase_add_test(tests, a_pause_outlives_its_ledger);
 	suite_add_tcase(suite, tests);
