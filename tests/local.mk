@@ -202,7 +202,8 @@ tests_lib_words_LDADD = $(policy) $(model) $(config) $(kernel) $(base) $(INI_CON
 check_PROGRAMS += tests/lib/oldkernel
 tests_lib_oldkernel_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_lib_oldkernel_LDADD = $(SECCOMP_LIBS)
-dist_check_SCRIPTS += tests/on-kernel
+dist_check_SCRIPTS += tests/below-valgrind tests/on-kernel tests/unit/test-below-valgrind.sh
+EXTRA_DIST += tests/valgrind-suppressions.txt
 LOG_COMPILER = $(srcdir)/tests/on-kernel
 
 # A filesystem that misbehaves on command, for the system tests
@@ -252,6 +253,12 @@ clean-local:
 check-unit:
 	@$(MAKE) check TESTS='$(unit_tests)'
 .PHONY: check-unit
+
+# The unit tests below valgrind; first, that it sees what is wrong.
+check-valgrind: all
+	@CC='$(CC)' $(srcdir)/tests/unit/test-below-valgrind.sh
+	@REAPERD_TEST_VALGRIND=yes $(MAKE) check TESTS='$(filter-out tests/sim/%,$(unit_tests))'
+.PHONY: check-valgrind
 
 # What can be said without running anything, by tools that only who changes the sources needs. LINT names some of them.
 lint_cflags = $(MOUNT_CFLAGS) $(SMARTCOLS_CFLAGS) $(JANSSON_CFLAGS) $(INI_CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(SECCOMP_CFLAGS) \

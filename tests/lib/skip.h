@@ -8,11 +8,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Exit status of a program of which at least a part could not run. */
 #define EXIT_SKIP 77
+
+/* Valgrind does not know the newest system calls, and is slow: what asks for much asks for less. */
+#define BELOW_VALGRIND (getenv("REAPERD_TEST_VALGRIND") != NULL)
 
 /* The whole program, or a group of its tests that is not run. At once, for Check forks and would copy a buffer. */
 #define SAY_SKIPPED(format, ...)                                                                                       \

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "control_server.h"
@@ -18,17 +19,17 @@
 
 START_TEST(thousands_of_pipelined_calls_are_answered_in_order)
 {
-	enum { CALLS = 5000 };
+	const int calls = BELOW_VALGRIND ? 500 : 5000;
 	char request[128], wanted[64];
 	struct client client;
 
 	client_open(&client);
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < calls; i++) {
 		snprintf(request, sizeof(request), ECHO("{\"text\":\"\",\"count\":%d}"), i);
 		client_ask(&client, request);
 		client_receive(&client);
 	}
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < calls; i++) {
 		snprintf(wanted, sizeof(wanted), "{\"parameters\":{\"text\":\"\",\"count\":%d}}", i);
 		expect_answer(&client, wanted);
 	}
@@ -323,6 +324,8 @@ START_TEST(out_of_descriptors_it_rests_and_then_takes_who_waited)
 	struct client client;
 	unsigned turns;
 
+	if (BELOW_VALGRIND)
+		SKIP_TEST("valgrind accepts the connection and closes it again");
 	client_open(&client);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = limit;

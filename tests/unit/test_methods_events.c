@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/control.h"
@@ -117,14 +118,14 @@ END_TEST
 
 START_TEST(a_follower_misses_nothing_of_a_storm)
 {
-	enum { COUNT = 30000 };
+	const size_t count = BELOW_VALGRIND ? 2000 : 30000;
 	struct client client;
 	json_t *answer, *row;
 	json_int_t last = 0;
 	size_t i, got = 0;
 
 	follow(&client, "{\"follow\":true}");
-	for (int n = 0; n < COUNT; n++) {
+	for (size_t n = 0; n < count; n++) {
 		journal_write(&engine, &(struct journal_event){ .type = EVENT_RESCAN });
 		if (n % 1000 == 0) {
 			store_commit(engine.store);
@@ -132,7 +133,7 @@ START_TEST(a_follower_misses_nothing_of_a_storm)
 		}
 	}
 	store_commit(engine.store);
-	while (got < COUNT) {
+	while (got < count) {
 		answer = client_answer(&client);
 		json_array_foreach (json_object_get(json_object_get(answer, "parameters"), "events"), i, row) {
 			ck_assert_int_gt(number_of(row, "seq"), last);

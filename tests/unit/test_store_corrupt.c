@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "run_suite.h"
 #include "store_fixture.h"
@@ -143,6 +144,8 @@ END_TEST
 /* Twice within one second, for then only a number tells the two names apart. */
 START_TEST(what_was_set_aside_is_never_overwritten)
 {
+	if (BELOW_VALGRIND)
+		SKIP_TEST("valgrind takes longer than a second for two");
 	for (size_t files = 2; count_files(".2") == 0; files += 2) {
 		ck_assert_uint_le(files, 20);
 		for (int i = 0; i < 2; i++) {

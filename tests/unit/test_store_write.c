@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is written into the ledger, once, and how long it is kept. */
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "odd_names.h"
 #include "run_suite.h"
@@ -232,6 +233,8 @@ START_TEST(retention_brings_a_large_ledger_down)
 	struct store *store = world_open();
 	int64_t before;
 
+	if (BELOW_VALGRIND)
+		SKIP_TEST("it takes minutes below valgrind");
 	for (int i = 0; i < 5000; i++) {
 		struct store_event event = world_event(EVENT_ATTACH, &world.action, &world.mount, at_second(i).real);
 
