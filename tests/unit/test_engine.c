@@ -19,6 +19,7 @@ static const struct directory hollow = { .name = "a", .state = PROBE_PRESENT, .i
 
 static void setup(void)
 {
+	engine_root_lines = "";
 	engine_begin_world("", true);
 }
 
@@ -339,6 +340,26 @@ START_TEST(an_active_action_is_reaped_only_when_that_is_said)
 }
 END_TEST
 
+START_TEST(what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later)
+{
+	engine_end_world();
+	engine_root_lines = "reap-when = ended";
+	engine_begin_world("", true);
+	make_action(&live);
+	set_directory(&missing);
+	pass(3);
+	pause_begin(engine, NULL, 0);
+	ck_assert_int_eq(reap_now(engine, action("a"), false), 0);
+	set_directory(&live);
+	pass(3);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	pause_end(engine, NULL);
+	set_directory(&missing);
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
 START_TEST(the_brake_bounds_what_is_asked_for)
 {
 	engine_end_world();
@@ -429,6 +450,20 @@ START_TEST(a_pause_outlives_a_start)
 }
 END_TEST
 
+START_TEST(a_root_that_is_paused_stays_so_when_the_pause_of_everything_runs_out)
+{
+	make_action(&live);
+	pause_begin(engine, the_root(), 0);
+	pause_begin(engine, NULL, 5);
+	end("a");
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 0);
+	pause_end(engine, NULL);
+	pass(1);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
 START_TEST(a_pause_outlives_its_ledger)
 {
 	make_action(&live);
@@ -472,9 +507,11 @@ int main(void)
 	tcase_add_test(tests, what_a_runner_mounted_just_before_its_last_word_is_its_own);
 	tcase_add_test(tests, what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
+	tcase_add_test(tests, what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, the_brake_counts_the_mounts_that_go);
 	tcase_add_test(tests, a_pause_outlives_a_start);
+	tcase_add_test(tests, a_root_that_is_paused_stays_so_when_the_pause_of_everything_runs_out);
 	tcase_add_test(tests, a_pause_outlives_its_ledger);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
