@@ -260,11 +260,11 @@ check-valgrind: all
 	@REAPERD_TEST_VALGRIND=yes $(MAKE) check TESTS='$(filter-out tests/sim/%,$(unit_tests))'
 .PHONY: check-valgrind
 
-# What can be said without running anything, by tools that only who changes the sources needs. LINT names some of them.
+# What can be said without running anything, by tools that only who changes the sources needs. TOOLS names some of them (LINT is a variable of make's own).
 lint_cflags = $(MOUNT_CFLAGS) $(SMARTCOLS_CFLAGS) $(JANSSON_CFLAGS) $(INI_CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(SECCOMP_CFLAGS) \
 	$(CAPNG_CFLAGS) $(SYSTEMD_CFLAGS) $(FUSE3_CFLAGS) $(CHECK_CFLAGS)
 lint: all
-	LIBRARY_CFLAGS='$(lint_cflags)' REAPERD_BUILD_DIR='$(abs_builddir)' $(srcdir)/tests/lint $(LINT)
+	LIBRARY_CFLAGS='$(lint_cflags)' REAPERD_BUILD_DIR='$(abs_builddir)' $(srcdir)/tests/lint $(TOOLS)
 .PHONY: lint
 
 # Measurements, for people to read: nothing here passes or fails.
