@@ -225,6 +225,8 @@ def test_a_mount_point_too_long_for_any_call_is_stuck_until_it_comes_nearer(shal
     segments = segments_for(farm, "far", 7800, b"d" * 255)
     make_deep(farm, "far", segments)
     wait_for(lambda: daemon.mounts(), "it is seen")
+    # So that it is known which directory it is: without that, and without unique ids, what comes nearer is another action's.
+    daemon.is_probed(4)
     done = daemon.ctl("reap", "--active", "--wait", "far", check=False)
     assert done.returncode == 1 and "stuck" in done.stderr
     assert "too long for any call" in daemon.said()
