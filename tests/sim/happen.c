@@ -9,7 +9,9 @@
 
 static void any_name(char *ret, size_t size)
 {
-	snprintf(ret, size, world_chance(10) ? "keep%u" : "a%u", world_random(NAMES));
+	uint32_t number = world_random(NAMES);
+
+	snprintf(ret, size, world_chance(10) ? "keep%u" : "a%u", number);
 }
 
 /*
@@ -41,10 +43,12 @@ static void mount_in(const struct world_dir *dir)
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "fuse.x" };
 	uint64_t cover = world.roots[dir->root].cover;
 	struct world_mount *mount;
+	uint32_t type, place;
 
 	world_walk_to(dir->root, dir->path);
-	mount = world_attach(cover ? cover : world.root_mount, dir->serial, places[world_random(5)],
-			     types[world_random(4)]);
+	type = world_random(4);
+	place = world_random(5);
+	mount = world_attach(cover ? cover : world.root_mount, dir->serial, places[place], types[type]);
 	if (!mount)
 		return;
 	world_note(KIND_MOUNT, mount->id);
