@@ -185,6 +185,8 @@ def test_a_registration_outlives_a_start(farm):
     daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(runner.pid))
     made = farm.action("a1")
     daemon.knows(*made)
+    # Which directory it is must be known by then: without unique ids nothing of an earlier start goes by its name alone.
+    daemon.is_probed(4)
     daemon.kill_both()
     runner.kill()
     runner.wait()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is tested, on which machine, and how long anything may take there."""
+import functools
 import os
 import time
+
+import pytest
 
 SLOWNESS = float(os.environ.get("REAPERD_TEST_SLOWNESS", "1"))
 BUILD = os.path.abspath(os.environ.get("REAPERD_BUILD_DIR", os.getcwd()))
@@ -25,8 +28,17 @@ def kernel_is_before(major, minor):
     return tuple(int(number) for number in (KERNEL or os.uname().release).split(".")[:2]) < (major, minor)
 
 
+@functools.cache
+def is_sanitized():
+    with open(program("reaperd/engine/reaperd-engine"), "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 def as_on(kernel, path):
     """A program in the cell that runs this one as on that kernel."""
+    if is_sanitized():
+        # The engine gets no environment, so nobody can ask its LeakSanitizer to stay away.
+        pytest.skip("LeakSanitizer does not work below a tracer")
     wrapper = os.path.join(os.environ["REAPERD_CELL"], f"{os.path.basename(path)}-on-{kernel}")
     if not os.path.exists(wrapper):
         with open(wrapper, "w") as file:
