@@ -1,410 +1,74 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "source/listmount.h"
-
+/* Woken by a change of mountinfo; reads the list of ids, and each mount that is new or may have changed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 
-#include "base/cleanup.h"
-#include "base/text.h"
 #include "source/mountinfo.h"
 #include "source/source.h"
+#include "source/statmount.h"
 #include "source/wake.h"
-
-#ifndef MS_LAZYTIME
-#define MS_LAZYTIME (1 << 25)
-#endif
-
-/* The strings that statmount(2) did not have from the beginning. */
-#define LATE_FIELDS (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
-
-/*
- * A path may be as long as memory allows, far longer than any call takes one: a bound of ours would let one mount in
- * such a place hide all others.
- */
-#define BUFFER_SIZE_FIRST ((size_t)16 << 10)
-
-/* Not an error: the mount is not there (any more), or no path leads to it. */
-#define ABSENT 1
-
-uint64_t listmount_believed_fields = ~UINT64_C(0);
 
 struct listmount {
 	struct libmnt_monitor *monitor;
-	void *buffer; /* for statmount's strings */
-	size_t size;
+	struct statmount_reading reading;
 };
 
-static char *super_options(const struct mount_status *status)
+static int listmount_read(struct source *source, const struct model *model, bool complete, struct scan *ret)
 {
-	char *text;
-
-	if (asprintf(&text, "%s%s%s%s%s%s", status->super_flags & MS_RDONLY ? "ro" : "rw",
-		     status->super_flags & MS_SYNCHRONOUS ? ",sync" : "",
-		     status->super_flags & MS_DIRSYNC ? ",dirsync" : "",
-		     status->super_flags & MS_LAZYTIME ? ",lazytime" : "", *status->super_options ? "," : "",
-		     status->super_options) < 0)
-		return NULL;
-	/* They come with the kernel's escapes, all other strings without. */
-	text_unescape_octal(text);
-	return text;
-}
-
-static char *type_name(const struct mount_status *status)
-{
-	char *name;
-
-	if (asprintf(&name, "%s%s%s", status->fstype, *status->subtype ? "." : "", status->subtype) < 0)
-		return NULL;
-	return name;
-}
-
-int listmount_facts(const struct mount_status *status, struct mount_facts *ret)
-{
-	char options[128];
-
-	*ret = (struct mount_facts){
-		.id = status->id,
-		.parent = status->parent,
-		.id32 = status->id32,
-		.parent32 = status->parent32,
-		.dev = status->dev,
-		.peer_group = status->peer_group,
-		.master = status->master,
-		.root = strdup(status->root),
-		.target = strdup(status->target),
-		.fstype = type_name(status),
-		.source = strdup(status->source),
-		.options = strdup(kernel_mount_options(status->attributes, options, sizeof(options))),
-		.super_options = super_options(status),
-	};
-	if (!ret->root || !ret->target || !ret->fstype || !ret->source || !ret->options || !ret->super_options) {
-		mount_facts_clear(ret);
-		return -ENOMEM;
-	}
-	ret->root_deleted = mountinfo_strip_deleted(ret->root);
-	return 0;
-}
-
-static int ask_mount(struct listmount *listmount, uint64_t id, struct mount_status *ret, uint64_t *ret_missing)
-{
-	uint64_t known;
+	struct listmount *listmount = source->state;
 	int r;
 
-	for (;;) {
-		void *buffer;
-
-		r = kernel_statmount_full(id, listmount->buffer, listmount->size, ret, &known);
-		if (r != -EOVERFLOW)
-			break;
-		buffer = realloc(listmount->buffer, 2 * listmount->size);
-		if (!buffer)
-			return -ENOMEM;
-		listmount->buffer = buffer;
-		listmount->size *= 2;
-	}
-	if (r < 0)
-		return r;
-	*ret_missing = LATE_FIELDS & ~(known & listmount_believed_fields);
-	if (*ret_missing & STATMOUNT_MNT_OPTS)
-		ret->super_options = "";
-	if (*ret_missing & STATMOUNT_FS_SUBTYPE)
-		ret->subtype = "";
-	if (*ret_missing & STATMOUNT_SB_SOURCE)
-		ret->source = "";
-	return 0;
-}
-
-static int replace_string(char **string, const char *with)
-{
-	char *copy = strdup(with);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*string);
-	*string = copy;
-	return 0;
-}
-
-/* Takes the strings that statmount did not have from facts of the same mount. */
-static int take_missing(uint64_t missing, const struct mount_facts *from, struct mount_facts *facts)
-{
-	int r = 0;
-
-	if (missing & STATMOUNT_MNT_OPTS)
-		r = replace_string(&facts->super_options, from->super_options);
-	if (r == 0 && missing & STATMOUNT_FS_SUBTYPE)
-		r = replace_string(&facts->fstype, from->fstype);
-	if (r == 0 && missing & STATMOUNT_SB_SOURCE)
-		r = replace_string(&facts->source, from->source);
+	statmount_begin(&listmount->reading, model, ret);
+	r = complete ? statmount_read_all(&listmount->reading) : statmount_read_changes(&listmount->reading);
+	statmount_end(&listmount->reading);
 	return r;
 }
 
-static int compare_id32(const void *a, const void *b)
+static int listmount_refresh(struct source *source, const struct model *model, struct scan *ret)
 {
-	const struct mount_facts *x = a, *y = b;
-
-	return x->id32 < y->id32 ? -1 : x->id32 > y->id32;
-}
-
-/* One read() of the source. */
-struct reading {
-	struct listmount *listmount;
-	const struct model *model;
-	struct scan *scan;
-	struct scan table; /* mountinfo, by id32, where statmount's strings do not suffice; empty until then */
-};
-
-/* ABSENT where mountinfo does not have this mount: it went, or moved, and that wakes us again. */
-static int complete_from_table(struct reading *reading, uint64_t missing, struct mount_facts *facts)
-{
-	struct scan *table = &reading->table;
-	const struct mount_facts *found;
+	struct listmount *listmount = source->state;
 	int r;
 
-	if (table->count == 0) {
-		r = mountinfo_read(MOUNTINFO_PATH, table);
-		if (r < 0)
-			return r;
-		qsort(table->mounts, table->count, sizeof(*table->mounts), compare_id32);
-	}
-	found = bsearch(facts, table->mounts, table->count, sizeof(*table->mounts), compare_id32);
-	if (!found || found->dev != facts->dev || found->parent32 != facts->parent32 ||
-	    strcmp(found->target, facts->target) != 0)
-		return ABSENT;
-	return take_missing(missing, found, facts);
-}
-
-/* `known`: what the model has of this mount, or NULL. 0, ABSENT or -errno. */
-static int read_facts(struct reading *reading, uint64_t id, const struct mount_facts *known, struct mount_facts *ret)
-{
-	struct mount_status status;
-	uint64_t missing;
-	int r;
-
-	r = ask_mount(reading->listmount, id, &status, &missing);
-	if (r < 0)
-		return r == -ENOENT ? ABSENT : r;
-	/* A mount point that cannot be reached from our root has no path; mountinfo leaves such mounts out. */
-	if (*status.target == 0)
-		return ABSENT;
-	r = listmount_facts(&status, ret);
-	if (r < 0 || !missing)
-		return r;
-	r = known ? take_missing(missing, known, ret) : complete_from_table(reading, missing, ret);
-	if (r != 0)
-		mount_facts_clear(ret);
+	statmount_begin(&listmount->reading, model, ret);
+	r = statmount_read_below_roots(&listmount->reading);
+	statmount_end(&listmount->reading);
 	return r;
 }
 
-static bool facts_equal(const struct mount_facts *a, const struct mount_facts *b)
-{
-	return a->parent == b->parent && a->dev == b->dev && a->peer_group == b->peer_group && a->master == b->master &&
-	       a->root_deleted == b->root_deleted && strcmp(a->root, b->root) == 0 &&
-	       strcmp(a->target, b->target) == 0 && strcmp(a->options, b->options) == 0 &&
-	       strcmp(a->super_options, b->super_options) == 0 && strcmp(a->fstype, b->fstype) == 0 &&
-	       strcmp(a->source, b->source) == 0;
-}
-
-/* Adds the mount to the scan where it is not as `known` has it, or `anyway`. 0, ABSENT or -errno. */
-static int read_mount(struct reading *reading, uint64_t id, const struct mount_facts *known, bool anyway)
-{
-	struct mount_facts facts, *added;
-	int r;
-
-	r = read_facts(reading, id, known, &facts);
-	if (r != 0)
-		return r;
-	if (known && !anyway && facts_equal(&facts, known)) {
-		mount_facts_clear(&facts);
-		return 0;
-	}
-	added = scan_add(reading->scan);
-	if (!added) {
-		mount_facts_clear(&facts);
-		return -ENOMEM;
-	}
-	*added = facts;
-	return 0;
-}
-
-static bool is_root_of(const char *root, const struct mount_facts *facts)
-{
-	size_t length = strlen(facts->root);
-
-	return strncmp(root, facts->root, length) == 0 &&
-	       strcmp(root + length, facts->root_deleted ? MOUNTINFO_DELETED : "") == 0;
-}
-
-/*
- * For a mount that lies below no root: has it moved, perhaps below one, or changed otherwise? A move keeps the id, and
- * where something above it moved, only the path tells.
- */
-static bool is_in_place(struct listmount *listmount, const struct mount_facts *known)
-{
-	struct mount_status status;
-	char options[128];
-
-	return kernel_statmount_place(known->id, listmount->buffer, listmount->size, &status) == 0 &&
-	       status.parent == known->parent && status.dev == known->dev && status.peer_group == known->peer_group &&
-	       status.master == known->master && strcmp(status.target, known->target) == 0 &&
-	       is_root_of(status.root, known) &&
-	       strcmp(kernel_mount_options(status.attributes, options, sizeof(options)), known->options) == 0;
-}
-
-/* What speaks against a mount has to be confirmed by reading it again, though it is as it was. */
-static int read_below_root(struct reading *reading, const struct mount *mount)
-{
-	return read_mount(reading, mount->facts.id, &mount->facts, mount->evidence != 0);
-}
-
-static int read_known(struct reading *reading, const struct mount *mount)
-{
-	if (!mount->instance && !mount->action && is_in_place(reading->listmount, &mount->facts))
-		return 0;
-	return read_below_root(reading, mount);
-}
-
-struct list {
-	uint64_t *ids; /* ascending */
-	size_t count;
-	struct scan *scan;
-};
-
-static int compare_ids(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int add_if_gone(void *context, struct mount *mount)
-{
-	struct list *list = context;
-
-	if (bsearch(&mount->facts.id, list->ids, list->count, sizeof(*list->ids), compare_ids))
-		return 0;
-	return scan_add_gone(list->scan, mount->facts.id);
-}
-
-static int read_changes(struct reading *reading, struct list *list)
-{
-	size_t known = 0;
-	int r;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct mount *mount = model_mount_const(reading->model, list->ids[i]);
-
-		known += mount != NULL;
-		r = mount ? read_known(reading, mount) : read_mount(reading, list->ids[i], NULL, true);
-		if (r < 0)
-			return r;
-	}
-	if (known == model_mount_count(reading->model))
-		return 0;
-	/* The walk changes nothing in the model. */
-	return model_each_mount((struct model *)reading->model, add_if_gone, list);
-}
-
-static int read_all(struct reading *reading, const struct list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		int r = read_mount(reading, list->ids[i], NULL, true);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int listmount_source_read(struct source *source, const struct model *model, bool complete, struct scan *ret)
-{
-	struct reading reading = { .listmount = source->state, .model = model, .scan = ret };
-	CLEANUP_FREE uint64_t *ids = NULL;
-	struct list list = { .scan = ret };
-	int r;
-
-	r = kernel_listmount_all(&ids, &list.count);
-	if (r < 0)
-		return r;
-	list.ids = ids;
-	ret->complete = complete;
-	ret->unique_ids = true;
-	r = complete ? read_all(&reading, &list) : read_changes(&reading, &list);
-	scan_clear(&reading.table);
-	return r;
-}
-
-static int refresh_mount(void *context, struct mount *mount)
-{
-	struct reading *reading = context;
-	int r = read_below_root(reading, mount);
-
-	return r == ABSENT ? scan_add_gone(reading->scan, mount->facts.id) : r;
-}
-
-static int listmount_source_refresh(struct source *source, const struct model *model, struct scan *ret)
-{
-	struct reading reading = { .listmount = source->state, .model = model, .scan = ret };
-
-	ret->complete = false;
-	ret->unique_ids = true;
-	/* The walk changes nothing in the model. */
-	return model_each_root_mount((struct model *)model, refresh_mount, &reading);
-}
-
-static int try_calls(char *why, size_t size)
-{
-	struct mount_status status;
-	uint64_t id;
-	ssize_t n;
-	int r;
-
-	n = kernel_listmount(0, 0, &id, 1);
-	r = n == 1 ? kernel_statmount(id, &status) : n == 0 ? -ENOENT : (int)n;
-	if (r == 0)
-		return 0;
-	if (r == -ENOSYS)
-		snprintf(why, size, "listmount: this kernel has no listmount and statmount (Linux 6.8 has)");
-	else
-		snprintf(why, size, "listmount: the kernel answers %s", strerror(-r));
-	return -EOPNOTSUPP;
-}
-
-static void listmount_source_close(struct source *source)
+static void listmount_close(struct source *source)
 {
 	struct listmount *listmount = source->state;
 
 	mnt_unref_monitor(listmount->monitor);
-	free(listmount->buffer);
+	statmount_close(&listmount->reading);
 	free(listmount);
 }
 
-static int listmount_source_open(struct source *source, char *why, size_t size)
+static int listmount_open(struct source *source, char *why, size_t size)
 {
 	struct listmount *listmount;
 	int r;
 
-	r = try_calls(why, size);
+	r = statmount_try("listmount", why, size);
 	if (r < 0)
 		return r;
 	listmount = calloc(1, sizeof(*listmount));
 	if (!listmount)
 		return -ENOMEM;
 	source->state = listmount;
-	listmount->size = BUFFER_SIZE_FIRST;
-	listmount->buffer = malloc(listmount->size);
-	r = listmount->buffer ? wake_open(&listmount->monitor, &source->fd) : -ENOMEM;
+	r = statmount_open(&listmount->reading);
+	if (r == 0)
+		r = wake_open(&listmount->monitor, &source->fd);
 	if (r < 0) {
 		snprintf(why, size, "%s cannot be watched: %s", MOUNTINFO_PATH, strerror(-r));
-		listmount_source_close(source);
+		listmount_close(source);
 	}
 	return r;
 }
 
-static int listmount_source_drain(struct source *source)
+static int listmount_drain(struct source *source)
 {
 	const struct listmount *listmount = source->state;
 
@@ -414,9 +78,9 @@ static int listmount_source_drain(struct source *source)
 const struct source_ops source_listmount_ops = {
 	.kind = SOURCE_LISTMOUNT,
 	.unique_ids = true,
-	.open = listmount_source_open,
-	.close = listmount_source_close,
-	.drain = listmount_source_drain,
-	.read = listmount_source_read,
-	.refresh = listmount_source_refresh,
+	.open = listmount_open,
+	.close = listmount_close,
+	.drain = listmount_drain,
+	.read = listmount_read,
+	.refresh = listmount_refresh,
 };

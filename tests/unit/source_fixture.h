@@ -14,8 +14,9 @@
 #include "../lib/scratch.h"
 #include "../lib/skip.h"
 #include "base/cleanup.h"
-#include "source/listmount.h"
+#include "kernel/mounts.h"
 #include "source/source.h"
+#include "source/statmount.h"
 
 struct side {
 	struct source source;

@@ -135,7 +135,7 @@ END_TEST
 START_TEST(strings_that_an_older_statmount_lacks_come_from_mountinfo)
 {
 	NEED_LISTMOUNT();
-	listmount_believed_fields = ~LATE_FIELDS;
+	statmount_believed_fields = ~LATE_FIELDS;
 	seed = 88172645u + 104729 * _i;
 	random_life(30);
 }
