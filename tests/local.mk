@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Part of ../Makefile.am: what `make check` and `make bench` build and run.
+# Part of ../Makefile.am: what `make check` builds and runs.
 
 script_tests = tests/check-cycles tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-cycles.sh \
 	tests/unit/test-check-documents.sh tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh \
@@ -12,6 +12,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/harness/cell.py \
 	tests/system/harness/daemon.py \
 	tests/system/harness/farm.py \
+	tests/system/harness/namespace.py \
 	tests/system/harness/processes.py \
 	tests/system/harness/settings.py \
 	tests/system/harness/table.py \
@@ -19,6 +20,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/odd_names.py \
 	tests/system/test_adversary.py \
 	tests/system/test_bad_input.py \
+	tests/system/test_bench.py \
 	tests/system/test_cost.py \
 	tests/system/test_crash.py \
 	tests/system/test_daemon.py \
@@ -80,12 +82,6 @@ tests_unit_test_source_mountinfo_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_random_SOURCES = tests/unit/test_source_random.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_random_LDADD = $(use_source) $(CHECK_LIBS)
 
-check_PROGRAMS += tests/bench/ledger
-tests_bench_ledger_LDADD = $(use_store)
-
-check_PROGRAMS += tests/bench/storm
-tests_bench_storm_SOURCES = tests/bench/storm.c tests/lib/scratch.c tests/lib/scratch.h
-tests_bench_storm_LDADD = $(use_source)
 EXTRA_DIST += tests/fixtures
 
 unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/test_methods_act \
@@ -266,10 +262,3 @@ lint_cflags = $(MOUNT_CFLAGS) $(SMARTCOLS_CFLAGS) $(JANSSON_CFLAGS) $(INI_CONFIG
 lint: all
 	LIBRARY_CFLAGS='$(lint_cflags)' REAPERD_BUILD_DIR='$(abs_builddir)' $(srcdir)/tests/lint $(TOOLS)
 .PHONY: lint
-
-# Measurements, for people to read: nothing here passes or fails.
-bench: all $(check_PROGRAMS)
-	-REAPERD_BUILD_DIR='$(abs_builddir)' $(srcdir)/tests/run-system -m bench -s
-	-tests/bench/storm
-	-tests/bench/ledger
-.PHONY: bench

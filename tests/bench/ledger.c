@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How long the ledger takes: writes a journal of a million events (or as many as the argument says) in turns of a
- * thousand, and asks it what people ask. Prints one line a question. In a directory of its own below $TMPDIR, removed
- * at the end.
+ * How long the ledger takes: writes a journal of so many events in turns of a thousand, and asks it what people ask.
+ *
+ *	ledger FILE EVENTS
+ *
+ * Prints {"write_us", ...}, a row's time and each question's in milliseconds, and "action", the name that was asked
+ * for. FILE stays.
  */
+#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store/store.h"
 
+#define FIRST		 INT64_C(1795000000000000000) /* ns since 1970 */
 #define TURN		 1000
 #define EVENTS_OF_ACTION 8
-
-static char path[128];
 
 static double since(struct now start)
 {
 	return (double)(clock_now().mono - start.mono) / NSEC_PER_MSEC;
 }
 
+static void name_action(int64_t event, char *name, size_t size)
+{
+	snprintf(name, size, "%016llx", (unsigned long long)(event / EVENTS_OF_ACTION) * 0x9e3779b97f4a7c15);
+}
+
 static void add(struct store *store, int64_t i)
 {
 	char name[32], target[96];
 	struct store_event event = {
-		.time = INT64_C(1795000000000000000) + i * NSEC_PER_MSEC,
+		.time = FIRST + i * NSEC_PER_MSEC,
 		.type = i % 2 ? EVENT_DETACH : EVENT_ATTACH,
 		.mount_id = (uint64_t)(i / 2 + 1000),
 		.root = "/worker/build",
@@ -36,7 +43,7 @@ static void add(struct store *store, int64_t i)
 		.comm = "bb_runner",
 	};
 
-	snprintf(name, sizeof(name), "%016llx", (unsigned long long)(i / EVENTS_OF_ACTION) * 0x9e3779b97f4a7c15);
+	name_action(i, name, sizeof(name));
 	snprintf(target, sizeof(target), "/worker/build/%s/root/proc", name);
 	store_add_event(store, &event);
 }
@@ -56,7 +63,7 @@ static void ask(struct store *store, const char *what, struct store_filter filte
 	filter.type = -1;
 	if (store_events(store, &filter, count_row, &rows) < 0)
 		rows = -1;
-	printf("%-32s %9.2f ms, %d rows\n", what, since(start), rows);
+	printf(", \"%s_ms\": %.3f, \"%s_rows\": %d", what, since(start), what, rows);
 }
 
 static void fill(struct store *store, int64_t events)
@@ -71,62 +78,49 @@ static void fill(struct store *store, int64_t events)
 	}
 	store_commit(store);
 	elapsed = since(start);
-	printf("%-32s %9.2f ms, %.2f us a row, %.0f MiB\n", "write", elapsed, elapsed * 1000 / (double)events,
-	       (double)store_bytes(store) / (1 << 20));
+	printf("{\"events\": %lld, \"write_us\": %.3f, \"mib\": %.1f", (long long)events,
+	       elapsed * 1000 / (double)events, (double)store_bytes(store) / (1 << 20));
 }
 
 static void retain(struct store *store)
 {
 	struct now start = clock_now();
-	int gone =
-		store_retain(store, 1, 0, (struct now){ .real = INT64_C(1795000000000000000) + 3600 * NSEC_PER_SEC });
+	int gone = store_retain(store, 1, 0, (struct now){ .real = FIRST + 3600 * NSEC_PER_SEC });
 
 	store_commit(store);
-	printf("%-32s %9.2f ms, %d rows\n", "one step of retention", since(start), gone);
+	printf(", \"retain_ms\": %.3f, \"retain_rows\": %d", since(start), gone);
 }
 
-static void measure(int64_t events)
+static void measure(const char *path, int64_t events)
 {
 	struct now start = clock_now();
 	struct store *store = store_open(path);
 	char name[32];
 
 	if (!store)
-		return;
+		errx(1, "%s", path);
 	store_begin_boot(store, "bench", 1, start);
-	printf("%-32s %9.2f ms\n", "make", since(start));
 	fill(store, events);
-	snprintf(name, sizeof(name), "%016llx",
-		 (unsigned long long)(events / 2 / EVENTS_OF_ACTION) * 0x9e3779b97f4a7c15);
-	ask(store, "events of an action", (struct store_filter){ .action = name });
-	ask(store, "events of a mount", (struct store_filter){ .mount_id = (uint64_t)(events / 4 + 1000) });
-	ask(store, "the last 100", (struct store_filter){ .limit = 100 });
-	ask(store, "100 after a number", (struct store_filter){ .after_seq = events / 2, .limit = 100 });
-	ask(store, "a minute",
-	    (struct store_filter){ .since = INT64_C(1795000000000000000), .until = INT64_C(1795000060000000000) });
+	name_action(events / 2, name, sizeof(name));
+	ask(store, "of_action", (struct store_filter){ .action = name });
+	ask(store, "of_mount", (struct store_filter){ .mount_id = (uint64_t)(events / 4 + 1000) });
+	ask(store, "last_100", (struct store_filter){ .limit = 100 });
+	ask(store, "next_100", (struct store_filter){ .after_seq = events / 2, .limit = 100 });
+	ask(store, "of_a_minute", (struct store_filter){ .since = FIRST, .until = FIRST + 60 * NSEC_PER_SEC });
 	retain(store);
 	start = clock_now();
 	store_close(store);
-	printf("%-32s %9.2f ms\n", "close", since(start));
+	printf(", \"close_ms\": %.3f", since(start));
 	start = clock_now();
 	store = store_open(path);
-	printf("%-32s %9.2f ms\n", "open", since(start));
+	printf(", \"open_ms\": %.3f, \"action\": \"%s\"}\n", since(start), name);
 	store_close(store);
 }
 
 int main(int argc, char **argv)
 {
-	const char *tmp = getenv("TMPDIR");
-	char dir[64];
-
-	snprintf(dir, sizeof(dir), "%.40s/ledger-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir)) {
-		perror(dir);
-		return EXIT_FAILURE;
-	}
-	snprintf(path, sizeof(path), "%s/ledger.db", dir);
-	measure(argc > 1 ? strtoll(argv[1], NULL, 10) : 1000000);
-	unlink(path);
-	rmdir(dir);
+	if (argc != 3 || strtoll(argv[2], NULL, 10) <= 0)
+		errx(2, "usage: ledger FILE EVENTS");
+	measure(argv[1], strtoll(argv[2], NULL, 10));
 	return EXIT_SUCCESS;
 }

@@ -4,7 +4,6 @@
 Whatever a test leaves (mounts, servers, daemons, stopped processes) ends with the namespace. A test that exceeds its time is
 killed with everything it started, and counts as failed. At the end the host's mount table must be what it was.
 """
-import ctypes
 import os
 import pickle
 import select
@@ -13,7 +12,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -22,8 +20,6 @@ sys.path.insert(0, os.path.dirname(__file__))
 pytest.register_assert_rewrite("harness")
 import harness  # noqa: E402
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, CLONE_NEWPID, PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
 LIMIT = 60 * harness.SLOWNESS
 JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 2 * (os.cpu_count() or 1)))
 
@@ -31,60 +27,16 @@ JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 2 * (os.cpu_count() or 1)))
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): this test may take longer than the others")
     config.addinivalue_line("markers", "alone: this test measures, and runs beside no other")
-    config.addinivalue_line("markers", "bench: no test but a measurement, for people to read; only with -m bench")
-
-
-def pytest_collection_modifyitems(config, items):
-    if "bench" in config.option.markexpr:
-        return
-    bench = [item for item in items if item.get_closest_marker("bench")]
-    items[:] = [item for item in items if not item.get_closest_marker("bench")]
-    config.hook.pytest_deselected(items=bench)
-
-
-def host_mounts():
-    with open("/proc/self/mountinfo", "rb") as table:
-        return table.read()
 
 
 def pytest_sessionstart(session):
-    session.config.mounts_before = host_mounts()
+    session.config.mounts_before = harness.host_mounts()
 
 
 def pytest_sessionfinish(session):
-    if host_mounts() != session.config.mounts_before:
+    if harness.host_mounts() != session.config.mounts_before:
         sys.stderr.write("\nthe host's mount table changed during the tests\n")
         session.exitstatus = 1
-
-
-def serve_as_init(work):
-    """Process 1 of the namespace: starts `work` as process 2, buries the orphans, and ends (with all others) when that ends."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-
-
-def enter_cell(work):
-    """Never returns. A second process is needed, for a pid namespace begins with the next child."""
-    if LIBC.unshare(CLONE_NEWNS | CLONE_NEWPID) != 0:
-        os._exit(77)
-    init = os.fork()
-    if init == 0:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        harness.mount("none", "/", None, harness.MS_REC | harness.MS_PRIVATE)
-        harness.mount("proc", "/proc", "proc", 0)
-        serve_as_init(work)
-    _, status = os.waitpid(init, 0)
-    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 def last_lines(directory):
@@ -114,7 +66,7 @@ class Running:
         if self.process == 0:
             os.close(self.reader)
             os.environ["REAPERD_CELL"] = self.directory
-            enter_cell(lambda: self.work(writer))
+            harness.enter_cell(lambda: self.work(writer))
         os.close(writer)
 
     def work(self, writer):
@@ -151,7 +103,7 @@ class Running:
 
     def clean_up(self):
         # The namespace is gone and with it every mount below; the host never had one here.
-        if f" {self.directory}".encode() not in host_mounts():
+        if f" {self.directory}".encode() not in harness.host_mounts():
             shutil.rmtree(self.directory, ignore_errors=True)
 
 

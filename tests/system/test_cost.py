@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What watching costs: nothing while nothing changes, little in a storm."""
-import os
+"""What watching costs while nothing changes: nothing. What it costs otherwise is measured by tests/bench."""
 import time
 
 import pytest
@@ -44,36 +43,3 @@ def test_an_idle_daemon_without_actions_sleeps(cell, source):
     first = switches()
     time.sleep(3)
     assert switches() - first <= 3 * 12, "the root itself may be probed, nothing else"
-
-
-@pytest.mark.bench
-@pytest.mark.limit(240)
-def test_a_storm_of_changes_beside_many_mounts(cell, source):
-    """1,000 changes a second beside 10,000 other mounts. A measurement, by `make bench`: the goal is a fifth of a core, and 250 ms."""
-    farm = harness.Farm(cell, source)
-    outside = cell.make("outside")
-    harness.mount("tmpfs", outside, "tmpfs")
-    for number in range(10000):
-        os.mkdir(f"{outside}/{number}")
-        harness.mount("tmpfs", f"{outside}/{number}", "tmpfs")
-    daemon = farm.start().daemon
-    made = farm.action("live")
-    daemon.knows(*made)
-    place = farm.make_place("storm", "root")
-    engine = daemon.engine()
-    before, started = harness.cpu_seconds(engine) + harness.cpu_seconds(daemon.process.pid), time.monotonic()
-    changes = 0
-    while time.monotonic() - started < 4:
-        harness.mount("tmpfs", place, "tmpfs")
-        harness.umount(place)
-        changes += 2
-        ahead = started + changes / 1000 - time.monotonic()
-        if ahead > 0:
-            time.sleep(ahead)
-    lasted = time.monotonic() - started
-    used = harness.cpu_seconds(engine) + harness.cpu_seconds(daemon.process.pid) - before
-    harness.mount("tmpfs", place, "tmpfs")
-    done = time.monotonic()
-    wait_for(lambda: place in {m["target"] for m in daemon.mounts()}, "the last change is shown")
-    shown = time.monotonic() - done
-    print(f"{changes / lasted:.0f} changes/s, {100 * used / lasted:.1f} % of a core, the last shown after {1000 * shown:.0f} ms")

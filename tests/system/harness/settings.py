@@ -4,8 +4,6 @@ import functools
 import os
 import time
 
-import pytest
-
 SLOWNESS = float(os.environ.get("REAPERD_TEST_SLOWNESS", "1"))
 BUILD = os.path.abspath(os.environ.get("REAPERD_BUILD_DIR", os.getcwd()))
 SOURCE_TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -37,6 +35,7 @@ def is_sanitized():
 def as_on(kernel, path):
     """A program in the cell that runs this one as on that kernel."""
     if is_sanitized():
+        import pytest  # the measurements do without
         # The engine gets no environment, so nobody can ask its LeakSanitizer to stay away.
         pytest.skip("LeakSanitizer does not work below a tracer")
     wrapper = os.path.join(os.environ["REAPERD_CELL"], f"{os.path.basename(path)}-on-{kernel}")

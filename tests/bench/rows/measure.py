@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What measurements are made of: rows, sizes, other mounts, and what a process or a daemon has cost so far."""
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import time
+
+import harness
+from harness import wait_for
+
+MEASUREMENTS = {}
+
+
+@dataclasses.dataclass
+class Measurement:
+    name: str
+    summary: str
+    limit: float
+    take: object
+
+
+def measures(name, limit):
+    """For a generator of rows. Past `limit` seconds it is killed with all that it started."""
+    def register(function):
+        MEASUREMENTS[name] = Measurement(name, function.__doc__.strip().splitlines()[0], limit, function)
+        return function
+    return register
+
+
+@dataclasses.dataclass
+class Goal:
+    of: str  # "ratio" or "ours"
+    sign: str
+    bound: float
+
+    def __str__(self):
+        return f"{self.of} {self.sign} {self.bound:,g}"
+
+    def is_reached(self, value):
+        return {"<=": value <= self.bound, ">=": value >= self.bound, "=": value == self.bound}[self.sign]
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    what: str
+    unit: str
+    ours: float
+    peer: float = None
+    peer_name: str = None
+    ratio: float = None
+    ratio_of: str = None
+    goal: Goal = None
+
+    def as_json(self):
+        row = dataclasses.asdict(self)
+        row["goal"] = str(self.goal) if self.goal else None
+        row["reached"] = self.goal.is_reached(getattr(self, self.goal.of)) if self.goal else None
+        return row
+
+
+class Bench:
+    """What a measurement has: a cell, the source to take, and how large all is to be."""
+
+    def __init__(self, cell, source, quick):
+        self.cell, self.source, self.quick = cell, source, quick
+        self.other_count = 0
+
+    def size(self, full, quick):
+        return quick if self.quick else full
+
+    def others(self, count):
+        """Sees to it that so many mounts lie outside every root."""
+        outside = os.path.join(self.cell.memory, "other")
+        os.makedirs(outside, exist_ok=True)
+        while self.other_count < count:
+            place = f"{outside}/{self.other_count}"
+            os.mkdir(place)
+            harness.mount("tmpfs", place, "tmpfs")
+            self.other_count += 1
+
+    def farm(self, daemon=(), **keys):
+        """A daemon on a build root, with the intervals that it has by itself, but for `keys`."""
+        quick = dict.fromkeys(("grace", "grace__hollow", "probe_interval", "step_timeout"))
+        return harness.Farm(self.cell, self.source, daemon=daemon, **{**quick, **keys})
+
+    def run(self, name, *arguments, input=None):
+        """One of the programs beside this, to its end: what it printed, as JSON."""
+        done = subprocess.run([harness.program(f"tests/bench/{name}"), *map(str, arguments)], capture_output=True, text=True,
+                              input=input, check=False)
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def live_place(self, farm):
+        """A place to mount on in an action that lives, with its daemon started and at rest."""
+        made = farm.action("live")
+        farm.daemon.start()
+        farm.daemon.knows(*made)
+        return farm.make_place("live", "root", "tmp")
+
+    def start_findmnt(self):
+        return Findmnt(self.cell)
+
+
+def cpu_ns(*pids):
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def ended_children_ns(pid):
+    """Of those that it has waited for; in steps of ten milliseconds."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class Cost:
+    """What broker, engine and the children that they had have cost so far."""
+
+    def __init__(self, daemon):
+        self.broker, self.engine = daemon.process.pid, daemon.engine()
+
+    def cpu(self):
+        return cpu_ns(self.broker, self.engine) + ended_children_ns(self.broker)
+
+    def pids(self):
+        return self.broker, self.engine
+
+
+class Findmnt:
+    """findmnt --poll, what it has cost and what it has said."""
+
+    def __init__(self, cell):
+        self.file = os.path.join(cell.directory, "findmnt.out")
+        with open(self.file, "wb") as output:
+            self.process = cell.spawn("stdbuf", "-oL", "findmnt", "--poll", "-n", "-o", "ACTION,TARGET", stdout=output)
+        wait_for(lambda: harness.comm(self.process.pid) == "findmnt", "findmnt runs")
+        settle(self)
+
+    def cpu(self):
+        return cpu_ns(self.process.pid)
+
+    def said(self, place):
+        with open(self.file, encoding="utf-8", errors="surrogateescape") as output:
+            return sum(1 for line in output if line.split()[-1] == place)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def settle(meter, patience=120):
+    """Waits until it is at rest: less than a two-hundredth of a core in a fifth of a second."""
+    last = [meter.cpu()]
+
+    def rests():
+        time.sleep(0.2)
+        now = meter.cpu()
+        used, last[0] = now - last[0], now
+        return used < 1_000_000
+    wait_for(rests, "what it was told is done", patience)
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+median = statistics.median
