@@ -405,8 +405,13 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		size_t mounts;
 
 		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action) ||
-		    may_be_anothers(engine, item) || may_have_been_renamed(engine, item))
+		    may_be_anothers(engine, item))
 			continue;
+		if (may_have_been_renamed(engine, item)) {
+			/* Without grace nobody else has the mounts read again, for that is what confirms it after. */
+			engine_want_refresh(engine);
+			continue;
+		}
 		if (!can_be_named(item->mount)) {
 			give_up(engine, item->mount);
 			continue;

@@ -68,6 +68,19 @@ def test_a_mount_found_below_a_trash_folder_at_the_start_is_moved(farm):
     wait_for(lambda: gone(made), "it is reaped though it was never seen elsewhere")
 
 
+def test_without_grace_what_was_found_in_the_trash_goes_though_nothing_else_happens(cell, source):
+    """What is found must be seen twice; nobody but the daemon itself is there to have it look again."""
+    farm = harness.Farm(cell, source, grace="0", probe_interval="1h")
+    made = farm.action(".trash/a1")
+    farm.start()
+    wait_for(lambda: gone(*made), "what lay in the trash is reaped")
+    made = farm.action("a2")
+    farm.daemon.knows(*made)
+    wait_for(lambda: farm.daemon.query("SELECT count(*) FROM mounts WHERE detached IS NULL AND confirmed")[0][0] == 2, "it has been learnt")
+    os.rename(farm.path("a2"), farm.path(".trash", "a2"))
+    wait_for(lambda: harness.count_under(farm.root) == 0, "what was moved there is reaped")
+
+
 def test_an_action_renamed_to_publish_it_is_followed(farm):
     daemon = farm.start().daemon
     made = farm.action("incoming")
