@@ -72,7 +72,7 @@ static int read_table(struct model *model, struct now now)
 	struct scan scan = { 0 };
 	struct changes changes = { 0 };
 	char why[256] = "";
-	int r = source_open(SOURCE_AUTO, &source, why, sizeof(why));
+	int r = source_open(SOURCE_AUTO, NULL, &source, why, sizeof(why));
 
 	if (r < 0) {
 		log_error("could not open the mount table: %s", *why ? why : strerror(-r));

@@ -56,9 +56,10 @@ tests_unit_test_config_mistakes_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_config_values_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_cgroup tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
 	tests/unit/test_kernel_table
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_cgroup_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_process_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_table_LDADD = $(use_kernel) $(CHECK_LIBS)
@@ -75,9 +76,11 @@ tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_source tests/unit/test_source_mountinfo tests/unit/test_source_random
+unit_tests += tests/unit/test_source tests/unit/test_source_events tests/unit/test_source_mountinfo tests/unit/test_source_random
 tests_unit_test_source_SOURCES = tests/unit/test_source.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_LDADD = $(use_source) $(CHECK_LIBS)
+tests_unit_test_source_events_SOURCES = tests/unit/test_source_events.c tests/lib/scratch.c tests/lib/scratch.h
+tests_unit_test_source_events_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_mountinfo_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_random_SOURCES = tests/unit/test_source_random.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_random_LDADD = $(use_source) $(CHECK_LIBS)

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "broker/launch.h"
+#include "broker/mount_events.h"
 #include "broker/places.h"
 #include "broker/privileges.h"
 #include "broker/requests.h"
@@ -59,13 +60,22 @@ struct broker {
 	uint8_t frame[WIRE_FRAME_MAX];
 };
 
-/* A new engine gets what it needs beside the text; one that runs has it. */
-static int tell_configuration(struct broker *broker, bool first)
+/*
+ * One group of mount events for each engine, which alone has it then: what waits in a dead one's would be of no use to
+ * the next, and nobody would read it.
+ */
+static int tell_first_configuration(struct broker *broker)
 {
-	int fds[] = { broker->settings->text, broker->fds[PRIVATE_LISTEN], broker->inotify };
+	const enum source_kind source = broker->settings->config->source;
+	struct engine_inputs inputs = { .listen = broker->fds[PRIVATE_LISTEN],
+					.inotify = broker->inotify,
+					.events = -1 };
+	CLEANUP_CLOSE int events = -1;
 
-	return tell_engine_configuration(broker->fds[PRIVATE_ENGINE], &broker->options, broker->settings, fds,
-					 first ? ARRAY_SIZE(fds) : 1);
+	if (source == SOURCE_AUTO || source == SOURCE_FANOTIFY)
+		inputs.events_error = -asroot_open_mount_events(&events, &inputs.events_lack);
+	inputs.events = events;
+	return tell_engine_configuration(broker->fds[PRIVATE_ENGINE], &broker->options, broker->settings, &inputs);
 }
 
 static void end_engine(struct broker *broker, int64_t patience)
@@ -97,7 +107,7 @@ static void start_engine(struct broker *broker, int64_t now)
 	broker->started = now;
 	broker->kill_at = INT64_MAX;
 	broker->blocked = false;
-	r = tell_configuration(broker, true);
+	r = tell_first_configuration(broker);
 	if (r < 0) {
 		log_error("the engine cannot be told its configuration: %s", strerror(-r));
 		end_engine(broker, 0);
@@ -180,7 +190,7 @@ static void reload(struct broker *broker)
 	log_notice("the configuration was read anew");
 	if (broker->fds[PRIVATE_ENGINE] < 0)
 		return;
-	r = tell_configuration(broker, false);
+	r = tell_engine_configuration(broker->fds[PRIVATE_ENGINE], &broker->options, broker->settings, NULL);
 	if (r < 0) {
 		log_error("the engine cannot be told its configuration: %s; starting it anew", strerror(-r));
 		end_engine(broker, 0);

@@ -18,9 +18,11 @@ static int send_configuration(int engine, const struct message_configuration *me
 }
 
 int tell_engine_configuration(int engine, const struct options *options, const struct settings *settings,
-			      const int *fds, size_t fd_count)
+			      const struct engine_inputs *inputs)
 {
 	CLEANUP_FREE struct message_configuration *message = calloc(1, sizeof(*message));
+	int fds[4] = { settings->text };
+	size_t fd_count = 1;
 
 	if (!message)
 		return -ENOMEM;
@@ -28,6 +30,14 @@ int tell_engine_configuration(int engine, const struct options *options, const s
 	message->flags = (options->once ? CONFIGURATION_ONCE : 0) | (options->observe ? CONFIGURATION_OBSERVE : 0);
 	message->source = settings->config->source;
 	snprintf(message->state_dir, sizeof(message->state_dir), "%s", settings->config->state_dir);
+	if (inputs) {
+		message->events_error = (uint32_t)inputs->events_error;
+		message->events_lack = inputs->events_lack;
+		fds[fd_count++] = inputs->listen;
+		fds[fd_count++] = inputs->inotify;
+		if (inputs->events >= 0)
+			fds[fd_count++] = inputs->events;
+	}
 	return send_configuration(engine, message, MESSAGE_CONFIGURATION, fds, fd_count);
 }
 

@@ -8,12 +8,17 @@
 
 #include "broker/settings.h"
 
-/*
- * The configuration in force; `fds` go with it: its text, and for a new engine the listening socket and inotify. 0 or
- * -errno.
- */
+/* What a new engine gets with its first configuration, see MESSAGE_CONFIGURATION. */
+struct engine_inputs {
+	int listen, inotify;
+	int events; /* -1: none */
+	int events_error;
+	unsigned events_lack;
+};
+
+/* The configuration in force; `inputs` is NULL for an engine that has them. 0 or -errno. */
 int tell_engine_configuration(int engine, const struct options *options, const struct settings *settings,
-			      const int *fds, size_t fd_count);
+			      const struct engine_inputs *inputs);
 
 /* The configuration was to be read anew, and is refused for `why`; `serial` is that of the one that stays in force. */
 void tell_engine_reload_failed(int engine, uint32_t serial, const char *why);

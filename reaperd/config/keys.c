@@ -27,8 +27,6 @@ static int set_source(struct config *config, const char *value, char *why)
 
 	if (r < 0)
 		return r;
-	if (word == SOURCE_FANOTIFY)
-		return value_refuse(why, "the source \"fanotify\" is not built yet: auto, listmount and mountinfo are");
 	config->source = (enum source_kind)word;
 	return 0;
 }

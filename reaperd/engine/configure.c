@@ -67,9 +67,20 @@ static void fail(struct engine *engine, const char *what)
 	ev_break(engine->loop, EVBREAK_ALL);
 }
 
-/* In the order of who needs whom. */
-static bool set_up(struct engine *engine, int *fds, size_t fd_count)
+static void close_inputs(struct source_inputs *inputs)
 {
+	cleanup_close(&inputs->events);
+}
+
+/* In the order of who needs whom. */
+static bool set_up(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count)
+{
+	CLEANUP(close_inputs)
+	struct source_inputs inputs = {
+		.events = fd_count > 3 ? take_fd(&fds[3]) : -1,
+		.events_error = (int)message->events_error,
+		.events_lack = message->events_lack,
+	};
 	char why[256] = "";
 
 	engine->mnt_namespace = kernel_mount_namespace();
@@ -93,7 +104,7 @@ static bool set_up(struct engine *engine, int *fds, size_t fd_count)
 		return false;
 	if (fd_count > 2)
 		engine->watcher = watcher_new(engine, take_fd(&fds[2]));
-	engine->tracker = tracker_new(engine, mount_changes_take, why, sizeof(why));
+	engine->tracker = tracker_new(engine, &inputs, mount_changes_take, why, sizeof(why));
 	if (!engine->tracker) {
 		log_error("source %s does not work here: %s", source_name(engine->source_wanted), why);
 		return false;
@@ -109,7 +120,7 @@ static void first_configuration(struct engine *engine, const struct message_conf
 	engine->source_wanted =
 		message->source == SOURCE_AUTO ? engine->config->source : (enum source_kind)message->source;
 	snprintf(engine->state_dir, sizeof(engine->state_dir), "%s", message->state_dir);
-	if (!set_up(engine, fds, fd_count)) {
+	if (!set_up(engine, message, fds, fd_count)) {
 		fail(engine, "the engine cannot start");
 		return;
 	}

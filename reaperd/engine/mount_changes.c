@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/mount_changes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/probe_result.h"
@@ -15,15 +17,31 @@
  * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
  * it, by whomever, makes the kernel detach what is mounted below. Without that evidence nobody can say who it was.
  */
-static const char *detached_by(const struct mount *mount)
+static bool went_behind_the_kernel(const struct mount *mount)
 {
 	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
 
+	return mount->action && mount->action->evidence & behind;
+}
+
+/* NULL: nobody knows, or out of memory. The caller frees it. */
+static char *describe_actor(const struct actor *actor)
+{
+	CLEANUP_FREE char *comm = actor && actor->comm ? text_escape(actor->comm) : NULL;
+	char *text;
+
+	if (!actor || asprintf(&text, comm ? "pid %d (%s)" : "pid %d", actor->pid, comm) < 0)
+		return NULL;
+	return text;
+}
+
+static char *detached_by(const struct engine *engine, const struct mount *mount)
+{
+	if (!engine->ready)
+		return strdup("not watching");
 	if (mount->asked)
-		return "reaperd";
-	if (mount->action && mount->action->evidence & behind)
-		return "kernel";
-	return NULL;
+		return strdup("reaperd");
+	return went_behind_the_kernel(mount) ? strdup("kernel") : describe_actor(mount->detached_by);
 }
 
 /*
@@ -97,17 +115,43 @@ static void joined(struct engine *engine, struct mount *mount)
 		engine_want_probe(engine, mount->action);
 }
 
+/* Who made the first of its mounts, where nobody registered it. */
+static void take_owner(struct action *action, const struct actor *actor)
+{
+	struct owner *owner = &action->owner;
+
+	if (owner->kind != OWNER_INFERRED || !actor || !actor->attested)
+		return;
+	owner->kind = OWNER_ATTESTED;
+	owner->pid = actor->pid;
+	owner->start_time = actor->start_time;
+	owner->uid = actor->uid;
+	owner->comm = actor->comm ? strdup(actor->comm) : NULL;
+	owner->cgroup = actor->cgroup ? strdup(actor->cgroup) : NULL;
+	owner->container = actor->container ? strdup(actor->container) : NULL;
+	action->dirty = true;
+}
+
 static void attached(struct engine *engine, struct mount *mount)
 {
+	const struct actor *by = mount->facts.attached_by;
+
 	if (mount->action)
 		joined(engine, mount);
+	if (mount->action)
+		take_owner(mount->action, by);
 	ledger_save_mount(engine, mount, NULL);
-	journal_write(engine, &(struct journal_event){ .type = EVENT_ATTACH, .mount = mount });
+	journal_write(engine, &(struct journal_event){
+				      .type = EVENT_ATTACH,
+				      .mount = mount,
+				      .pid = by ? by->pid : 0,
+				      .comm = by ? by->comm : NULL,
+			      });
 }
 
 static void detached(struct engine *engine, struct mount *mount)
 {
-	const char *by = engine->ready ? detached_by(mount) : "not watching";
+	CLEANUP_FREE char *by = detached_by(engine, mount);
 	CLEANUP_FREE char *detail = journal_detail("by", by);
 
 	if (mount->asked)
@@ -117,6 +161,8 @@ static void detached(struct engine *engine, struct mount *mount)
 	journal_write(engine, &(struct journal_event){
 				      .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,
 				      .mount = mount,
+				      .pid = mount->detached_by ? mount->detached_by->pid : 0,
+				      .comm = mount->detached_by ? mount->detached_by->comm : NULL,
 				      .detail = detail,
 			      });
 	if (mount->asked)
@@ -156,14 +202,35 @@ static void remounted(struct engine *engine, struct mount *mount)
 	journal_write(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
 }
 
+/*
+ * Nobody can say where it was. Whoever looks for what an action did has its pid; that the one who unmounted was another
+ * is said beside it.
+ */
+static void flashed(struct engine *engine, const struct flash *flash)
+{
+	const struct actor *by = flash->attached_by ? flash->attached_by : flash->detached_by;
+	CLEANUP_FREE char *gone_by = flash->detached_by != by ? describe_actor(flash->detached_by) : NULL;
+	CLEANUP_FREE char *detail = journal_detail("detached_by", gone_by);
+
+	journal_write_row(engine, &(struct store_event){
+					  .type = EVENT_FLASH,
+					  .mount_id = flash->id,
+					  .pid = by ? by->pid : 0,
+					  .comm = by ? by->comm : NULL,
+					  .detail = detail,
+				  });
+}
+
 /* Mounts below no root, and that were never an action's, are known to the model alone. */
 static bool concerns_a_root(const struct change *change)
 {
 	return change->mount->instance || change->mount->action || change->old_action || change->mount->row > 0;
 }
 
-void mount_changes_take(struct engine *engine, const struct changes *changes)
+void mount_changes_take(struct engine *engine, const struct changes *changes, const struct scan *scan)
 {
+	for (size_t i = 0; i < scan->flash_count; i++)
+		flashed(engine, &scan->flashes[i]);
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = &changes->items[i];
 

@@ -41,7 +41,8 @@ static void on_wake(struct ev_loop *loop, ev_io *watcher, int events)
 	engine_want_read(tracker->engine);
 }
 
-struct tracker *tracker_new(struct engine *engine, tracker_changes_function *on_changes, char *why, size_t size)
+struct tracker *tracker_new(struct engine *engine, struct source_inputs *inputs, tracker_changes_function *on_changes,
+			    char *why, size_t size)
 {
 	struct tracker *tracker = calloc(1, sizeof(*tracker));
 	int r;
@@ -50,7 +51,7 @@ struct tracker *tracker_new(struct engine *engine, tracker_changes_function *on_
 		snprintf(why, size, "out of memory");
 		return NULL;
 	}
-	r = source_open(engine->source_wanted, &engine->source, why, size);
+	r = source_open(engine->source_wanted, inputs, &engine->source, why, size);
 	if (r < 0) {
 		if (!*why)
 			snprintf(why, size, "%s", strerror(-r));
@@ -111,6 +112,15 @@ static int read_source(struct tracker *tracker, struct scan *scan)
 	return ops->read(&engine->source, engine->model, complete, scan);
 }
 
+/* The table has been read as a whole instead. */
+static void events_were_lost(struct engine *engine)
+{
+	log_warning("the kernel could not keep all mount events: what came and went meanwhile is not known");
+	engine->lost++;
+	engine->rescans++;
+	journal_write(engine, &(struct journal_event){ .type = EVENT_OVERFLOW });
+}
+
 static void read_failed(struct tracker *tracker, int error)
 {
 	struct engine *engine = tracker->engine;
@@ -124,14 +134,24 @@ static void read_failed(struct tracker *tracker, int error)
 	engine_wake_at(engine, tracker->not_before);
 }
 
-static void finish(struct tracker *tracker, int64_t begun)
+/* A read of the whole table costs its length, whatever the source. */
+static int64_t rest_after(const struct engine *engine, int64_t took, bool complete)
+{
+	int64_t least = engine->batches_in_flight ? REST_REAPING : engine->source.ops->rest;
+
+	if (least == 0)
+		least = REST_MIN;
+	if (engine->source.ops->rest && !complete)
+		return least;
+	return took * REST_FACTOR > least ? took * REST_FACTOR : least;
+}
+
+static void finish(struct tracker *tracker, int64_t begun, bool complete)
 {
 	struct engine *engine = tracker->engine;
 	int64_t end = clock_now().mono;
-	int64_t rest = (end - begun) * REST_FACTOR;
-	int64_t rest_min = engine->batches_in_flight ? REST_REAPING : REST_MIN;
 
-	tracker->not_before = end + (rest > rest_min ? rest : rest_min);
+	tracker->not_before = end + rest_after(engine, end - begun, complete);
 	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
 	tracker->looked_at = begun;
@@ -150,6 +170,7 @@ void tracker_turn(struct tracker *tracker)
 	struct engine *engine = tracker->engine;
 	struct changes changes = { 0 };
 	struct scan scan = { 0 };
+	bool complete;
 	int r;
 
 	if (!tracker_is_busy(tracker))
@@ -161,11 +182,14 @@ void tracker_turn(struct tracker *tracker)
 	r = read_source(tracker, &scan);
 	if (r == 0)
 		r = model_apply(engine->model, &scan, engine->now, &changes);
+	if (scan.overflowed)
+		events_were_lost(engine);
+	tracker->on_changes(engine, &changes, &scan);
+	complete = scan.complete;
 	scan_clear(&scan);
-	tracker->on_changes(engine, &changes);
 	changes_clear(&changes);
 	if (r < 0)
 		read_failed(tracker, r);
 	else
-		finish(tracker, engine->now.mono);
+		finish(tracker, engine->now.mono, complete);
 }

@@ -9,11 +9,12 @@
 
 #include "engine/state.h"
 
-/* Called after each read, also after one that failed half-way. */
-typedef void tracker_changes_function(struct engine *engine, const struct changes *changes);
+/* Called after each read, also after one that failed half-way. What the model took is no longer in the scan. */
+typedef void tracker_changes_function(struct engine *engine, const struct changes *changes, const struct scan *scan);
 
 /* Opens the source that the engine wants. NULL with a sentence in `why`. */
-struct tracker *tracker_new(struct engine *engine, tracker_changes_function *on_changes, char *why, size_t size);
+struct tracker *tracker_new(struct engine *engine, struct source_inputs *inputs, tracker_changes_function *on_changes,
+			    char *why, size_t size);
 void tracker_free(struct tracker *tracker);
 
 /* Reads where it is time to: part of each turn. */

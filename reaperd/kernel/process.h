@@ -14,4 +14,26 @@ uint64_t kernel_process_start_time(int32_t pid);
 /* The command's name; NULL where it cannot be read or memory is out. The caller frees it. */
 char *kernel_process_comm(int32_t pid);
 
+/* What a pidfd's kernel object knows, Linux 6.13. */
+struct pidfd_info {
+	int32_t pid; /* in our pid namespace; 0: not seen from there */
+	int32_t ppid;
+	uint32_t uid;	    /* real */
+	uint64_t cgroup_id; /* of version 2; 0: unknown. 1 is the top, which says nothing where version 1 is in use */
+};
+
+/* 0, -ESRCH: reaped, -ENOTTY: an older kernel, or no pidfd. While it answers 0 no other process has this pid. */
+int kernel_pidfd_info(int pidfd, struct pidfd_info *ret);
+
+/* Of the process for as long as the system runs, from Linux 6.9 on; 0 where it cannot be asked. */
+uint64_t kernel_pidfd_inode(int pidfd);
+
+#define PROCESS_COMM_SIZE 65 /* kernel threads have the longest */
+
+/*
+ * Both from one reading of /proc/PID/stat: 0 or -errno, -EBADMSG where it cannot be understood. A command is bytes
+ * without NUL.
+ */
+int kernel_process_stat(int32_t pid, char ret_comm[static PROCESS_COMM_SIZE], uint64_t *ret_start_time);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "model/internal.h"
 
 /* Takes `old_target`. */
@@ -112,7 +113,7 @@ static void apply_options(struct model *model, struct mount_node *node, const st
 		add_change(model, changes, EVENT_REMOUNT, &node->mount, NULL);
 }
 
-static void apply_rest(struct model *model, struct mount_node *node, const struct mount_facts *facts)
+static void apply_rest(struct model *model, struct mount_node *node, struct mount_facts *facts)
 {
 	struct mount_facts *own = &node->mount.facts;
 	bool type = take_text(model, &own->fstype, facts->fstype),
@@ -126,6 +127,10 @@ static void apply_rest(struct model *model, struct mount_node *node, const struc
 		table_insert(&model->id32s, &node->by_id32, hash_number(own->id32));
 	}
 	own->parent32 = facts->parent32;
+	if (!own->attached_by && facts->attached_by) {
+		own->attached_by = take_ptr(facts->attached_by);
+		node->mount.dirty = true;
+	}
 	own->peer_group = facts->peer_group;
 	own->master = facts->master;
 	if (node->mount.evidence || own->root_deleted)
@@ -174,6 +179,7 @@ static void meet_again(struct model *model, struct mount *mount)
 	mount->joined = model->now;
 	mount->confirmed = false;
 	mount->dirty = true;
+	actor_unref(take_ptr(mount->facts.attached_by));
 	if (mount->action && mount->action->owner.kind == OWNER_ATTESTED) {
 		mount->action->owner.kind = OWNER_INFERRED;
 		mount->action->dirty = true;
@@ -226,10 +232,12 @@ static void apply_all_gone(struct model *model, const struct scan *scan, struct 
 	if (scan->complete)
 		mounts_each(model, apply_gone_unseen, changes);
 	for (size_t i = 0; !scan->complete && i < scan->gone_count; i++) {
-		struct mount_node *node = mounts_find(model, scan->gone[i]);
+		struct mount_node *node = mounts_find(model, scan->gone[i].id);
 
-		if (node)
-			apply_gone(model, node, changes);
+		if (!node)
+			continue;
+		node->mount.detached_by = actor_ref(scan->gone[i].by);
+		apply_gone(model, node, changes);
 	}
 }
 

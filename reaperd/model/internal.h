@@ -129,6 +129,8 @@ static inline struct instance_node *instance_node(const struct root_instance *in
 
 /* ---- tree.c: who is mounted on whom ---- */
 
+/* What stands there; NULL: nothing. */
+struct mount_node *tree_find(const struct model *model, const struct mount_node *parent, const char *target);
 void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent);
 void tree_unlink(struct model *model, struct mount_node *node);
 void tree_cut_cycles(struct model *model, struct mount_node *node);

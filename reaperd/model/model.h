@@ -139,10 +139,11 @@ struct mount {
 	uint32_t evidence; /* MOVED, SOURCE_DELETED, STALE_COPY */
 	struct evidence_state moved, source_deleted;
 	struct now first_seen;
-	struct now gone;   /* real 0: attached */
-	struct now joined; /* when it came to its action: attached, or moved there */
-	bool confirmed;	   /* a probe that was sent after it joined found its action's directory at the path */
-	bool restored;	   /* known from the ledger, first_seen of an earlier start */
+	struct now gone;	   /* real 0: attached */
+	struct actor *detached_by; /* a reference; NULL: not known */
+	struct now joined;	   /* when it came to its action: attached, or moved there */
+	bool confirmed;		   /* a probe that was sent after it joined found its action's directory at the path */
+	bool restored;		   /* known from the ledger, first_seen of an earlier start */
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
 	uint8_t next_step;	   /* index into its ladder */
 	uint32_t attempts;	   /* steps tried */
@@ -238,6 +239,8 @@ struct mount *model_restore_mount(struct model *model, struct mount_facts *facts
 struct mount *model_mount(struct model *model, uint64_t id);
 const struct mount *model_mount_const(const struct model *model, uint64_t id);
 size_t model_mount_count(const struct model *model);
+/* What stands on the mount point `target` of the mount `parent`; NULL: nothing, or no such parent. */
+const struct mount *model_mount_at(const struct model *model, uint64_t parent, const char *target);
 
 /* Every mount of the table; stop by returning non-zero, which is returned. The callback changes nothing. */
 typedef int model_mount_function(void *context, struct mount *mount);

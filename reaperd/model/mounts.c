@@ -56,6 +56,7 @@ struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, st
 	own->root = own->fstype = own->source = own->options = own->super_options = NULL;
 	own->target = facts->target ? facts->target : strdup("");
 	facts->target = NULL;
+	facts->attached_by = NULL;
 	if (!own->target || !take_texts(model, own, facts)) {
 		mounts_free(model, node);
 		return NULL;
@@ -75,6 +76,8 @@ void mounts_free(struct model *model, struct mount_node *node)
 	struct mount_facts *own = &node->mount.facts;
 
 	free(own->target);
+	actor_unref(own->attached_by);
+	actor_unref(node->mount.detached_by);
 	strings_release(&model->strings, own->root);
 	strings_release(&model->strings, own->fstype);
 	strings_release(&model->strings, own->source);
@@ -241,6 +244,14 @@ const struct mount *model_mount_const(const struct model *model, uint64_t id)
 {
 	struct mount_node *node = mounts_find(model, id);
 
+	return node ? &node->mount : NULL;
+}
+
+const struct mount *model_mount_at(const struct model *model, uint64_t parent, const char *target)
+{
+	const struct mount_node *node = mounts_find(model, parent);
+
+	node = node ? tree_find(model, node, target) : NULL;
 	return node ? &node->mount : NULL;
 }
 

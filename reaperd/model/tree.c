@@ -34,6 +34,13 @@ static struct mount_node *place_find(const struct model *model, const struct mou
 	return found;
 }
 
+struct mount_node *tree_find(const struct model *model, const struct mount_node *parent, const char *target)
+{
+	size_t length = strlen(target);
+
+	return place_find(model, parent, target, length, hash_more(hash_begin(0), target, length));
+}
+
 void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent)
 {
 	struct mount *next = parent ? parent->mount.children : model->orphans ? &model->orphans->mount : NULL;

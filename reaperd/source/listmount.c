@@ -46,11 +46,12 @@ static void listmount_close(struct source *source)
 	free(listmount);
 }
 
-static int listmount_open(struct source *source, char *why, size_t size)
+static int listmount_open(struct source *source, struct source_inputs *inputs, char *why, size_t size)
 {
 	struct listmount *listmount;
 	int r;
 
+	(void)inputs;
 	r = statmount_try("listmount", why, size);
 	if (r < 0)
 		return r;

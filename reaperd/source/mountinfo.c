@@ -335,11 +335,12 @@ static int mountinfo_source_refresh(struct source *source, const struct model *m
 	return mountinfo_source_read(source, model, true, ret);
 }
 
-static int mountinfo_source_open(struct source *source, char *why, size_t size)
+static int mountinfo_source_open(struct source *source, struct source_inputs *inputs, char *why, size_t size)
 {
 	struct libmnt_monitor *monitor;
 	int r;
 
+	(void)inputs;
 	r = wake_open(&monitor, &source->fd);
 	if (r < 0) {
 		snprintf(why, size, "%s cannot be watched: %s", MOUNTINFO_PATH, strerror(-r));

@@ -8,49 +8,47 @@
 #include "base/cleanup.h"
 
 /* Best first. */
-static const struct source_ops *const sources[] = { &source_listmount_ops, &source_mountinfo_ops };
+static const struct source_ops *const sources[] = { &source_fanotify_ops, &source_listmount_ops,
+						    &source_mountinfo_ops };
 
-#define WITHOUT_FANOTIFY "fanotify: not built into this version"
-
-static int open_one(const struct source_ops *ops, struct source *ret, char *why, size_t size)
+static int open_one(const struct source_ops *ops, struct source_inputs *inputs, struct source *ret, char *why,
+		    size_t size)
 {
 	struct source source = { .ops = ops, .fd = -1 };
 	int r;
 
-	r = ops->open(&source, why, size);
+	r = ops->open(&source, inputs, why, size);
 	if (r == 0)
 		*ret = source;
 	return r;
 }
 
-static int open_best(struct source *ret, char *why, size_t size)
+static int open_best(struct source_inputs *inputs, struct source *ret, char *why, size_t size)
 {
 	int r = -EOPNOTSUPP;
 
-	snprintf(why, size, WITHOUT_FANOTIFY);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
 		char reason[160] = "";
 		size_t used = strlen(why);
 
-		r = open_one(sources[i], ret, reason, sizeof(reason));
+		r = open_one(sources[i], inputs, ret, reason, sizeof(reason));
 		if (*reason)
-			snprintf(why + used, size - used, "; %s", reason);
+			snprintf(why + used, size - used, "%s%s", used ? "; " : "", reason);
 		if (r != -EOPNOTSUPP)
 			break;
 	}
 	return r;
 }
 
-int source_open(enum source_kind kind, struct source *ret, char *why, size_t size)
+int source_open(enum source_kind kind, struct source_inputs *inputs, struct source *ret, char *why, size_t size)
 {
 	*why = 0;
 	if (kind == SOURCE_AUTO)
-		return open_best(ret, why, size);
+		return open_best(inputs, ret, why, size);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
 		if (sources[i]->kind == kind)
-			return open_one(sources[i], ret, why, size);
+			return open_one(sources[i], inputs, ret, why, size);
 	}
-	snprintf(why, size, WITHOUT_FANOTIFY);
 	return -EOPNOTSUPP;
 }
 

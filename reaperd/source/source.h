@@ -16,11 +16,23 @@
 
 struct source;
 
+/* What a source needs that only the broker may make. */
+struct source_inputs {
+	int events; /* a marked group, kernel/mount_events.h; -1: none. Taken, and -1 afterwards, by who uses it */
+	int events_error;     /* errno: why there is none; 0: nobody tried */
+	unsigned events_lack; /* MOUNT_EVENTS_* */
+};
+
 struct source_ops {
 	enum source_kind kind;
 	bool unique_ids;
-	/* -EOPNOTSUPP with a sentence in `why` where this kernel or process cannot. */
-	int (*open)(struct source *source, char *why, size_t size);
+	/*
+	 * ns from one read to the next where changes go on: each read slows those who mount. 0: it costs as much as the
+	 * table is long, and its reader rests in proportion.
+	 */
+	int64_t rest;
+	/* -EOPNOTSUPP with a sentence in `why` where this kernel or process cannot; after 0 what it lacks all the same. */
+	int (*open)(struct source *source, struct source_inputs *inputs, char *why, size_t size);
 	void (*close)(struct source *source);
 	/*
 	 * Takes the pending wake-up back, so that the fd is quiet until the next change. 1: there was one, 0: none, or
@@ -48,13 +60,14 @@ struct source {
 };
 
 /*
- * Opens the source of this kind; SOURCE_AUTO takes the best that works. `why` gets what made it (or, for AUTO, a better
- * one) impossible, "" where nothing did. 0, -EOPNOTSUPP, or -errno.
+ * Opens the source of this kind; SOURCE_AUTO takes the best that works. `inputs` may be NULL. `why` gets what made it
+ * (or, for AUTO, a better one) impossible, or what this one lacks; "" for nothing. 0, -EOPNOTSUPP, or -errno.
  */
-int source_open(enum source_kind kind, struct source *ret, char *why, size_t size);
+int source_open(enum source_kind kind, struct source_inputs *inputs, struct source *ret, char *why, size_t size);
 void source_close(struct source *source);
 
 extern const struct source_ops source_mountinfo_ops;
 extern const struct source_ops source_listmount_ops;
+extern const struct source_ops source_fanotify_ops;
 
 #endif

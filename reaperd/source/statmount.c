@@ -269,7 +269,7 @@ static int add_if_gone(void *context, struct mount *mount)
 
 	if (bsearch(&mount->facts.id, list->ids, list->count, sizeof(*list->ids), compare_ids))
 		return 0;
-	return scan_add_gone(list->scan, mount->facts.id);
+	return scan_add_gone(list->scan, mount->facts.id, NULL);
 }
 
 static int read_changes(struct statmount_reading *reading, struct list *list)
@@ -307,7 +307,7 @@ static int refresh_mount(void *context, struct mount *mount)
 	struct statmount_reading *reading = context;
 	int r = read_below_root(reading, mount);
 
-	return r == STATMOUNT_ABSENT ? scan_add_gone(reading->scan, mount->facts.id) : r;
+	return r == STATMOUNT_ABSENT ? scan_add_gone(reading->scan, mount->facts.id, NULL) : r;
 }
 
 static int list_and_read(struct statmount_reading *reading, int (*read)(struct statmount_reading *, struct list *))

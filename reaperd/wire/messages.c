@@ -289,11 +289,17 @@ static void field_result(struct codec *codec, struct message_result *message)
 	}
 }
 
+/* Linux has none above. */
+#define ERRNO_MAX	4095
+#define EVENTS_LACK_MAX 3
+
 static void field_configuration(struct codec *codec, struct message_configuration *message)
 {
 	field_u32(codec, &message->serial);
 	field_bounded(codec, &message->flags, 0, CONFIGURATION_ONCE | CONFIGURATION_OBSERVE);
 	field_bounded(codec, &message->source, 0, SOURCE_MOUNTINFO);
+	field_bounded(codec, &message->events_error, 0, ERRNO_MAX);
+	field_bounded(codec, &message->events_lack, 0, EVENTS_LACK_MAX);
 	field_text(codec, message->state_dir, sizeof(message->state_dir));
 	field_text(codec, message->text, sizeof(message->text));
 }

@@ -18,7 +18,8 @@ enum message_type {
 	/* broker to engine */
 	/*
 	 * fds: [0] a sealed memfd with the configuration's text; at start also [1] the control socket (listening) and
-	 * [2] the inotify instance, which the broker's children add watches to
+	 * [2] the inotify instance, which the broker's children add watches to, and [3] the group of mount events, where
+	 * there is one
 	 */
 	MESSAGE_CONFIGURATION = 1,
 	MESSAGE_RESULT,	       /* of a request: see struct message_result */
@@ -43,7 +44,9 @@ struct message_configuration {
 	 */
 	uint32_t serial;
 	uint32_t flags;
-	uint32_t source; /* enum source_kind after --source */
+	uint32_t source;       /* enum source_kind after --source */
+	uint32_t events_error; /* errno: why there is no group of mount events; 0: there is one, or none was wanted */
+	uint32_t events_lack;  /* MOUNT_EVENTS_* of kernel/mount_events.h */
 	char state_dir[PATH_MAX];
 	char text[1024]; /* MESSAGE_RELOAD_FAILED: why */
 };

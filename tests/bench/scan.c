@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 
 	if (!rounds || !ours || !bare || source_parse(argv[1], &kind) < 0)
 		errx(2, "usage: scan SOURCE ROOT ROUNDS");
-	if (source_open(kind, &source, why, sizeof(why)) < 0)
+	if (source_open(kind, NULL, &source, why, sizeof(why)) < 0)
 		errx(1, "%s: %s", source_name(kind), why);
 	for (size_t i = 0; i < rounds; i++) {
 		bare[i] = scan_barely();

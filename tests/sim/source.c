@@ -76,7 +76,7 @@ static int note_gone(void *context, struct mount *mount)
 {
 	struct gone *gone = context;
 
-	if (!world_mount(mount->facts.id) && scan_add_gone(gone->scan, mount->facts.id) < 0)
+	if (!world_mount(mount->facts.id) && scan_add_gone(gone->scan, mount->facts.id, NULL) < 0)
 		gone->failed = true;
 	return 0;
 }
@@ -138,9 +138,10 @@ static const struct source_ops without_ids = {
 	.refresh = sim_refresh,
 };
 
-int source_open(enum source_kind kind, struct source *ret, char *why, size_t size)
+int source_open(enum source_kind kind, struct source_inputs *inputs, struct source *ret, char *why, size_t size)
 {
 	(void)kind;
+	(void)inputs;
 	(void)size;
 	*why = '\0';
 	*ret = (struct source){ .ops = world.no_ids ? &without_ids : &with_ids,

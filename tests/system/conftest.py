@@ -169,7 +169,10 @@ def cell():
         yield made
 
 
-@pytest.fixture(params=["mountinfo"] if harness.kernel_is_before(6, 8) else ["listmount", "mountinfo"])
+SOURCES = [name for name, since in (("fanotify", (6, 15)), ("listmount", (6, 8)), ("mountinfo", (5, 14))) if not harness.kernel_is_before(*since)]
+
+
+@pytest.fixture(params=SOURCES)
 def source(request):
     return request.param
 

@@ -175,7 +175,7 @@ REAPERD = [
     *[line for option in ("--root", "--state-dir", "--runtime-dir") for line in
       lines(option, values=["", "relative", ".", "/a/../b", "/" + "x/" * 3000])],
     ("--root", "/"), ("--root", "//"), ("--root", "/b", "--root", "/b/"), ("--root", "/b", "--root", "/b/c/d"),
-    *lines("--source", values=["", "x", "AUTO", "fanotify", "listmounts"]),
+    *lines("--source", values=["", "x", "AUTO", "fanotif", "listmounts"]),
     *lines("--log-level", values=["", "x", "DEBUG", "7"]),
     *lines("--config", values=["", "/no/such", "/", "relative"]),
 ]

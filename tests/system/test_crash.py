@@ -293,7 +293,7 @@ def fill(path):
 
 @pytest.mark.limit(120)
 def test_a_ledger_that_fills_up_does_not_stop_reaping(farm):
-    harness.mount("tmpfs", farm.daemon.state, "tmpfs", 0, "size=400k")
+    harness.mount("tmpfs", farm.daemon.state, "tmpfs", 0, "size=1m")
     daemon = farm.start().daemon
     fill(os.path.join(daemon.state, "ballast"))
     reaps_nevertheless(farm)

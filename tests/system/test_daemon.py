@@ -79,7 +79,7 @@ def test_help_and_version(cell):
     ("[daemon]\nuser =\nmetrics-listen = 127.0.0.1:9835\n[root /b]\n", 3, ["metrics-listen"]),
     ("[daemon]\nuser =\nnamespaces = all\n[root /b]\n", 3, ["namespaces"]),
     ("[daemon]\nuser =\nrunner-socket = /run/x\n[root /b]\n", 3, ["runner-socket"]),
-    ("[daemon]\nuser =\nsource = fanotify\n[root /b]\n", 3, ["fanotify"]),
+    ("[daemon]\nuser =\nsource = fanotif\n[root /b]\n", 3, ["fanotify"]),
     ("[daemon]\nuser =\n[root /b]\nowner = cgroup\n", 4, ["cgroup"]),
     ("[daemon]\nuser =\n[root /b]\nreap-root = yes\n", 4, ["not built"]),
 ])

@@ -114,7 +114,9 @@ def test_the_source_is_the_best_that_the_kernel_has(farm, kernel):
     daemon = farm.start().daemon
     unique = numbers(kernel) >= (6, 8)
     status = daemon.status()
-    assert (status["source"], status["identity"]) == (("listmount", "unique-id") if unique else ("mountinfo", "number"))
+    best = next(name for name, since in (("fanotify", (6, 15)), ("listmount", (6, 8)), ("mountinfo", (5, 14))) if numbers(kernel) >= since)
+    assert (status["source"], status["identity"]) == (best, "unique-id" if unique else "number")
+    assert ("fanotify: this kernel has no mount events (Linux 6.15 has)" in status["source_note"]) == (best != "fanotify")
     assert ("numbers come again" in daemon.ctl("status").stdout) == (not unique)
     assert ("mounts are known by number" in daemon.said()) == (not unique)
     live = farm.action("live")
@@ -127,11 +129,12 @@ def test_the_source_is_the_best_that_the_kernel_has(farm, kernel):
     assert not any(gone(number) for number in live)
 
 
-def test_listmount_that_the_kernel_has_not_got_is_said(farm):
-    farm.daemon.configure(harness.config_text(harness.root_section(farm.root), source="listmount"))
+@pytest.mark.parametrize("wanted, lack", [("listmount", "Linux 6.8 has"), ("fanotify", "Linux 6.15 has")])
+def test_a_source_that_the_kernel_has_not_got_is_an_error_that_says_what_is_missing(farm, wanted, lack):
+    farm.daemon.configure(harness.config_text(harness.root_section(farm.root), source=wanted))
     farm.daemon.kernel = "5.14"
     done = subprocess.run(farm.daemon.command(), capture_output=True, text=True, timeout=harness.PATIENCE)
-    assert done.returncode not in (0, -9) and "listmount" in done.stderr
+    assert done.returncode not in (0, -9) and wanted in done.stderr and lack in done.stderr
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_status(quiet):
     root = status["roots"][0]
     assert root["path"] == quiet.root and root["health"] == "ok" and root["mode"] == "enforce"
     assert (root["mounts"], root["leftovers"], root["stuck"]) == (4, 2, 0)
-    assert status["source"] in ("listmount", "mountinfo") and status["source"] in table
+    assert status["source"] in ("fanotify", "listmount", "mountinfo") and status["source"] in table
     assert daemon.ctl("status", "--check", check=False).returncode == 1
     daemon.ctl("reap", "--leftovers", "--wait")
     wait_for(lambda: daemon.ctl("status", "--check", check=False).returncode == 0, "all is clean")

@@ -32,6 +32,7 @@ struct engine {
 	pid_t pid;
 	uint32_t serial;
 	int inotify, listening, text;
+	int events, events_error;
 };
 static struct engine engine;
 
@@ -117,7 +118,8 @@ static inline ssize_t receive(void *buffer, int *fds, size_t *count)
 	return wire_receive(engine.fd, buffer, WIRE_FRAME_MAX, fds, count);
 }
 
-static inline void take_configuration(size_t expected_fds)
+/* The first one comes with descriptors: those of the engine, and mount events where the kernel has them. */
+static inline void take_configuration(bool first)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
 	static struct message_configuration message;
@@ -128,13 +130,15 @@ static inline void take_configuration(size_t expected_fds)
 	ck_assert_int_gt(length, 0);
 	ck_assert_int_eq(message_type(buffer, (size_t)length), MESSAGE_CONFIGURATION);
 	ck_assert_int_eq(message_decode_configuration(buffer, (size_t)length, &message), 0);
-	ck_assert_uint_eq(count, expected_fds);
+	ck_assert_uint_eq(count, !first ? 1 : message.events_error ? 3 : 4);
 	ck_assert_str_eq(message.state_dir, state_dir);
 	engine.serial = message.serial;
 	engine.text = fds[0];
-	if (count > 1) {
+	if (first) {
 		engine.listening = fds[1];
 		engine.inotify = fds[2];
+		engine.events = fds[3];
+		engine.events_error = (int)message.events_error;
 	}
 }
 
@@ -155,7 +159,7 @@ static inline void take_engine(void)
 	ck_assert_int_eq(wire_receive(engine.connection, &byte, 1, fds, &count), 1);
 	ck_assert_uint_eq(count, 1);
 	engine.fd = fds[0];
-	take_configuration(3);
+	take_configuration(true);
 }
 
 static inline void end_engine(unsigned char status)

@@ -101,9 +101,10 @@ static const struct source_ops source_ops = {
 	.refresh = refresh,
 };
 
-int source_open(enum source_kind kind, struct source *ret, char *why, size_t size)
+int source_open(enum source_kind kind, struct source_inputs *inputs, struct source *ret, char *why, size_t size)
 {
 	(void)kind;
+	(void)inputs;
 	(void)size;
 	*why = '\0';
 	*ret = (struct source){ .ops = &source_ops, .fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };

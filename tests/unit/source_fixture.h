@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For tests of the sources: each feeds a model of its own; both are compared with each other and with a fresh look at
+ * For tests of the sources: each feeds a model of its own; they are compared with each other and with a fresh look at
  * everything.
  */
 #ifndef TESTS_UNIT_SOURCE_FIXTURE_H
@@ -8,13 +8,16 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 
 #include "../lib/scratch.h"
 #include "../lib/skip.h"
 #include "base/cleanup.h"
+#include "kernel/mount_events.h"
 #include "kernel/mounts.h"
+#include "source/fanotify.h"
 #include "source/source.h"
 #include "source/statmount.h"
 
@@ -23,14 +26,20 @@ struct side {
 	struct model *model;
 };
 
-static const enum source_kind kinds[] = { SOURCE_MOUNTINFO, SOURCE_LISTMOUNT };
-static struct side sides[ARRAY_SIZE(kinds)], *const listmount = &sides[1];
+static const enum source_kind kinds[] = { SOURCE_MOUNTINFO, SOURCE_LISTMOUNT, SOURCE_FANOTIFY };
+static struct side sides[ARRAY_SIZE(kinds)], *const listmount = &sides[1], *const fanotify = &sides[2];
 static size_t side_count = ARRAY_SIZE(kinds); /* of those that this kernel has */
 
 #define NEED_LISTMOUNT()                                                                                               \
 	do {                                                                                                           \
 		if (side_count == 1)                                                                                   \
 			SKIP_TEST("this kernel has no listmount (Linux 6.8)");                                         \
+	} while (0)
+
+#define NEED_FANOTIFY()                                                                                                \
+	do {                                                                                                           \
+		if (side_count < 3)                                                                                    \
+			SKIP_TEST("this kernel has no mount events (Linux 6.15)");                                     \
 	} while (0)
 
 /* Brings the side's model up to date and says how many mounts the source read. */
@@ -62,14 +71,31 @@ static inline void refresh(struct side *side)
 	scan_clear(&scan);
 }
 
+/* A group that watches our namespace, as the broker makes it; -1 before Linux 6.15. */
+static inline int open_events(unsigned *ret_lack)
+{
+	CLEANUP_CLOSE int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int group = kernel_mount_events_open(ret_lack);
+
+	ck_assert_int_ge(ns, 0);
+	if (group < 0)
+		return -1;
+	ck_assert_int_eq(kernel_mount_events_watch(group, ns), 0);
+	return group;
+}
+
 static inline void open_side(struct side *side, enum source_kind kind)
 {
 	struct root_rules rules;
 	const struct root_rules *list[] = { &rules };
+	struct source_inputs inputs = { .events = -1 };
 	char why[256];
 	int r;
 
-	r = source_open(kind, &side->source, why, sizeof(why));
+	if (kind == SOURCE_FANOTIFY)
+		inputs.events = open_events(&inputs.events_lack);
+	r = source_open(kind, &inputs, &side->source, why, sizeof(why));
+	ck_assert_int_eq(inputs.events, -1);
 	ck_assert_msg(r == 0, "%s: %s", source_name(kind), why);
 	side->model = model_new();
 	ck_assert_ptr_nonnull(side->model);
@@ -82,6 +108,8 @@ static inline void open_side(struct side *side, enum source_kind kind)
 static inline void begin(void)
 {
 	scratch_enter();
+	/* For the other sources look at all mounts each time. */
+	fanotify_compare_after = 0;
 	ck_assert_int_eq(mkdir(scratch_file("build"), 0755), 0);
 	ck_assert_int_eq(mkdir(scratch_file("out"), 0755), 0);
 	for (size_t i = 0; i < side_count; i++)
@@ -119,19 +147,24 @@ static inline struct mount *find_id32(struct model *model, uint32_t id32)
 	return wanted.found;
 }
 
-static inline void compare_facts(const struct mount_facts *a, const struct mount_facts *b)
+static inline void compare_facts_but_propagation(const struct mount_facts *a, const struct mount_facts *b)
 {
 	ck_assert_str_eq(a->target, b->target);
 	ck_assert_str_eq(a->root, b->root);
 	ck_assert_int_eq(a->root_deleted, b->root_deleted);
 	ck_assert_uint_eq(a->dev, b->dev);
-	ck_assert_uint_eq(a->peer_group, b->peer_group);
-	ck_assert_uint_eq(a->master, b->master);
 	ck_assert_uint_eq(a->parent32, b->parent32);
 	ck_assert_str_eq(a->fstype, b->fstype);
 	ck_assert_str_eq(a->source, b->source);
 	ck_assert_str_eq(a->options, b->options);
 	ck_assert_str_eq(a->super_options, b->super_options);
+}
+
+static inline void compare_facts(const struct mount_facts *a, const struct mount_facts *b)
+{
+	compare_facts_but_propagation(a, b);
+	ck_assert_uint_eq(a->peer_group, b->peer_group);
+	ck_assert_uint_eq(a->master, b->master);
 }
 
 static inline int compare_mount(void *context, struct mount *a)
@@ -151,7 +184,9 @@ static inline int compare_mount(void *context, struct mount *a)
 	return 0;
 }
 
-static inline void compare_with_fresh(struct side *side)
+typedef void compare_function(const struct mount_facts *a, const struct mount_facts *b);
+
+static inline void compare_with_fresh_by(struct side *side, compare_function *compare)
 {
 	struct scan scan = { 0 };
 
@@ -161,15 +196,22 @@ static inline void compare_with_fresh(struct side *side)
 		struct mount *mount = find_id32(side->model, scan.mounts[i].id32);
 
 		ck_assert_msg(mount != NULL, "the model lacks %s", scan.mounts[i].target);
-		compare_facts(&mount->facts, &scan.mounts[i]);
+		compare(&mount->facts, &scan.mounts[i]);
 	}
 	scan_clear(&scan);
 }
 
+static inline void compare_with_fresh(struct side *side)
+{
+	compare_with_fresh_by(side, compare_facts);
+}
+
 static inline void compare_all(void)
 {
-	ck_assert_uint_eq(model_mount_count(sides[0].model), model_mount_count(sides[side_count - 1].model));
-	model_each_mount(sides[0].model, compare_mount, sides[side_count - 1].model);
+	for (size_t i = 1; i < side_count; i++) {
+		ck_assert_uint_eq(model_mount_count(sides[0].model), model_mount_count(sides[i].model));
+		model_each_mount(sides[0].model, compare_mount, sides[i].model);
+	}
 	for (size_t i = 0; i < side_count; i++)
 		compare_with_fresh(&sides[i]);
 }
@@ -178,6 +220,14 @@ static inline void update_all(void)
 {
 	for (size_t i = 0; i < side_count; i++)
 		update(&sides[i], false);
+}
+
+static inline struct mount *at(struct side *side, const char *path)
+{
+	struct mount *mount = model_mount_for_path(side->model, path);
+
+	ck_assert_ptr_nonnull(mount);
+	return mount;
 }
 
 static inline bool is_readable(int fd, int timeout_ms)
@@ -191,9 +241,14 @@ static inline bool is_readable(int fd, int timeout_ms)
 static inline bool source_fixture_begin(void)
 {
 	struct mount_status status;
+	unsigned lack;
+	int group = kernel_mount_events_open(&lack);
 
 	if (kernel_statmount(1, &status) == -ENOSYS)
 		side_count = 1;
+	else if (group < 0)
+		side_count = 2;
+	cleanup_close(&group);
 	return scratch_begin();
 }
 

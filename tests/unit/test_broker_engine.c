@@ -3,7 +3,9 @@
 #include <pwd.h>
 #include <sys/mman.h>
 
+#include "base/cleanup.h"
 #include "broker_fixture.h"
+#include "kernel/mount_events.h"
 #include "run_suite.h"
 
 START_TEST(the_engine_has_its_configuration_and_no_privilege)
@@ -29,6 +31,24 @@ START_TEST(a_dead_engine_is_started_anew_with_new_watches)
 	ck_assert_int_ne(before, engine.inotify);
 	end_engine(0);
 	take_engine();
+}
+END_TEST
+
+START_TEST(the_engine_is_told_of_each_mount_in_our_namespace)
+{
+	struct mount_event events[8];
+
+	if (engine.events_error) {
+		ck_assert_int_eq(engine.events_error, EINVAL);
+		SKIP_TEST("this kernel has no mount events (Linux 6.15)");
+	}
+	ck_assert_int_eq(kernel_mount_events_read(engine.events, events, ARRAY_SIZE(events)), 0);
+	ck_assert_int_eq(mount("more", BUILD, "tmpfs", 0, NULL), 0);
+	ck_assert_int_eq(kernel_mount_events_read(engine.events, events, ARRAY_SIZE(events)), 1);
+	ck_assert(events[0].attached && !events[0].detached);
+	ck_assert_uint_ne(events[0].id, 0);
+	ck_assert_int_eq(umount2(BUILD, 0), 0);
+	kernel_mount_events_close(events, 1);
 }
 END_TEST
 
@@ -103,7 +123,7 @@ START_TEST(a_reload_raises_the_serial_and_a_bad_one_is_refused)
 	ssize_t length;
 
 	ck_assert_int_eq(kill(broker, SIGHUP), 0);
-	take_configuration(1);
+	take_configuration(false);
 	ck_assert_uint_eq(engine.serial, 2);
 	ck_assert_int_eq(umount2(BUILD, MNT_DETACH), 0);
 	ck_assert_int_eq(rmdir(BUILD), 0);
@@ -223,6 +243,7 @@ int main(int argc, char **argv)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, the_engine_has_its_configuration_and_no_privilege);
 	tcase_add_test(tests, a_dead_engine_is_started_anew_with_new_watches);
+	tcase_add_test(tests, the_engine_is_told_of_each_mount_in_our_namespace);
 	tcase_add_test(tests, an_engine_that_cannot_work_here_ends_the_daemon_with_its_status);
 	tcase_add_test(tests, sigterm_stops_the_engine_first);
 	tcase_add_test(tests, a_killed_broker_is_seen_by_the_engine_at_once);

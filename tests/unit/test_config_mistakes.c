@@ -71,7 +71,6 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
 			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
 	daemon_value_refused("runner-socket = /run/x", "f:2: runner-socket: a second socket for runners");
-	daemon_value_refused("source = fanotify", "f:2: source: the source \"fanotify\" is not built yet");
 	daemon_value_refused("namespaces = self all",
 			     "f:2: namespaces: other mount namespaces than \"self\" are not built yet");
 	daemon_value_refused("namespaces = comm:bb_runner", "f:2: namespaces: other mount namespaces");

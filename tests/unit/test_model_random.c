@@ -192,7 +192,7 @@ static void read_changes(struct fake *fake, const struct fake *before, struct sc
 	}
 	for (size_t i = 0; i < before->count; i++) {
 		if (!fake_by_id(fake, before->mounts[i].id))
-			ck_assert_int_eq(scan_add_gone(scan, before->mounts[i].id), 0);
+			ck_assert_int_eq(scan_add_gone(scan, before->mounts[i].id, NULL), 0);
 	}
 }
 

@@ -213,8 +213,8 @@ START_TEST(partial_scan_changes_only_what_it_names)
 	struct scan scan = { .unique_ids = true };
 
 	feed(fake);
-	ck_assert_int_eq(scan_add_gone(&scan, going), 0);
-	ck_assert_int_eq(scan_add_gone(&scan, 4711), 0);
+	ck_assert_int_eq(scan_add_gone(&scan, going, NULL), 0);
+	ck_assert_int_eq(scan_add_gone(&scan, 4711, NULL), 0);
 	fake_fill(fake, fake_by_id(fake, fake_mount(fake, ROOT "/c/x", "tmpfs", 13)), &scan);
 	feed_scan(fake, &scan);
 	ck_assert_uint_eq(fake->changes.count, 2);
@@ -234,7 +234,7 @@ START_TEST(new_mount_that_is_gone_already_is_told_both_ways)
 	feed(fake);
 	id = fake_mount(fake, ROOT "/c/x", "tmpfs", 13);
 	fake_fill(fake, fake_by_id(fake, id), &scan);
-	ck_assert_int_eq(scan_add_gone(&scan, id), 0);
+	ck_assert_int_eq(scan_add_gone(&scan, id, NULL), 0);
 	feed_scan(fake, &scan);
 	ck_assert_uint_eq(changes_of(fake, EVENT_ATTACH), 1);
 	ck_assert_uint_eq(changes_of(fake, EVENT_DETACH), 1);

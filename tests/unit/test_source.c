@@ -19,14 +19,6 @@
 
 /* Names */
 
-static struct mount *at(struct side *side, const char *path)
-{
-	struct mount *mount = model_mount_for_path(side->model, path);
-
-	ck_assert_ptr_nonnull(mount);
-	return mount;
-}
-
 START_TEST(odd_names_pass_byte_for_byte)
 {
 	const char *name = odd_names[_i];
@@ -174,6 +166,7 @@ START_TEST(nothing_is_read_again_where_nothing_changed)
 	ck_assert_int_eq(umount2(scratch_file("build/a"), 0), 0);
 	ck_assert_uint_eq(update(listmount, false), 0);
 	ck_assert_uint_eq(update(&sides[0], false), model_mount_count(listmount->model));
+	update_all();
 	compare_all();
 	end();
 }
@@ -225,18 +218,46 @@ END_TEST
 
 START_TEST(auto_takes_the_best_and_says_why_not_a_better_one)
 {
+	struct source_inputs inputs = { .events_error = EINVAL };
 	struct source source;
 	char why[256];
 
-	ck_assert_int_eq(source_open(SOURCE_AUTO, &source, why, sizeof(why)), 0);
+	inputs.events = open_events(&inputs.events_lack);
+	ck_assert_int_eq(source_open(SOURCE_AUTO, &inputs, &source, why, sizeof(why)), 0);
 	ck_assert_int_eq(source.ops->kind, kinds[side_count - 1]);
-	ck_assert_ptr_nonnull(strstr(why, "fanotify"));
+	if (side_count == 3)
+		ck_assert_str_eq(why, "");
+	else
+		ck_assert_ptr_nonnull(strstr(why, "fanotify: this kernel has no mount events (Linux 6.15 has)"));
 	source_close(&source);
 	ck_assert_int_eq(source.fd, -1);
-	ck_assert_int_eq(source_open(SOURCE_FANOTIFY, &source, why, sizeof(why)), -EOPNOTSUPP);
-	ck_assert_str_ne(why, "");
-	ck_assert_int_eq(source_open(SOURCE_MOUNTINFO, &source, why, sizeof(why)), 0);
+	ck_assert_int_eq(source_open(SOURCE_MOUNTINFO, NULL, &source, why, sizeof(why)), 0);
 	ck_assert_str_eq(why, "");
+	source_close(&source);
+}
+END_TEST
+
+static const struct {
+	int error;
+	const char *sentence;
+} without_events[] = {
+	{ 0, "fanotify: mount events come from the daemon's broker alone" },
+	{ EINVAL, "fanotify: this kernel has no mount events (Linux 6.15 has)" },
+	{ ENOSYS, "fanotify: this kernel has no mount events (Linux 6.15 has)" },
+	{ EPERM, "fanotify: no mount events: Operation not permitted" },
+};
+
+START_TEST(without_events_fanotify_says_what_is_missing)
+{
+	struct source_inputs inputs = { .events = -1, .events_error = without_events[_i].error };
+	struct source source;
+	char why[256];
+
+	ck_assert_int_eq(source_open(SOURCE_FANOTIFY, &inputs, &source, why, sizeof(why)), -EOPNOTSUPP);
+	ck_assert_str_eq(why, without_events[_i].sentence);
+	ck_assert_int_eq(source_open(SOURCE_AUTO, &inputs, &source, why, sizeof(why)), 0);
+	ck_assert_int_ne(source.ops->kind, SOURCE_FANOTIFY);
+	ck_assert_ptr_eq(strstr(why, without_events[_i].sentence), why);
 	source_close(&source);
 }
 END_TEST
@@ -265,11 +286,11 @@ START_TEST(without_listmount_auto_takes_mountinfo_and_says_why)
 
 	scratch_enter();
 	take_calls_away(error);
-	ck_assert_int_eq(source_open(SOURCE_AUTO, &source, why, sizeof(why)), 0);
+	ck_assert_int_eq(source_open(SOURCE_AUTO, NULL, &source, why, sizeof(why)), 0);
 	ck_assert_int_eq(source.ops->kind, SOURCE_MOUNTINFO);
 	ck_assert_ptr_nonnull(strstr(why, _i ? "Operation not permitted" : "6.8"));
 	source_close(&source);
-	ck_assert_int_eq(source_open(SOURCE_LISTMOUNT, &source, why, sizeof(why)), -EOPNOTSUPP);
+	ck_assert_int_eq(source_open(SOURCE_LISTMOUNT, NULL, &source, why, sizeof(why)), -EOPNOTSUPP);
 }
 END_TEST
 
@@ -293,6 +314,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_rename_above_a_mount_is_found_by_a_refresh, 0, (int)side_count);
 	tcase_add_loop_test(tests, a_refresh_sees_what_went, 0, (int)side_count);
 	tcase_add_test(tests, auto_takes_the_best_and_says_why_not_a_better_one);
+	tcase_add_loop_test(tests, without_events_fanotify_says_what_is_missing, 0, ARRAY_SIZE(without_events));
 	tcase_add_loop_test(tests, without_listmount_auto_takes_mountinfo_and_says_why, 0, 2);
 	suite_add_tcase(suite, tests);
 	exit_status = run_suite(suite);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Both sources follow any sequence of changes. */
+/* All sources follow any sequence of changes. */
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,7 +126,7 @@ static void random_life(unsigned turns)
 	end();
 }
 
-START_TEST(both_sources_follow_any_sequence_of_changes)
+START_TEST(all_sources_follow_any_sequence_of_changes)
 {
 	seed = 2463534242u + 7919 * _i;
 	random_life(60);
@@ -138,6 +139,79 @@ START_TEST(strings_that_an_older_statmount_lacks_come_from_mountinfo)
 	statmount_believed_fields = ~LATE_FIELDS;
 	seed = 88172645u + 104729 * _i;
 	random_life(30);
+}
+END_TEST
+
+#ifndef MOVE_MOUNT_BENEATH
+#define MOVE_MOUNT_BENEATH 0x00000200
+#endif
+
+/* A copy of `from`, put below what is mounted at `to`. */
+static void mount_beneath(const char *from, const char *to)
+{
+	CLEANUP_CLOSE int copy = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (copy >= 0)
+		(void)syscall(SYS_move_mount, copy, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+}
+
+/* What no event speaks of is left out: renames, changes of propagation, remounts. */
+static void change_with_an_event(void)
+{
+	const char *from = place(), *to = place();
+
+	switch (pick(8)) {
+	case 0:
+	case 1:
+		(void)mount("some source", to, pick(2) ? "tmpfs" : "proc", pick(2) ? MS_NOSUID : 0, NULL);
+		break;
+	case 2:
+		(void)umount2(to, 0);
+		break;
+	case 3:
+		(void)umount2(to, MNT_DETACH);
+		break;
+	case 4:
+		(void)mount(from, to, NULL, MS_MOVE, NULL);
+		break;
+	case 5:
+		(void)mount(from, to, NULL, MS_BIND, NULL);
+		break;
+	case 6:
+		(void)mount(from, to, NULL, MS_BIND | MS_REC, NULL);
+		break;
+	default:
+		(void)mount_beneath(from, to);
+	}
+}
+
+/* Of both shared and private trees: a change in one place is then one in others, and what is new slips below what is there. */
+static void share_some(void)
+{
+	for (int i = 0; i < 4; i++) {
+		const char *top = place();
+
+		(void)mount("top", top, "tmpfs", 0, NULL);
+		(void)mount(NULL, top, NULL, pick(2) ? MS_SHARED : MS_PRIVATE, NULL);
+	}
+}
+
+START_TEST(events_alone_are_enough_for_all_that_has_them)
+{
+	NEED_FANOTIFY();
+	seed = 3141592653u + 7919 * _i;
+	begin();
+	share_some();
+	update_all();
+	fanotify_compare_after = INT64_MAX;
+	for (unsigned turn = 0; turn < 60; turn++) {
+		for (unsigned n = 1 + pick(4); n > 0; n--)
+			change_with_an_event();
+		keep_it_small();
+		update(fanotify, false);
+		compare_with_fresh_by(fanotify, compare_facts_but_propagation);
+	}
+	end();
 }
 END_TEST
 
@@ -185,8 +259,10 @@ int main(void)
 	if (!source_fixture_begin())
 		return EXIT_SKIP;
 	tcase_set_timeout(tests, 60);
-	tcase_add_loop_test(tests, both_sources_follow_any_sequence_of_changes, 0, 30);
-	tcase_add_loop_test(tests, strings_that_an_older_statmount_lacks_come_from_mountinfo, 0, 5);
+	tcase_add_loop_test(tests, all_sources_follow_any_sequence_of_changes, 0, 30);
+	tcase_add_loop_test(tests, strings_that_an_older_statmount_lacks_come_from_mountinfo, 0,
+			    side_count == 1 ? 1 : 5);
+	tcase_add_loop_test(tests, events_alone_are_enough_for_all_that_has_them, 0, side_count < 3 ? 1 : 30);
 	tcase_add_loop_test(tests, a_table_that_changes_while_it_is_read_ends_up_right, 0, (int)side_count);
 	suite_add_tcase(suite, tests);
 	exit_status = run_suite(suite);

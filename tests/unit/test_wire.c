@@ -143,6 +143,8 @@ START_TEST(configuration_comes_back_as_it_went_in)
 	static struct message_configuration sent = { .serial = 2,
 						     .flags = CONFIGURATION_ONCE,
 						     .source = SOURCE_MOUNTINFO,
+						     .events_error = EPERM,
+						     .events_lack = 3,
 						     .state_dir = "/var/lib/x",
 						     .text = "why" };
 	static struct message_configuration got;
