@@ -34,16 +34,7 @@ int step_batch_note_ids(struct step_batch *batch)
 
 int step_batch_note_newest(struct step_batch *batch)
 {
-	CLEANUP_FREE uint64_t *ids = NULL;
-	size_t count;
-	int r;
-
-	if (batch->newest)
-		return 0;
-	r = kernel_listmount_all(&ids, &count);
-	if (r == 0 && count)
-		batch->newest = ids[count - 1];
-	return r;
+	return batch->newest ? 0 : kernel_newest_mount(&batch->newest);
 }
 
 int step_batch_find(struct step_batch *batch, uint64_t id, struct mount_entry **ret)

@@ -31,6 +31,10 @@
 /* What the kernel accepts as one list; it answers EOVERFLOW to more. */
 #define LIST_MAX ((size_t)1000000)
 
+#ifndef LISTMOUNT_REVERSE
+#define LISTMOUNT_REVERSE 1u
+#endif
+
 struct mount_request {
 	uint32_t size;
 	uint32_t spare;
@@ -194,7 +198,7 @@ int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_
 	return 0;
 }
 
-ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size)
+static ssize_t list(uint64_t under, uint64_t after, uint64_t *ids, size_t size, unsigned flags)
 {
 	const struct mount_request request = {
 		.size = sizeof(request),
@@ -203,8 +207,13 @@ ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t s
 	};
 	ssize_t n;
 
-	n = syscall(SYS_listmount, &request, ids, size < LIST_MAX ? size : LIST_MAX, 0);
+	n = syscall(SYS_listmount, &request, ids, size < LIST_MAX ? size : LIST_MAX, flags);
 	return n < 0 ? -errno : n;
+}
+
+ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size)
+{
+	return list(under, after, ids, size, 0);
 }
 
 int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
@@ -229,6 +238,24 @@ int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
 	}
 	*ret_ids = take_ptr(ids);
 	*ret_count = count;
+	return 0;
+}
+
+int kernel_newest_mount(uint64_t *ret_id)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count;
+	ssize_t n = list(0, 0, ret_id, 1, LISTMOUNT_REVERSE);
+	int r;
+
+	if (n != -EINVAL)
+		return n < 0 ? (int)n : n == 0 ? -ENOENT : 0;
+	r = kernel_listmount_all(&ids, &count);
+	if (r < 0)
+		return r;
+	if (count == 0)
+		return -ENOENT;
+	*ret_id = ids[count - 1];
 	return 0;
 }
 

@@ -79,6 +79,12 @@ ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t s
 int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count);
 
 /*
+ * The newest id of all: whatever is mounted after this has a greater one. Before Linux 6.11 that takes the whole list.
+ * 0 or -errno.
+ */
+int kernel_newest_mount(uint64_t *ret_id);
+
+/*
  * The unique id that a 32-bit one stands for is not asked here: statx() is what ties a place to an id, see kernel/at.h.
  */
 

@@ -271,6 +271,23 @@ START_TEST(the_list_ascends_and_goes_on_after_an_id)
 }
 END_TEST
 
+START_TEST(the_newest_is_the_last_of_the_list)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	uint64_t last;
+	size_t count;
+
+	scratch_enter();
+	scratch_tmpfs(scratch_file("a"));
+	ck_assert_int_eq(kernel_listmount_all(&ids, &count), 0);
+	ck_assert_int_eq(kernel_newest_mount(&last), 0);
+	ck_assert_uint_eq(last, ids[count - 1]);
+	ck_assert_int_eq(umount2(scratch_file("a"), 0), 0);
+	ck_assert_int_eq(kernel_newest_mount(&last), 0);
+	ck_assert_uint_lt(last, ids[count - 1]);
+}
+END_TEST
+
 START_TEST(below_a_mount_are_its_descendants)
 {
 	uint64_t ids[4], top;
@@ -331,6 +348,7 @@ int main(void)
 	tcase_add_test(cases, an_entry_is_filled_however_long_its_path_is);
 	tcase_add_test(cases, a_mount_that_went_is_not_found);
 	tcase_add_test(cases, the_list_ascends_and_goes_on_after_an_id);
+	tcase_add_test(cases, the_newest_is_the_last_of_the_list);
 	tcase_add_test(cases, below_a_mount_are_its_descendants);
 	tcase_add_test(cases, a_mount_is_stamped_with_its_superblock);
 	tcase_add_test(cases, namespace_and_boot_have_names);
