@@ -370,6 +370,11 @@ static void give_up(struct engine *engine, struct mount *mount)
 					       .detail = "{\"reason\":\"the path is too long for any call\"}" });
 }
 
+bool reap_batch_waits_for_the_table(const struct engine *engine, const struct mount *mount)
+{
+	return mount->attempts > 0 && mount->last_outcome == OUTCOME_GONE && engine->read_wanted;
+}
+
 /*
  * Without unique ids what the runner unmounted before it ended its action may meanwhile be the next one's, and look the
  * same: so the table is read once more first.
@@ -405,7 +410,7 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		size_t mounts;
 
 		if (item->hold != HOLD_NONE || !item->mount->instance || action_is_in_flight(item->mount->action) ||
-		    may_be_anothers(engine, item))
+		    reap_batch_waits_for_the_table(engine, item->mount) || may_be_anothers(engine, item))
 			continue;
 		if (may_have_been_renamed(engine, item)) {
 			/* Without grace nobody else has the mounts read again, for that is what confirms it after. */

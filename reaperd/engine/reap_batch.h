@@ -15,4 +15,7 @@
  */
 void reap_batches(struct engine *engine, struct brake *brake, const struct reap_list *list);
 
+/* The broker saw it go, and the table was not read since: it has the last word. */
+bool reap_batch_waits_for_the_table(const struct engine *engine, const struct mount *mount);
+
 #endif

@@ -31,7 +31,7 @@ static struct {
 	char target[128];
 } table[MOUNTS_MAX];
 static uint64_t last_id;
-static bool table_changed;
+static bool table_changed, table_fails;
 
 static struct directory directories[DIRECTORIES_MAX];
 static size_t directory_count;
@@ -59,11 +59,18 @@ static int drain(struct source *source)
 	return read(source->fd, &count, sizeof(count)) == sizeof(count);
 }
 
+void fail_table(bool fails)
+{
+	table_fails = fails;
+}
+
 static int read_table(struct source *source, const struct model *model, bool complete, struct scan *ret)
 {
 	(void)source;
 	(void)model;
 	(void)complete;
+	if (table_fails)
+		return -EIO;
 	ret->complete = ret->unique_ids = true;
 	for (size_t i = 0; i < MOUNTS_MAX; i++) {
 		struct mount_facts *facts;

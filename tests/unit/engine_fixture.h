@@ -41,6 +41,8 @@ void end(const char *name);
 uint64_t attach(const char *below);
 uint64_t attach_on(uint64_t parent, const char *below);
 void detach(uint64_t id);
+/* From now on the table cannot be read, or can again. */
+void fail_table(bool fails);
 
 /* An action's directory, as it is there from now on. Where nothing was said it is missing. */
 struct directory {

@@ -57,6 +57,23 @@ START_TEST(an_outcome_follows_each_intent)
 }
 END_TEST
 
+START_TEST(what_is_said_to_have_gone_is_asked_for_again_only_after_the_table)
+{
+	make_action(&live);
+	end("a");
+	fail_table(true);
+	answer_steps(OUTCOME_GONE);
+	pass(5);
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_str_eq(ledger_value("SELECT state FROM mounts"), "attached");
+	fail_table(false);
+	pass(2);
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_str_eq(ledger_value("SELECT state FROM mounts WHERE attempts = 1 AND last_outcome = 'gone'"),
+			 "reaped");
+}
+END_TEST
+
 START_TEST(an_interrupted_intent_is_reconciled_by_the_next_start)
 {
 	uint64_t id = make_action(&live);
@@ -489,6 +506,7 @@ int main(void)
 	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, an_intent_is_in_the_ledger_before_its_step_is_asked_for);
 	tcase_add_test(tests, an_outcome_follows_each_intent);
+	tcase_add_test(tests, what_is_said_to_have_gone_is_asked_for_again_only_after_the_table);
 	tcase_add_test(tests, an_interrupted_intent_is_reconciled_by_the_next_start);
 	tcase_add_test(tests, without_a_ledger_reaping_goes_on);
 	tcase_add_test(tests, what_is_announced_before_it_is_made_is_not_missing);
