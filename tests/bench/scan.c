@@ -10,12 +10,14 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "kernel/mount_events.h"
 #include "kernel/mounts.h"
 #include "source/source.h"
 #include "times.h"
@@ -80,6 +82,24 @@ static double median_ms(int64_t *times, size_t count)
 	return (double)times_percentile(times, count, 50) / NSEC_PER_MSEC;
 }
 
+/* As the broker does. */
+static struct source_inputs watch_events(void)
+{
+	struct source_inputs inputs = { .events = -1 };
+	CLEANUP_CLOSE int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int r = kernel_mount_events_open(&inputs.events_lack);
+
+	inputs.events = r;
+	if (r >= 0 && ns >= 0)
+		r = kernel_mount_events_watch(inputs.events, ns);
+	if (r < 0) {
+		cleanup_close(&inputs.events);
+		inputs.events = -1;
+		inputs.events_error = -r;
+	}
+	return inputs;
+}
+
 int main(int argc, char **argv)
 {
 	size_t rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
@@ -88,11 +108,12 @@ int main(int argc, char **argv)
 	struct model_counts counts = { 0 };
 	enum source_kind kind;
 	struct source source;
+	struct source_inputs inputs = watch_events();
 	char why[256] = "";
 
 	if (!rounds || !ours || !bare || source_parse(argv[1], &kind) < 0)
 		errx(2, "usage: scan SOURCE ROOT ROUNDS");
-	if (source_open(kind, NULL, &source, why, sizeof(why)) < 0)
+	if (source_open(kind, &inputs, &source, why, sizeof(why)) < 0)
 		errx(1, "%s: %s", source_name(kind), why);
 	for (size_t i = 0; i < rounds; i++) {
 		bare[i] = scan_barely();
