@@ -66,10 +66,11 @@ tests_unit_test_kernel_table_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_model_actions tests/unit/test_model_layout tests/unit/test_model_moves tests/unit/test_model_random \
+unit_tests += tests/unit/test_model_actions tests/unit/test_model_layout tests/unit/test_model_moves tests/unit/test_model_namespaces tests/unit/test_model_random \
 	tests/unit/test_model_restart tests/unit/test_model_roots tests/unit/test_model_tree
 tests_unit_test_model_actions_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_moves_LDADD = $(use_model) $(CHECK_LIBS)
+tests_unit_test_model_namespaces_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_restart_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_roots_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)

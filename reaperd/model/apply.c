@@ -133,13 +133,14 @@ static void apply_rest(struct model *model, struct mount_node *node, struct moun
 	}
 	own->peer_group = facts->peer_group;
 	own->master = facts->master;
-	if (node->mount.evidence || own->root_deleted)
+	if (node->mount.evidence || own->root_deleted || node->mount.astray)
 		place_later(model, node);
 }
 
-static struct mount_node *apply_new(struct model *model, struct mount_facts *facts, struct changes *changes)
+static struct mount_node *apply_new(struct model *model, struct mount_namespace *ns, struct mount_facts *facts,
+				    struct changes *changes)
 {
-	struct mount_node *node = mounts_new(model, facts, model->now);
+	struct mount_node *node = mounts_new(model, ns, facts, model->now);
 
 	if (!node) {
 		model->error = -ENOMEM;
@@ -151,12 +152,13 @@ static struct mount_node *apply_new(struct model *model, struct mount_facts *fac
 	return node;
 }
 
-static struct mount_node *apply_entry(struct model *model, struct mount_facts *facts, struct changes *changes)
+static struct mount_node *apply_entry(struct model *model, struct mount_namespace *ns, struct mount_facts *facts,
+				      struct changes *changes)
 {
 	struct mount_node *node = mounts_find(model, facts->id);
 
 	if (!node)
-		return apply_new(model, facts, changes);
+		return apply_new(model, ns, facts, changes);
 	apply_place(model, node, facts, changes);
 	apply_directory(model, node, facts);
 	apply_options(model, node, facts, changes);
@@ -200,7 +202,7 @@ static void apply_entries(struct model *model, struct scan *scan, struct changes
 
 		if (!scan->mounts[i].id)
 			continue;
-		node = apply_entry(model, &scan->mounts[i], changes);
+		node = apply_entry(model, scan->ns, &scan->mounts[i], changes);
 		if (!node)
 			return;
 		node->seen = model->serial;
@@ -218,10 +220,17 @@ static void apply_gone(struct model *model, struct mount_node *node, struct chan
 	add_change(model, changes, EVENT_DETACH, &node->mount, NULL);
 }
 
+struct unseen {
+	const struct mount_namespace *ns;
+	struct changes *changes;
+};
+
 static void apply_gone_unseen(struct model *model, struct mount_node *node, void *context)
 {
-	if (node->seen != model->serial)
-		apply_gone(model, node, context);
+	const struct unseen *unseen = context;
+
+	if (node->mount.ns == unseen->ns && node->seen != model->serial)
+		apply_gone(model, node, unseen->changes);
 }
 
 /* A reading that could not be taken in whole says nothing about what it does not show. */
@@ -230,7 +239,7 @@ static void apply_all_gone(struct model *model, const struct scan *scan, struct 
 	if (model->error)
 		return;
 	if (scan->complete)
-		mounts_each(model, apply_gone_unseen, changes);
+		mounts_each(model, apply_gone_unseen, &(struct unseen){ scan->ns, changes });
 	for (size_t i = 0; !scan->complete && i < scan->gone_count; i++) {
 		struct mount_node *node = mounts_find(model, scan->gone[i].id);
 
@@ -252,9 +261,9 @@ static void relink(struct model *model, struct mount_node *node)
 }
 
 /* Usually there is one orphan, the namespace's root, whose parent no table shows. */
-static void adopt_orphans(struct model *model)
+static void adopt_orphans(struct model *model, const struct mount_namespace *ns)
 {
-	struct mount_node *node = model->orphans;
+	struct mount_node *node = namespace_node(ns)->orphans;
 
 	while (node) {
 		struct mount_node *next = node->mount.sibling ? mount_node(node->mount.sibling) : NULL;
@@ -272,8 +281,8 @@ static void link_pending(struct model *model)
 		if (node->in_table && node->relinked)
 			relink(model, node);
 	}
-	if (model->look_for_parents)
-		adopt_orphans(model);
+	for (const struct mount_namespace *ns = &model->own.ns; ns && model->look_for_parents; ns = ns->next)
+		adopt_orphans(model, ns);
 	model->look_for_parents = false;
 	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
 		if (node->in_table && node->relinked)
@@ -283,6 +292,8 @@ static void link_pending(struct model *model)
 
 int model_apply(struct model *model, struct scan *scan, struct now now, struct changes *ret_changes)
 {
+	if (!scan->ns)
+		scan->ns = &model->own.ns;
 	model_bury(model);
 	model->serial++;
 	model->now = now;
@@ -301,4 +312,14 @@ int model_apply(struct model *model, struct scan *scan, struct now now, struct c
 	roots_refresh(model);
 	model->applying = false;
 	return model->error;
+}
+
+int model_drop_namespace(struct model *model, struct mount_namespace *ns, struct now now, struct changes *ret_changes)
+{
+	struct scan nothing = { .ns = ns, .complete = true, .unique_ids = true };
+	int r = model_apply(model, &nothing, now, ret_changes);
+
+	if (r == 0)
+		namespaces_kill(model, ns);
+	return r;
 }

@@ -46,9 +46,12 @@ struct flash {
 	struct actor *attached_by, *detached_by; /* references; NULL: not known */
 };
 
+struct mount_namespace;
+
 struct scan {
-	bool complete;	 /* `mounts` is the whole table: what is not in it is gone */
-	bool unique_ids; /* ids are the kernel's unique ones */
+	struct mount_namespace *ns; /* whose table it is, one of the model's; NULL: our own */
+	bool complete;		    /* `mounts` is the whole table: what is not in it is gone */
+	bool unique_ids;	    /* ids are the kernel's unique ones */
 	struct mount_facts
 		*mounts; /* new mounts, and known ones that were read again (the model finds out what changed) */
 	size_t count;

@@ -31,12 +31,12 @@ static bool same_text(const char *own, const char *text)
 	return strcmp(own, text ? text : "") == 0;
 }
 
-static bool may_be(const struct mount_node *node, const struct mount_facts *facts)
+static bool may_be(const struct mount_node *node, const struct mount_namespace *ns, const struct mount_facts *facts)
 {
 	const struct mount_facts *own = &node->mount.facts;
 
-	return own->id32 == facts->id32 && own->dev == facts->dev && same_text(own->root, facts->root) &&
-	       same_text(own->fstype, facts->fstype);
+	return node->mount.ns == ns && own->id32 == facts->id32 && own->dev == facts->dev &&
+	       same_text(own->root, facts->root) && same_text(own->fstype, facts->fstype);
 }
 
 static bool is_at_same_place(const struct mount_node *node, const struct mount_facts *facts)
@@ -45,14 +45,14 @@ static bool is_at_same_place(const struct mount_node *node, const struct mount_f
 }
 
 /* `seen` marks a node that an earlier entry took: a torn table can show an id twice. */
-static void find_candidate(struct model *model, struct entry *entry)
+static void find_candidate(struct model *model, const struct mount_namespace *ns, struct entry *entry)
 {
 	struct table_link *link = table_find(&model->id32s, hash_number(entry->facts->id32));
 
 	for (; link && !entry->stayed; link = table_find_next(link)) {
 		struct mount_node *node = container_of(link, struct mount_node, by_id32);
 
-		if (node->seen == model->serial || !may_be(node, entry->facts))
+		if (node->seen == model->serial || !may_be(node, ns, entry->facts))
 			continue;
 		entry->known = node;
 		entry->stayed = is_at_same_place(node, entry->facts);
@@ -132,7 +132,7 @@ static void resolve(struct model *model, struct scan *scan, struct entry *entrie
 	for (size_t i = 0; i < scan->count; i++) {
 		entries[i].facts = &scan->mounts[i];
 		table_insert(by_id32, &entries[i].by_id32, hash_number(scan->mounts[i].id32));
-		find_candidate(model, &entries[i]);
+		find_candidate(model, scan->ns, &entries[i]);
 	}
 	if (scan->complete)
 		drop_remounted(entries, scan->count);

@@ -76,9 +76,24 @@ struct action_node {
 	uint32_t settled; /* serial of the apply that decided whether it was renamed */
 };
 
+struct namespace_node {
+	struct mount_namespace ns;
+	struct mount_node *orphans; /* mounts whose parent is not in the table, by sibling */
+	struct namespace_node *grave_next;
+};
+
+/* How an instance stands in a namespace. */
+struct root_view {
+	struct mount_namespace *ns;
+	struct mount *carrier;
+	bool visible;
+	struct root_view *next;
+};
+
 struct instance_node {
 	struct root_instance instance;
-	size_t mounts; /* that are below it */
+	struct root_view *views; /* of the namespaces in which it has, or had, a carrier */
+	size_t mounts;		 /* that are below it */
 	struct instance_node *grave_next;
 };
 
@@ -88,13 +103,14 @@ struct model {
 	struct table places;
 	struct table actions;
 	struct table strings;
-	struct mount_node *orphans; /* mounts whose parent is not in the table, by sibling */
+	struct namespace_node own;
 	struct mount_node *root_mounts;
 	struct mount_node *pending;
 	struct root *roots;
 	struct mount_node *dead_mounts;
 	struct action_node *dead_actions;
 	struct instance_node *dead_instances;
+	struct namespace_node *dead_namespaces;
 	struct root *dead_roots;
 	uint32_t serial;
 	uint64_t last_synthetic;
@@ -117,6 +133,11 @@ static inline struct action_node *action_node(const struct action *action)
 	return container_of(action, struct action_node, action);
 }
 
+static inline struct namespace_node *namespace_node(const struct mount_namespace *ns)
+{
+	return container_of(ns, struct namespace_node, ns);
+}
+
 static inline struct instance_node *instance_node(const struct root_instance *instance)
 {
 	return container_of(instance, struct instance_node, instance);
@@ -126,6 +147,10 @@ static inline struct instance_node *instance_node(const struct root_instance *in
  * What each file offers the others, from below: a file uses those that stand before it here. What is gone goes into a
  * graveyard, for its memory is read until the next apply.
  */
+
+/* ---- namespaces.c ---- */
+
+void namespaces_kill(struct model *model, struct mount_namespace *ns); /* one without mounts; never our own */
 
 /* ---- tree.c: who is mounted on whom ---- */
 
@@ -139,7 +164,8 @@ void tree_cut_cycles(struct model *model, struct mount_node *node);
 
 struct mount_node *mounts_find(const struct model *model, uint64_t id);
 /* Takes the strings; an orphan at first. */
-struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, struct now now);
+struct mount_node *mounts_new(struct model *model, struct mount_namespace *ns, struct mount_facts *facts,
+			      struct now now);
 /* 1: changed, 0, -ENOMEM. */
 int mounts_take_text(struct model *model, char **own, const char *text);
 void mounts_set_instance(struct model *model, struct mount_node *node, struct root_instance *instance);
@@ -158,9 +184,13 @@ struct root *roots_above(const struct model *model, const char *target);
 /* Found or made; NULL when out of memory. */
 struct root_instance *roots_instance(struct root *root, uint64_t dev, const char *fs_path);
 void roots_kill_instance(struct model *model, struct root_instance *instance);
+/* That it lies on this mount, where its namespace knows of none. 0 or -ENOMEM. */
+int roots_see(struct root_instance *instance, struct mount *carrier);
 /* Of those whose directory was renamed with the mount that carries it. */
 void roots_follow_carrier(struct model *model, const struct mount_node *node);
 void roots_refresh(struct model *model);
+void roots_forget_namespace(struct model *model, const struct mount_namespace *ns);
+void roots_free_instance(struct instance_node *node);
 
 /* ---- actions.c ---- */
 

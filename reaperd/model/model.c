@@ -10,6 +10,7 @@ struct model *model_new(void)
 
 	if (!model)
 		return NULL;
+	model->own.ns.own = true;
 	if (table_init(&model->ids) < 0 || table_init(&model->id32s) < 0 || table_init(&model->places) < 0 ||
 	    table_init(&model->actions) < 0 || table_init(&model->strings) < 0) {
 		model_free(model);
@@ -31,6 +32,8 @@ void model_free(struct model *model)
 	if (model->ids.slots && model->strings.slots) {
 		model_set_roots(model, NULL, 0);
 		mounts_each(model, bury_mount, NULL);
+		while (model->own.ns.next)
+			namespaces_kill(model, model->own.ns.next);
 		model_bury(model);
 	}
 	table_free(&model->ids);
@@ -69,7 +72,12 @@ void model_bury(struct model *model)
 		struct instance_node *node = model->dead_instances;
 
 		model->dead_instances = node->grave_next;
-		free(node->instance.fs_path);
+		roots_free_instance(node);
+	}
+	while (model->dead_namespaces) {
+		struct namespace_node *node = model->dead_namespaces;
+
+		model->dead_namespaces = node->grave_next;
 		free(node);
 	}
 	while (model->dead_roots) {
@@ -96,7 +104,7 @@ static void count_actions(const struct root *root, struct model_counts *counts)
 void model_count(struct model *model, const struct root *root_or_null, struct model_counts *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->mounts = model->ids.count;
+	ret->mounts = model->own.ns.mounts;
 	for (const struct mount_node *node = model->root_mounts; node; node = node->root_next) {
 		const struct mount *mount = &node->mount;
 

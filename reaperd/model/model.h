@@ -41,6 +41,18 @@ struct dir_identity {
 	uint8_t handle[128];
 };
 
+/*
+ * A mount namespace whose table is known: our own, which is always there and the first, and others that are watched. A
+ * mount belongs to one for as long as it lives; a root's directory, with its actions, may stand in several.
+ */
+struct mount_namespace {
+	uint64_t inode; /* of nsfs; 0: our own. Given again once the namespace has gone */
+	uint64_t id;	/* unique for as long as the system runs, Linux 6.11; 0: unknown */
+	size_t mounts;	/* in its table */
+	bool own;
+	struct mount_namespace *next;
+};
+
 enum root_health {
 	ROOT_HEALTH_OK,	     /* "ok" */
 	ROOT_HEALTH_ABSENT,  /* "absent": no such directory yet */
@@ -69,8 +81,12 @@ struct root_instance {
 	struct root *root;
 	uint64_t dev;
 	char *fs_path;
-	struct mount *carrier;	/* the mount that the directory lies on; NULL once that is gone */
-	bool visible;		/* a walk to the root's path ends in it */
+	/*
+	 * The mount that the directory lies on, in our own namespace where it stands in that, else in another; NULL once
+	 * there is none.
+	 */
+	struct mount *carrier;
+	bool visible;		/* a walk to the root's path ends in it, in the carrier's namespace */
 	struct action *actions; /* by ->next */
 	struct root_instance *next;
 };
@@ -129,6 +145,7 @@ struct action {
 
 struct mount {
 	struct mount_facts facts;
+	struct mount_namespace *ns;
 	struct mount *parent;	/* NULL for the namespace's root */
 	struct mount *children; /* by ->sibling, newest first */
 	struct mount *sibling;
@@ -144,6 +161,7 @@ struct mount {
 	struct now joined;	   /* when it came to its action: attached, or moved there */
 	bool confirmed;		   /* a probe that was sent after it joined found its action's directory at the path */
 	bool restored;		   /* known from the ledger, first_seen of an earlier start */
+	bool astray; /* its action was renamed for what another namespace shows: its own place is to be read again */
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
 	uint8_t next_step;	   /* index into its ladder */
 	uint32_t attempts;	   /* steps tried */
@@ -236,13 +254,22 @@ struct action *model_restore_action(struct model *model, struct root *root, uint
 /* Takes the strings of `facts`. */
 struct mount *model_restore_mount(struct model *model, struct mount_facts *facts, struct action *action);
 
+struct mount_namespace *model_namespaces(struct model *model); /* by ->next, our own first */
+/* One more to be watched, without mounts; the same again where it is known. NULL when out of memory. */
+struct mount_namespace *model_add_namespace(struct model *model, uint64_t inode, uint64_t id);
+/*
+ * It is no longer watched, or has gone: what was mounted there has gone with it, and is told as in model_apply(). It
+ * lives until the next model_apply(). 0 or -ENOMEM.
+ */
+int model_drop_namespace(struct model *model, struct mount_namespace *ns, struct now now, struct changes *ret_changes);
+
 struct mount *model_mount(struct model *model, uint64_t id);
 const struct mount *model_mount_const(const struct model *model, uint64_t id);
-size_t model_mount_count(const struct model *model);
+size_t model_mount_count(const struct model *model); /* in our own namespace */
 /* What stands on the mount point `target` of the mount `parent`; NULL: nothing, or no such parent. */
 const struct mount *model_mount_at(const struct model *model, uint64_t parent, const char *target);
 
-/* Every mount of the table; stop by returning non-zero, which is returned. The callback changes nothing. */
+/* Every mount of every namespace; stop by returning non-zero, which is returned. The callback changes nothing. */
 typedef int model_mount_function(void *context, struct mount *mount);
 int model_each_mount(struct model *model, model_mount_function *function, void *context);
 /* Only those below (or recorded as an action's of) a root. */
@@ -258,13 +285,14 @@ const char *mount_root_relative(const struct mount *mount);
 /* True where a walk by path to the mount's target ends on this mount: nothing covers it. */
 bool model_mount_is_reachable(const struct model *model, const struct mount *mount);
 
-/* The mount on which a walk to the absolute `path` ends; NULL for an empty table. */
+/* The mount on which a walk to the absolute `path` ends, in our own namespace; NULL for an empty table. */
 struct mount *model_mount_for_path(const struct model *model, const char *path);
+struct mount *model_mount_in(const struct model *model, const struct mount_namespace *ns, const char *path);
 
 /* Counts memory and state; for tests and status. */
 struct model_counts {
-	size_t mounts;	    /* in the table */
-	size_t root_mounts; /* below roots */
+	size_t mounts;	    /* in our own namespace's table */
+	size_t root_mounts; /* below roots, in all namespaces */
 	size_t unowned;	    /* below roots, no action */
 	size_t actions[ACTION_STATE_COUNT];
 };

@@ -44,7 +44,8 @@ static bool take_texts(struct model *model, struct mount_facts *own, const struc
 	       mounts_take_text(model, &own->super_options, facts->super_options) >= 0;
 }
 
-struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, struct now now)
+struct mount_node *mounts_new(struct model *model, struct mount_namespace *ns, struct mount_facts *facts,
+			      struct now now)
 {
 	struct mount_node *node = calloc(1, sizeof(*node));
 	struct mount_facts *own;
@@ -61,6 +62,8 @@ struct mount_node *mounts_new(struct model *model, struct mount_facts *facts, st
 		mounts_free(model, node);
 		return NULL;
 	}
+	node->mount.ns = ns;
+	ns->mounts++;
 	node->mount.state = MOUNT_ATTACHED;
 	node->mount.first_seen = now;
 	node->mount.dirty = true;
@@ -214,6 +217,7 @@ void mounts_remove(struct model *model, struct mount_node *node)
 		instance_node(node->mount.instance)->mounts--;
 	if (node->mount.action)
 		action_list_remove(node);
+	node->mount.ns->mounts--;
 	node->in_table = false;
 	node->mount.parent = NULL;
 	node->mount.sibling = NULL;
@@ -257,7 +261,7 @@ const struct mount *model_mount_at(const struct model *model, uint64_t parent, c
 
 size_t model_mount_count(const struct model *model)
 {
-	return model->ids.count;
+	return model->own.ns.mounts;
 }
 
 int model_each_mount(struct model *model, model_mount_function *function, void *context)

@@ -74,8 +74,8 @@ static enum above above_carrier(struct model *model, struct root *root, struct m
 		model->error = -ENOMEM;
 		return ABOVE_UNKNOWN;
 	}
-	if (!(*ret)->carrier)
-		(*ret)->carrier = carrier;
+	if (roots_see(*ret, carrier) < 0)
+		model->error = -ENOMEM;
 	return ABOVE_INSTANCE;
 }
 
@@ -178,7 +178,7 @@ static bool place_one(struct model *model, struct mount_node *node)
 	struct root_instance *before = node->mount.instance, *instance;
 	bool relinked = node->relinked;
 
-	node->unplaced = node->relinked = false;
+	node->unplaced = node->relinked = node->mount.astray = false;
 	switch (find_above(model, &node->mount, &instance)) {
 	case ABOVE_NOTHING:
 		leave_roots(model, node);
@@ -250,20 +250,32 @@ static bool uses_its_name(const struct action *action)
 	return uses;
 }
 
-/* All that an action has went to one name which nothing else uses: its directory was renamed, to publish it. */
-static bool was_renamed(struct model *model, const struct action *action, struct root_instance *instance,
-			const struct spot *spot)
+/*
+ * All that an action has in this namespace went to one name which nothing else uses: its directory was renamed, to
+ * publish it. What it has in other namespaces went there too, or not, which their tables tell when they are read.
+ */
+static bool was_renamed(struct model *model, const struct action *action, const struct mount_namespace *ns,
+			struct root_instance *instance, const struct spot *spot)
 {
 	struct action *other;
 
 	if (action->instance != instance)
 		return false;
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
-		if (!moved_to(model, mount_node(mount), instance, spot))
+		if (mount->ns == ns && !moved_to(model, mount_node(mount), instance, spot))
 			return false;
 	}
 	other = action_find(model, instance, spot);
 	return !other || !uses_its_name(other);
+}
+
+static void rename_action(struct model *model, struct action *action, const struct mount_namespace *ns,
+			  const struct spot *spot)
+{
+	if (!action_rename(model, action, spot))
+		model->error = -ENOMEM;
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		mount->astray |= mount->ns != ns;
 }
 
 static void place_settle(struct model *model, struct mount_node *node)
@@ -274,8 +286,8 @@ static void place_settle(struct model *model, struct mount_node *node)
 
 	if (action_node(action)->settled != model->serial && model->applying) {
 		action_node(action)->settled = model->serial;
-		if (was_renamed(model, action, instance, &spot) && !action_rename(model, action, &spot))
-			model->error = -ENOMEM;
+		if (was_renamed(model, action, node->mount.ns, instance, &spot))
+			rename_action(model, action, node->mount.ns, &spot);
 	}
 	node->deferred = false;
 	if (!action_is_at(action, instance, &spot))

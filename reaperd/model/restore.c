@@ -34,7 +34,7 @@ struct mount *model_restore_mount(struct model *model, struct mount_facts *facts
 	struct mount_node *node = mounts_find(model, facts->id);
 
 	if (!node) {
-		node = mounts_new(model, facts, (struct now){ 0 });
+		node = mounts_new(model, &model->own.ns, facts, (struct now){ 0 });
 		if (!node)
 			return NULL;
 		node->mount.restored = true;

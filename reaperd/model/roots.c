@@ -89,6 +89,77 @@ struct root_instance *roots_instance(struct root *root, uint64_t dev, const char
 	return &node->instance;
 }
 
+void roots_free_instance(struct instance_node *node)
+{
+	while (node->views) {
+		struct root_view *view = node->views;
+
+		node->views = view->next;
+		free(view);
+	}
+	free(node->instance.fs_path);
+	free(node);
+}
+
+/* ---- how an instance stands in each namespace ---- */
+
+static struct root_view *find_view(const struct root_instance *instance, const struct mount_namespace *ns)
+{
+	struct root_view *view = instance_node(instance)->views;
+
+	while (view && view->ns != ns)
+		view = view->next;
+	return view;
+}
+
+static struct root_view *obtain_view(struct root_instance *instance, struct mount_namespace *ns)
+{
+	struct root_view *view = find_view(instance, ns);
+
+	if (view)
+		return view;
+	view = calloc(1, sizeof(*view));
+	if (!view)
+		return NULL;
+	view->ns = ns;
+	view->next = instance_node(instance)->views;
+	instance_node(instance)->views = view;
+	return view;
+}
+
+/* What is nearer to us can be asked with less ado. */
+static bool is_better(const struct root_view *view, const struct root_view *than)
+{
+	if (!than)
+		return true;
+	if (view->ns->own != than->ns->own)
+		return view->ns->own;
+	return view->visible && !than->visible;
+}
+
+static void choose_view(struct root_instance *instance)
+{
+	const struct root_view *best = NULL;
+
+	for (const struct root_view *view = instance_node(instance)->views; view; view = view->next)
+		if (view->carrier && is_better(view, best))
+			best = view;
+	instance->carrier = best ? best->carrier : NULL;
+	instance->visible = best && best->visible;
+}
+
+int roots_see(struct root_instance *instance, struct mount *carrier)
+{
+	struct root_view *view = obtain_view(instance, carrier->ns);
+
+	if (!view)
+		return -ENOMEM;
+	if (!view->carrier)
+		view->carrier = carrier;
+	choose_view(instance);
+	return 0;
+}
+
 void roots_kill_instance(struct model *model, struct root_instance *instance)
 {
 	struct root_instance **at = &instance->root->instances;
@@ -96,8 +167,11 @@ void roots_kill_instance(struct model *model, struct root_instance *instance)
 	while (*at != instance)
 		at = &(*at)->next;
 	*at = instance->next;
-	instance->carrier = NULL;
-	instance->visible = false;
+	for (struct root_view *view = instance_node(instance)->views; view; view = view->next) {
+		view->carrier = NULL;
+		view->visible = false;
+	}
+	choose_view(instance);
 	instance_node(instance)->grave_next = model->dead_instances;
 	model->dead_instances = instance_node(instance);
 }
@@ -113,13 +187,20 @@ static char *path_within(const struct root *root, const struct mount *carrier)
 	return rest ? path_join(carrier->facts.root, rest) : NULL;
 }
 
+static bool is_carried_by(const struct root_instance *instance, const struct mount *mount)
+{
+	const struct root_view *view = find_view(instance, mount->ns);
+
+	return view && view->carrier == mount;
+}
+
 void roots_follow_carrier(struct model *model, const struct mount_node *node)
 {
 	for (struct root *root = model->roots; root; root = root->next) {
 		for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
 			char *fs_path;
 
-			if (instance->carrier != &node->mount)
+			if (!is_carried_by(instance, &node->mount))
 				continue;
 			fs_path = path_within(root, &node->mount);
 			if (!fs_path || find_instance(root, instance->dev, fs_path)) {
@@ -134,22 +215,23 @@ void roots_follow_carrier(struct model *model, const struct mount_node *node)
 	}
 }
 
-static bool carries(const struct root_instance *instance)
+static bool carries(const struct root_instance *instance, const struct mount *carrier)
 {
 	CLEANUP_FREE char *fs_path = NULL;
 
-	if (!instance->carrier || !mount_node(instance->carrier)->in_table ||
-	    instance->carrier->facts.dev != instance->dev)
+	if (!carrier || !mount_node(carrier)->in_table || carrier->facts.dev != instance->dev)
 		return false;
-	fs_path = path_within(instance->root, instance->carrier);
+	fs_path = path_within(instance->root, carrier);
 	return fs_path && strcmp(fs_path, instance->fs_path) == 0;
 }
 
-static struct root_instance *visible_instance(struct model *model, struct root *root)
+/* Of what a walk to the root's path shows in a namespace. */
+static struct root_view *look(struct model *model, struct root *root, struct mount_namespace *ns)
 {
-	struct mount *top = model_mount_for_path(model, root->rules.path);
+	struct mount *top = model_mount_in(model, ns, root->rules.path);
 	CLEANUP_FREE char *fs_path = NULL;
 	struct root_instance *instance = NULL;
+	struct root_view *view = NULL;
 
 	if (!top)
 		return NULL;
@@ -157,22 +239,47 @@ static struct root_instance *visible_instance(struct model *model, struct root *
 	if (fs_path)
 		instance = roots_instance(root, top->facts.dev, fs_path);
 	if (instance)
-		instance->carrier = top;
+		view = obtain_view(instance, ns);
+	if (view)
+		view->carrier = top;
 	else
 		model->error = -ENOMEM;
-	return instance;
+	return view;
+}
+
+static void refresh_root_in(struct model *model, struct root *root, struct mount_namespace *ns)
+{
+	const struct root_view *visible = look(model, root, ns);
+
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next) {
+		struct root_view *view = find_view(instance, ns);
+
+		if (!view)
+			continue;
+		view->visible = view == visible;
+		if (!view->visible && !carries(instance, view->carrier))
+			view->carrier = NULL;
+	}
+}
+
+static bool is_of_use(const struct root_instance *instance)
+{
+	for (const struct root_view *view = instance_node(instance)->views; view; view = view->next)
+		if (view->visible)
+			return true;
+	return instance->actions || instance_node(instance)->mounts > 0;
 }
 
 static void refresh_root(struct model *model, struct root *root)
 {
-	struct root_instance *visible = visible_instance(model, root), *next;
+	struct root_instance *next;
 
+	for (struct mount_namespace *ns = &model->own.ns; ns; ns = ns->next)
+		refresh_root_in(model, root, ns);
 	for (struct root_instance *instance = root->instances; instance; instance = next) {
 		next = instance->next;
-		instance->visible = instance == visible;
-		if (!instance->visible && !carries(instance))
-			instance->carrier = NULL;
-		if (!instance->visible && !instance->actions && instance_node(instance)->mounts == 0)
+		choose_view(instance);
+		if (!is_of_use(instance))
 			roots_kill_instance(model, instance);
 	}
 }
@@ -181,4 +288,25 @@ void roots_refresh(struct model *model)
 {
 	for (struct root *root = model->roots; root; root = root->next)
 		refresh_root(model, root);
+}
+
+static void forget_view(struct root_instance *instance, const struct mount_namespace *ns)
+{
+	for (struct root_view **at = &instance_node(instance)->views; *at; at = &(*at)->next) {
+		struct root_view *view = *at;
+
+		if (view->ns != ns)
+			continue;
+		*at = view->next;
+		free(view);
+		break;
+	}
+	choose_view(instance);
+}
+
+void roots_forget_namespace(struct model *model, const struct mount_namespace *ns)
+{
+	for (struct root *root = model->roots; root; root = root->next)
+		for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+			forget_view(instance, ns);
 }

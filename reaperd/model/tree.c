@@ -43,7 +43,8 @@ struct mount_node *tree_find(const struct model *model, const struct mount_node 
 
 void tree_link(struct model *model, struct mount_node *node, struct mount_node *parent)
 {
-	struct mount *next = parent ? parent->mount.children : model->orphans ? &model->orphans->mount : NULL;
+	struct mount_node **orphans = &namespace_node(node->mount.ns)->orphans;
+	struct mount *next = parent ? parent->mount.children : *orphans ? &(*orphans)->mount : NULL;
 	const char *target = node->mount.facts.target;
 
 	node->mount.parent = parent ? &parent->mount : NULL;
@@ -52,7 +53,7 @@ void tree_link(struct model *model, struct mount_node *node, struct mount_node *
 	if (next)
 		mount_node(next)->sibling_before = node;
 	if (!parent) {
-		model->orphans = node;
+		*orphans = node;
 		return;
 	}
 	parent->mount.children = &node->mount;
@@ -69,7 +70,7 @@ void tree_unlink(struct model *model, struct mount_node *node)
 	else if (node->mount.parent)
 		node->mount.parent->children = next;
 	else
-		model->orphans = next ? mount_node(next) : NULL;
+		namespace_node(node->mount.ns)->orphans = next ? mount_node(next) : NULL;
 	if (next)
 		mount_node(next)->sibling_before = node->sibling_before;
 	if (node->mount.parent)
@@ -120,11 +121,11 @@ static struct mount_node *top_of_stack(const struct model *model, struct mount_n
 }
 
 /* The namespace's root: the one orphan on "/", or the newest where the table was torn. */
-static struct mount_node *bottom(const struct model *model)
+static struct mount_node *bottom(const struct mount_namespace *ns)
 {
-	struct mount_node *found = NULL;
+	struct mount_node *found = NULL, *orphans = namespace_node(ns)->orphans;
 
-	for (struct mount *mount = model->orphans ? &model->orphans->mount : NULL; mount; mount = mount->sibling) {
+	for (struct mount *mount = orphans ? &orphans->mount : NULL; mount; mount = mount->sibling) {
 		if (strcmp(mount->facts.target, "/") == 0 && (!found || mount->facts.id > found->mount.facts.id))
 			found = mount_node(mount);
 	}
@@ -133,7 +134,12 @@ static struct mount_node *bottom(const struct model *model)
 
 struct mount *model_mount_for_path(const struct model *model, const char *path)
 {
-	struct mount_node *node = bottom(model);
+	return model_mount_in(model, &model->own.ns, path);
+}
+
+struct mount *model_mount_in(const struct model *model, const struct mount_namespace *ns, const char *path)
+{
+	struct mount_node *node = bottom(ns);
 	const char *cursor = path, *hashed = path;
 	uint64_t hash = hash_begin(0);
 	size_t length;
@@ -150,5 +156,5 @@ struct mount *model_mount_for_path(const struct model *model, const char *path)
 
 bool model_mount_is_reachable(const struct model *model, const struct mount *mount)
 {
-	return model_mount_for_path(model, mount->facts.target) == mount;
+	return model_mount_in(model, mount->ns, mount->facts.target) == mount;
 }

@@ -40,16 +40,16 @@ static void check_links(struct check *check, const struct mount_node *node)
 	const struct mount *mount = &node->mount;
 	const struct mount_node *parent = mounts_find(check->model, mount->facts.parent);
 	uint64_t id = mount->facts.id;
-	struct mount *list = mount->parent	   ? mount->parent->children :
-			     check->model->orphans ? &check->model->orphans->mount :
-						     NULL;
+	const struct mount_node *orphans = namespace_node(mount->ns)->orphans;
+	const struct mount *list = mount->parent ? mount->parent->children : orphans ? &orphans->mount : NULL;
 
 	expect(check, mounts_find(check->model, id) == node, "mount %" PRIu64 " is not found by its id", id);
 	expect(check, node->in_table && mount->gone.real == 0, "mount %" PRIu64 " is in the table and gone", id);
 	expect(check, !node->pending && !node->unplaced && !node->deferred, "mount %" PRIu64 " was left half placed",
 	       id);
 	if (mount->parent)
-		expect(check, &parent->mount == mount->parent, "mount %" PRIu64 " has another parent than it says", id);
+		expect(check, &parent->mount == mount->parent && parent->mount.ns == mount->ns,
+		       "mount %" PRIu64 " has another parent than it says", id);
 	else
 		expect(check, !parent || parent == node || climbs_through(&parent->mount, mount),
 		       "mount %" PRIu64 " has no parent, though it is known", id);
@@ -91,7 +91,7 @@ static void check_belonging(struct check *check, const struct mount_node *node)
 	expect(check, *relative, "mount %" PRIu64 " is on its root, not below it", mount->facts.id);
 	spot = spot_of(mount->instance->root, relative);
 	if (spot.place == PLACE_ACTION)
-		expect(check, owned && action_is_at(mount->action, mount->instance, &spot),
+		expect(check, owned && (mount->astray || action_is_at(mount->action, mount->instance, &spot)),
 		       "mount %" PRIu64 " is not its place's action's", mount->facts.id);
 	if (spot.place == PLACE_ACTION)
 		expect(check, !(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)), "mount %" PRIu64 " did not move",
@@ -136,19 +136,46 @@ static size_t count_below(const struct model *model, const struct root_instance 
 	return count;
 }
 
+static const struct root_view *check_views(struct check *check, const struct root_instance *instance, size_t *visible)
+{
+	const struct root_view *chosen = NULL;
+
+	for (const struct root_view *view = instance_node(instance)->views; view; view = view->next) {
+		const char *path = instance->root->rules.path;
+
+		*visible += view->visible;
+		expect(check, !view->visible || view->carrier == model_mount_in(check->model, view->ns, path),
+		       "root %s: the wrong instance is visible", path);
+		expect(check, !view->carrier || (mount_node(view->carrier)->in_table && view->carrier->ns == view->ns),
+		       "root %s: its carrier is gone", path);
+		if (view->carrier && view->carrier == instance->carrier)
+			chosen = view;
+		expect(check, !view->carrier || !view->ns->own || view->carrier == instance->carrier,
+		       "root %s: it is not looked at in our own namespace", path);
+	}
+	return chosen;
+}
+
+static size_t namespaces_with(const struct model *model, const char *path)
+{
+	size_t count = 0;
+
+	for (const struct mount_namespace *ns = &model->own.ns; ns; ns = ns->next)
+		count += model_mount_in(model, ns, path) != NULL;
+	return count;
+}
+
 static void check_instances(struct check *check, const struct root *root)
 {
-	const struct mount *top = model_mount_for_path(check->model, root->rules.path);
 	size_t visible = 0;
 
 	for (const struct root_instance *instance = root->instances; instance; instance = instance->next) {
 		const struct action_node *before = NULL;
 
-		visible += instance->visible;
-		expect(check, !instance->visible || instance->carrier == top, "root %s: the wrong instance is visible",
-		       root->rules.path);
-		expect(check, !instance->carrier || mount_node(instance->carrier)->in_table,
-		       "root %s: its carrier is gone", root->rules.path);
+		const struct root_view *chosen = check_views(check, instance, &visible);
+
+		expect(check, !instance->carrier == !chosen && instance->visible == (chosen && chosen->visible),
+		       "root %s: another carrier than any namespace's", root->rules.path);
 		expect(check, instance_node(instance)->mounts == count_below(check->model, instance),
 		       "root %s: an instance miscounts its mounts", root->rules.path);
 		for (const struct action *action = instance->actions; action; action = action->next) {
@@ -158,7 +185,8 @@ static void check_instances(struct check *check, const struct root *root)
 			check_action(check, instance, action);
 		}
 	}
-	expect(check, visible == (top ? 1 : 0), "root %s: %zu instances are visible", root->rules.path, visible);
+	expect(check, visible == namespaces_with(check->model, root->rules.path), "root %s: %zu instances are visible",
+	       root->rules.path, visible);
 }
 
 static int check_mount(void *context, struct mount *mount)
@@ -176,10 +204,16 @@ static int check_mount(void *context, struct mount *mount)
 int model_verify(const struct model *model, char *why, size_t size)
 {
 	struct check check = { .model = model, .why = why, .size = size };
-	size_t in_roots = 0, orphans = 0;
+	size_t in_roots = 0, orphans = 0, mounts = 0;
 
-	for (const struct mount *mount = model->orphans ? &model->orphans->mount : NULL; mount; mount = mount->sibling)
-		orphans++;
+	for (const struct mount_namespace *ns = &model->own.ns; ns; ns = ns->next) {
+		const struct mount_node *first = namespace_node(ns)->orphans;
+
+		for (const struct mount *mount = first ? &first->mount : NULL; mount; mount = mount->sibling)
+			orphans++;
+		mounts += ns->mounts;
+	}
+	expect(&check, mounts == model->ids.count, "namespaces count %zu mounts, not %zu", mounts, model->ids.count);
 	expect(&check, model->ids.count == model->id32s.count && model->ids.count == model->places.count + orphans,
 	       "%zu mounts by id, %zu by small id, %zu by place", model->ids.count, model->id32s.count,
 	       model->places.count);

@@ -228,7 +228,7 @@ static struct mount *cover_of(const struct model *model, const struct candidates
 
 	if (has_stacked_child(mount) || model_mount_is_reachable(model, mount))
 		return NULL;
-	top = model_mount_for_path(model, mount->facts.target);
+	top = model_mount_in(model, mount->ns, mount->facts.target);
 	return is_leftover(find(candidates, top)) ? NULL : top;
 }
 

@@ -196,7 +196,7 @@ static void gather(struct fanotify *fanotify)
 /* A known mount that may have changed though no event named it. That it went, an event of its own says. */
 static int read_again(struct statmount_reading *reading, const struct mount *mount)
 {
-	int r = statmount_read(reading, mount->facts.id, &mount->facts, mount->evidence != 0);
+	int r = statmount_read_again(reading, mount);
 
 	return r < 0 ? r : 0;
 }
@@ -274,7 +274,8 @@ static int read_told(struct statmount_reading *reading, const struct told *told)
 	const struct mount *known = model_mount_const(reading->model, told->id);
 	bool news = told->attached_by && known && !known->facts.attached_by;
 	size_t at = reading->scan->count;
-	int r = statmount_read(reading, told->id, known ? &known->facts : NULL, news || (known && known->evidence));
+	int r = known && !news ? statmount_read_again(reading, known) :
+				 statmount_read(reading, told->id, known ? &known->facts : NULL, true);
 
 	if (r < 0)
 		return r;

@@ -237,17 +237,16 @@ static bool is_in_place(struct statmount_buffer *buffer, const struct mount_fact
 	       strcmp(kernel_mount_options(status.attributes, options, sizeof(options)), known->options) == 0;
 }
 
-/* What speaks against a mount has to be confirmed by reading it again, though it is as it was. */
-static int read_below_root(struct statmount_reading *reading, const struct mount *mount)
+int statmount_read_again(struct statmount_reading *reading, const struct mount *mount)
 {
-	return statmount_read(reading, mount->facts.id, &mount->facts, mount->evidence != 0);
+	return statmount_read(reading, mount->facts.id, &mount->facts, mount->evidence || mount->astray);
 }
 
 int statmount_read_known(struct statmount_reading *reading, const struct mount *mount)
 {
 	if (!mount->instance && !mount->action && is_in_place(&reading->buffer, &mount->facts))
 		return 0;
-	return read_below_root(reading, mount);
+	return statmount_read_again(reading, mount);
 }
 
 struct list {
@@ -267,7 +266,7 @@ static int add_if_gone(void *context, struct mount *mount)
 {
 	struct list *list = context;
 
-	if (bsearch(&mount->facts.id, list->ids, list->count, sizeof(*list->ids), compare_ids))
+	if (!mount->ns->own || bsearch(&mount->facts.id, list->ids, list->count, sizeof(*list->ids), compare_ids))
 		return 0;
 	return scan_add_gone(list->scan, mount->facts.id, NULL);
 }
@@ -305,7 +304,7 @@ static int read_all(struct statmount_reading *reading, struct list *list)
 static int refresh_mount(void *context, struct mount *mount)
 {
 	struct statmount_reading *reading = context;
-	int r = read_below_root(reading, mount);
+	int r = mount->ns->own ? statmount_read_again(reading, mount) : 0;
 
 	return r == STATMOUNT_ABSENT ? scan_add_gone(reading->scan, mount->facts.id, NULL) : r;
 }

@@ -49,7 +49,13 @@ void statmount_end(struct statmount_reading *reading);
  */
 int statmount_read(struct statmount_reading *reading, uint64_t id, const struct mount_facts *known, bool anyway);
 
-/* The same for a mount of the model; one that lies below no root and is in its place is passed over. */
+/*
+ * The same for a mount of the model. It is added though it is as it was, where that has to be confirmed: something speaks
+ * against it, or its place is in doubt.
+ */
+int statmount_read_again(struct statmount_reading *reading, const struct mount *mount);
+
+/* The same, but one that lies below no root and is in its place is passed over. */
 int statmount_read_known(struct statmount_reading *reading, const struct mount *mount);
 
 /* Each 0 or -errno; after a failure nothing in the scan may be believed. */

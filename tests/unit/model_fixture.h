@@ -29,6 +29,8 @@ struct fake {
 	struct now now;
 	struct changes changes;
 	bool unique_ids;
+	struct mount_namespace *ns; /* NULL: the model's own */
+	uint32_t first_id32;	    /* small ids are unique over all namespaces */
 	struct fake_mount mounts[FAKE_MAX];
 	size_t count;
 	uint64_t next_id;
@@ -74,7 +76,7 @@ static inline struct fake_mount *fake_walk(struct fake *fake, const char *path)
 
 static inline uint32_t fake_free_id32(const struct fake *fake)
 {
-	for (uint32_t id32 = 20;; id32++) {
+	for (uint32_t id32 = fake->first_id32;; id32++) {
 		bool used = false;
 
 		for (size_t i = 0; i < fake->count; i++)
@@ -162,6 +164,7 @@ static inline void fake_fill(const struct fake *fake, const struct fake_mount *m
 
 static inline void fake_read(const struct fake *fake, struct scan *scan)
 {
+	scan->ns = fake->ns;
 	scan->complete = true;
 	scan->unique_ids = fake->unique_ids;
 	for (size_t i = 0; i < fake->count; i++)
@@ -223,11 +226,36 @@ static inline struct fake *fake_new(void)
 	fake->model = model_new();
 	fake->unique_ids = true;
 	fake->next_id = 100;
+	fake->first_id32 = 20;
 	fake->now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 5000 * NSEC_PER_SEC };
 	set_layout(fake, "{action}");
 	fake_mount(fake, "/", "ext4", 1);
 	fake_mount(fake, ROOT, "fuse.bb", 2);
 	return fake;
+}
+
+/* Another namespace that the same model is told of; to be freed by fake_drop(), before the first one. */
+static inline struct fake *fake_add(const struct fake *first, uint64_t inode)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+
+	fake->model = first->model;
+	fake->unique_ids = first->unique_ids;
+	fake->ns = model_add_namespace(fake->model, inode, inode);
+	fake->now = first->now;
+	fake->next_id = inode * 100000;
+	fake->first_id32 = (uint32_t)(inode * FAKE_MAX);
+	fake_mount(fake, "/", "overlay", 100 + inode);
+	return fake;
+}
+
+static inline void fake_drop(struct fake *fake)
+{
+	changes_clear(&fake->changes);
+	ck_assert_int_eq(model_drop_namespace(fake->model, fake->ns, fake->now, &fake->changes), 0);
+	verify(fake);
+	changes_clear(&fake->changes);
+	free(fake);
 }
 
 static inline void fake_free(struct fake *fake)

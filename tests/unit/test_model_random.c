@@ -146,14 +146,16 @@ static struct mount *by_id32(struct fake *fake, uint32_t id32);
 
 static void compare(struct fake *fake)
 {
-	ck_assert_uint_eq(model_mount_count(fake->model), fake->count);
+	const struct mount_namespace *ns = fake->ns ? fake->ns : model_namespaces(fake->model);
+
+	ck_assert_uint_eq(ns->mounts, fake->count);
 	for (size_t i = 0; i < fake->count; i++) {
 		const struct fake_mount *wanted = &fake->mounts[i];
 
 		compare_mount(fake, wanted, fake->unique_ids ? known(fake, wanted->id) : by_id32(fake, wanted->id32));
 	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		ck_assert_uint_eq(model_mount_for_path(fake->model, places[i])->facts.id32,
+		ck_assert_uint_eq(model_mount_in(fake->model, ns, places[i])->facts.id32,
 				  fake_walk(fake, places[i])->id32);
 }
 
@@ -396,8 +398,8 @@ static const struct lie lies[] = {
 	{ "miscounts what covers it", miscount_covers },
 	{ "is of another root", be_of_another_root },
 	{ "is not its place's action's", rename_action },
-	{ "0 instances are visible", hide_root },
-	{ "the wrong instance is visible", be_carried_by_another },
+	{ "another carrier than any namespace's", hide_root },
+	{ "it is not looked at in our own namespace", be_carried_by_another },
 };
 
 /* A model that lies to itself cannot be freed. */
@@ -420,6 +422,41 @@ START_TEST(a_model_that_contradicts_itself_is_found_out)
 }
 END_TEST
 
+/* Namespaces that come and go, each read when its turn comes, some with unique ids and some without. */
+START_TEST(each_namespace_follows_its_own_table)
+{
+	struct fake *own = fake_new(), *fakes[4] = { own };
+	uint64_t inode = 1;
+
+	state = (uint64_t)_i + 4001;
+	own->unique_ids = _i % 2;
+	for (size_t i = 0; i < STEPS; i++) {
+		size_t which = random_below(4);
+
+		if (fakes[which] && which > 0 && random_below(10) == 0) {
+			fake_drop(fakes[which]);
+			fakes[which] = NULL;
+		}
+		if (!fakes[which]) {
+			fakes[which] = fake_add(own, ++inode);
+			fakes[which]->unique_ids = _i % 2;
+			/* The very directory, or another one at its path. */
+			fake_mount(fakes[which], ROOT, "fuse.bb", random_below(2) ? 2 : 200 + inode);
+		}
+		for (uint32_t steps = 1 + random_below(4); steps > 0; steps--)
+			step(fakes[which]);
+		feed(fakes[which]);
+		compare(fakes[which]);
+		engine(fakes[which]);
+	}
+	for (size_t i = 1; i < 4; i++)
+		if (fakes[i])
+			fake_drop(fakes[i]);
+	compare(own);
+	fake_free(own);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("model: random sequences");
@@ -430,6 +467,7 @@ int main(void)
 	tcase_add_loop_test(tests, partial_readings_follow_the_table, 0, 12);
 	tcase_add_loop_test(tests, readings_without_unique_ids_follow_the_table, 0, 12);
 	tcase_add_loop_test(tests, small_ids_never_carry_a_mount_to_another_place, 0, 12);
+	tcase_add_loop_test(tests, each_namespace_follows_its_own_table, 0, 12);
 	tcase_add_loop_test(tests, a_model_that_contradicts_itself_is_found_out, 0, sizeof(lies) / sizeof(lies[0]));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
