@@ -128,6 +128,9 @@ static int take_message(struct broker *broker, const uint8_t *bytes, size_t leng
 	case MESSAGE_STEP:
 	case MESSAGE_HOLDERS:
 	case MESSAGE_RELOAD:
+	case MESSAGE_NAMESPACES:
+	case MESSAGE_TABLE:
+	case MESSAGE_EVENTS:
 	default:
 		return -EBADMSG;
 	}

@@ -2,7 +2,13 @@
 /*
  * What broker and engine say to each other. Fixed-size fields and bounded strings; each message has one encoder and one
  * decoder here, and a decoder refuses (-EBADMSG) whatever its encoder would not have written. The engine never names an
- * absolute path or a raw flag: a request says {configuration serial, root index, relative path, mount id, operation}.
+ * absolute path or a raw flag: a request says {configuration serial, root index, namespace, relative path, mount id,
+ * operation}.
+ *
+ * A request about a mount namespace other than the daemon's own is served by a child that enters it. The broker opens
+ * what the reference names, looks that it is that one, and that the configuration's `namespaces` select it, each time
+ * anew: an engine gets nothing of any other. As the whole request's error it then says ESRCH (there is no such
+ * namespace any more), EPERM (it is not selected) or EACCES (the kernel does not let us in).
  */
 #ifndef REAPERD_WIRE_MESSAGES_H
 #define REAPERD_WIRE_MESSAGES_H
@@ -13,6 +19,7 @@
 #include <stdint.h>
 
 #include "wire/frame.h"
+#include "wire/records.h"
 
 enum message_type {
 	/* broker to engine */
@@ -32,6 +39,10 @@ enum message_type {
 	MESSAGE_STEP,	 /* one step of the ladder on each of a batch of mounts */
 	MESSAGE_HOLDERS, /* who holds a mount */
 	MESSAGE_RELOAD,	 /* read the configuration again, as for SIGHUP */
+	/* These are about no root. */
+	MESSAGE_NAMESPACES, /* which mount namespaces there are beside our own */
+	MESSAGE_TABLE,	    /* the mounts of a namespace */
+	MESSAGE_EVENTS,	    /* what tells that they change */
 };
 
 /* Set at start in struct message_configuration. */
@@ -54,6 +65,7 @@ struct message_configuration {
 #define REQUEST_ITEMS_MAX 64
 #define PROBE_MOUNTS_MAX  64
 #define HANDLE_MAX	  128
+#define TABLE_IDS_MAX	  4096
 
 /* Which mount a request means. */
 struct mount_reference {
@@ -98,17 +110,43 @@ struct step_item {
 	struct mount_reference mount;
 };
 
+enum table_kind {
+	TABLE_RECORDS = 1, /* of struct message_mount, by listmount and statmount (of another namespace: Linux 6.11) */
+	/*
+	 * an open mountinfo of the whole namespace, which it keeps alive. Whoever reads it from its start again gets
+	 * the table as it is then
+	 */
+	TABLE_MOUNTINFO,
+};
+
+enum events_kind {
+	/*
+	 * a fanotify group (kernel/mount_events.h), Linux 6.15. It does not keep the namespace alive. EMFILE: root has
+	 * fs.fanotify.max_user_groups of them (128) already
+	 */
+	EVENTS_GROUP = 1,
+	EVENTS_MOUNTINFO, /* an open mountinfo, as above: EPOLLPRI tells of a change */
+};
+
 struct message_request {
 	enum message_type type;
 	uint32_t serial;
-	uint32_t root;
+	uint32_t root; /* 0 where it is about none */
+	struct namespace_reference ns;
 	uint64_t job; /* the engine's number for it, given back with the result */
+	/*
+	 * items; of MESSAGE_TABLE ids, 0 for all mounts; of MESSAGE_EVENTS 1, of MESSAGE_NAMESPACES 0, and it has no
+	 * `ns`
+	 */
 	uint32_t count;
 	union {
+		void *items;
 		struct probe_item *probes;
 		struct watch_item *watches;
 		struct step_item *steps;
 		struct step_item *holders; /* one: whose holders */
+		uint64_t *ids;		   /* unique: of these mounts alone; what is not in the answer has gone */
+		uint32_t *events;	   /* one: enum events_kind */
 	};
 };
 
@@ -160,6 +198,34 @@ struct holder_result {
 };
 #define HOLDERS_MAX 64
 
+/* fds: [0] records, of struct message_namespace. */
+struct namespaces_result {
+	uint32_t count; /* of namespaces */
+	/*
+	 * errno: why there may be more than these (EPERM: we are not in the first pid namespace, or see not every
+	 * process; ENOTTY: before Linux 6.12 those without a process are not seen); 0: there are not
+	 */
+	uint32_t lacking;
+};
+
+/* fds: [0] */
+struct table_result {
+	uint32_t kind;	/* enum table_kind */
+	uint32_t count; /* of records */
+};
+
+/*
+ * fds: [0], and where a process in the namespace is known [1] its pidfd. An open mountinfo is to be closed when that
+ * process ends, or it would keep a namespace alive that nobody uses.
+ */
+struct events_result {
+	uint32_t kind; /* enum events_kind: what was asked for */
+	uint32_t lack; /* EVENTS_GROUP: MOUNT_EVENTS_* of kernel/mount_events.h */
+	int32_t pid;   /* of the process; 0: none */
+};
+
+#define RESULT_FDS_MAX 2
+
 /* The answer to a request; which array is filled follows from the request's type. */
 struct message_result {
 	enum message_type request;
@@ -170,12 +236,23 @@ struct message_result {
 	int32_t error;
 	uint32_t in_flight; /* children at work and killed but not ended, for status */
 	uint32_t hung;
+	/*
+	 * The message says how many descriptors come with it; whoever received them puts them here, and with the result
+	 * they are closed. -1: not (yet) here, or taken.
+	 */
+	uint32_t fd_count;
+	int fds[RESULT_FDS_MAX];
 	uint32_t count;
 	union {
+		void *items;
 		struct probe_result *probes;
 		struct watch_result *watches;
 		struct step_result *steps;
 		struct holder_result *holders;
+		/* one of each */
+		struct namespaces_result *namespaces;
+		struct table_result *tables;
+		struct events_result *events;
 	};
 };
 

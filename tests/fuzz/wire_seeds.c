@@ -56,6 +56,8 @@ static char proc[] = "f3fb7c74c3b342a0/root/proc", odd[] = "a b/\xff\n\\/-", act
 	    one[] = "a", by_link[] = "link";
 static const struct mount_reference by_id = { .id = 2149582427 }, by_number = { .id32 = 30, .dev = 0x28 };
 
+static const struct namespace_reference container = { .inode = 4026532281, .id = 4294967297, .pid = 4711 };
+
 static void save_probes(void)
 {
 	static char deep[PATH_MAX];
@@ -120,8 +122,93 @@ static void save_steps(void)
 	save("bad-step-with-two-slashes", frame, length);
 	memcpy(found, "/ro\0t/proc", 10);
 	save("bad-step-with-a-nul", frame, length);
-	message = (struct message_request){ .type = MESSAGE_HOLDERS, .count = 1, .holders = items };
+	message = (struct message_request){ .type = MESSAGE_HOLDERS, .ns = container, .count = 1, .holders = items };
 	save("holders", frame, message_encode_request(&message, frame));
+}
+
+static void save_requests_about_namespaces(void)
+{
+	uint64_t ids[] = { 2149582427, UINT64_MAX };
+	uint32_t events = EVENTS_GROUP;
+	struct message_request message = { .type = MESSAGE_NAMESPACES, .serial = 7, .job = 1 };
+	uint8_t *found;
+	ssize_t length = message_encode_request(&message, frame);
+
+	save("namespaces", frame, length);
+	memset(frame + 8, 1, 1);
+	save("bad-namespaces-of-a-root", frame, length);
+	message = (struct message_request){ .type = MESSAGE_TABLE, .ns = container };
+	length = message_encode_request(&message, frame);
+	save("table", frame, length);
+	found = memmem(frame, (size_t)length, &container.inode, sizeof(container.inode));
+	memset(found, 0, sizeof(container.inode));
+	save("bad-table-of-our-own-with-an-id", frame, length);
+	message = (struct message_request){ .type = MESSAGE_TABLE, .count = ARRAY_SIZE(ids), .ids = ids };
+	save("table-of-some", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_EVENTS, .ns = container, .count = 1, .events = &events };
+	length = message_encode_request(&message, frame);
+	save("events", frame, length);
+	frame[length - 4] = 3;
+	save("bad-events-of-no-kind", frame, length);
+}
+
+static void save_records(const char *name, struct wire_records *records)
+{
+	save(name, records->bytes, (ssize_t)records->used);
+	records_clear(records);
+}
+
+static void save_tables(void)
+{
+	static const struct message_namespace spaces[] = {
+		{ .reference = container,
+		  .comm = odd,
+		  .owner = 4026531837,
+		  .mounts = 31,
+		  .selected = true,
+		  .path_count = 2 },
+		{ .reference = { .inode = 4026532290 }, .comm = none, .owned_by_others = true },
+	};
+	static const struct message_path paths[] = { { 0, "/build" }, { 7, "/b\xff\n" } };
+	static const struct message_mount mounts[] = {
+		{ .id = 2149582427,
+		  .parent = 2149582400,
+		  .id32 = 30,
+		  .parent32 = 20,
+		  .dev = 0x28,
+		  .peer_group = 3,
+		  .master = 2,
+		  .root = "/f3fb7c74c3b342a0//deleted",
+		  .target = odd,
+		  .fstype = "fuse.SimpleRawFileSystem",
+		  .source = "bb_worker",
+		  .options = "rw,nosuid",
+		  .super_options = "rw" },
+		{ .id = 1,
+		  .root = none,
+		  .target = none,
+		  .fstype = none,
+		  .source = none,
+		  .options = none,
+		  .super_options = none },
+	};
+	struct wire_records records = { 0 };
+
+	records_add_namespace(&records, &spaces[0]);
+	save("bad-records-without-their-paths", records.bytes, (ssize_t)records.used);
+	records_add_path(&records, &paths[0]);
+	records_add_path(&records, &paths[1]);
+	records_add_namespace(&records, &spaces[1]);
+	save_records("records-of-namespaces", &records);
+	records_add_mount(&records, &mounts[0]);
+	records_add_mount(&records, &mounts[1]);
+	save("bad-records-cut", records.bytes, (ssize_t)records.used - 1);
+	records.bytes[records.used - 2] = 1;
+	save("bad-records-with-a-string-past-the-end", records.bytes, (ssize_t)records.used);
+	records.used = 0;
+	records_add_mount(&records, &mounts[0]);
+	records_add_mount(&records, &mounts[1]);
+	save_records("records-of-mounts", &records);
 }
 
 static void save_results(void)
@@ -136,6 +223,9 @@ static void save_results(void)
 	struct step_result steps[] = { { .outcome = OUTCOME_GONE, .made_private = true, .duration = 16000 },
 				       { .outcome = OUTCOME_REFUSED, .stranger = 99, .detail = "it would travel" } };
 	struct holder_result holders[] = { { .pid = 1, .comm = "fifteen-bytes-x", .how = "namespace", .number = 3 } };
+	struct namespaces_result namespaces = { .count = 300, .lacking = 1 };
+	struct table_result table = { .kind = TABLE_RECORDS, .count = 1000 };
+	struct events_result events = { .kind = EVENTS_MOUNTINFO, .pid = 4711 };
 	struct message_result message = { .request = MESSAGE_PROBE, .job = 42, .count = 2, .probes = probes };
 
 	save("result-of-probe", frame, message_encode_result(&message, frame));
@@ -147,6 +237,14 @@ static void save_results(void)
 	save("result-of-step", frame, message_encode_result(&message, frame));
 	message = (struct message_result){ .request = MESSAGE_HOLDERS, .count = 1, .holders = holders };
 	save("result-of-holders", frame, message_encode_result(&message, frame));
+	message = (struct message_result){
+		.request = MESSAGE_NAMESPACES, .fd_count = 1, .count = 1, .namespaces = &namespaces
+	};
+	save("result-of-namespaces", frame, message_encode_result(&message, frame));
+	message = (struct message_result){ .request = MESSAGE_TABLE, .fd_count = 1, .count = 1, .tables = &table };
+	save("result-of-table", frame, message_encode_result(&message, frame));
+	message = (struct message_result){ .request = MESSAGE_EVENTS, .fd_count = 2, .count = 1, .events = &events };
+	save("result-of-events", frame, message_encode_result(&message, frame));
 	message = (struct message_result){ .request = MESSAGE_STEP, .error = 116 };
 	save("result-of-nothing", frame, message_encode_result(&message, frame));
 }
@@ -208,6 +306,8 @@ int main(int argc, char **argv)
 	save_probes();
 	save_watches();
 	save_steps();
+	save_requests_about_namespaces();
+	save_tables();
 	save_results();
 	directory = "request";
 	save_steps_on_a_world();

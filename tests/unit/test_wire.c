@@ -40,11 +40,23 @@ static struct watch_item watches[] = { { .path = "" }, { .path = "x/y", .carrier
 static struct step_item steps[] = {
 	{ .path = "a/b/root/proc", .action_length = 3, .step = STEP_DETACH, .mount = { .id = 5, .id32 = 6, .dev = 7 } },
 };
+static uint64_t ids[] = { 4294967301, UINT64_MAX };
+static uint32_t events = EVENTS_MOUNTINFO;
 static const struct message_request requests[] = {
 	{ .type = MESSAGE_PROBE, .serial = 3, .root = 1, .job = 99, .count = 2, .probes = probes },
 	{ .type = MESSAGE_WATCH, .serial = 3, .root = 1, .job = 98, .count = 2, .watches = watches },
 	{ .type = MESSAGE_STEP, .serial = 3, .root = 0, .job = 97, .count = 1, .steps = steps },
 	{ .type = MESSAGE_HOLDERS, .serial = 3, .root = 0, .job = 96, .count = 1, .steps = steps },
+	{ .type = MESSAGE_STEP,
+	  .serial = 3,
+	  .ns = { .inode = 4026532281, .id = 7, .pid = 12 },
+	  .job = 95,
+	  .count = 1,
+	  .steps = steps },
+	{ .type = MESSAGE_NAMESPACES, .serial = 3, .job = 94 },
+	{ .type = MESSAGE_TABLE, .serial = 3, .ns = { .inode = 4026532281 }, .job = 93 },
+	{ .type = MESSAGE_TABLE, .serial = 3, .job = 92, .count = 2, .ids = ids },
+	{ .type = MESSAGE_EVENTS, .serial = 3, .ns = { .inode = 1 }, .job = 91, .count = 1, .events = &events },
 };
 
 static struct probe_result probe_results[] = {
@@ -61,12 +73,19 @@ static struct step_result step_results[] = {
 	{ .outcome = OUTCOME_REFUSED, .stranger = 42, .duration = 1234, .detail = "would take /dev/pts" },
 };
 static struct holder_result holder_results[] = { { .pid = 1, .comm = "systemd", .how = "fd", .number = 3 } };
+static struct namespaces_result namespaces_result = { .count = 300, .lacking = EPERM };
+static struct table_result table_result = { .kind = TABLE_MOUNTINFO };
+static struct events_result events_result = { .kind = EVENTS_GROUP, .lack = 3, .pid = 12 };
 static const struct message_result results[] = {
 	{ .request = MESSAGE_PROBE, .job = 1, .in_flight = 2, .hung = 3, .count = 2, .probes = probe_results },
 	{ .request = MESSAGE_WATCH, .job = 2, .count = 2, .watches = watch_results },
 	{ .request = MESSAGE_STEP, .job = 3, .count = 1, .steps = step_results },
 	{ .request = MESSAGE_HOLDERS, .job = 4, .count = 1, .holders = holder_results },
 	{ .request = MESSAGE_STEP, .job = 5, .error = ESTALE },
+	{ .request = MESSAGE_NAMESPACES, .job = 6, .fd_count = 1, .count = 1, .namespaces = &namespaces_result },
+	{ .request = MESSAGE_TABLE, .job = 7, .fd_count = 1, .count = 1, .tables = &table_result },
+	{ .request = MESSAGE_EVENTS, .job = 8, .fd_count = 2, .count = 1, .events = &events_result },
+	{ .request = MESSAGE_EVENTS, .job = 9, .error = EPERM },
 };
 
 static size_t encode(const struct message_request *request)
@@ -97,6 +116,7 @@ START_TEST(requests_come_back_as_they_went_in)
 	ck_assert_int_eq(message_decode_request(frame, length, &got), 0);
 	ck_assert_uint_eq(got.job, requests[_i].job);
 	ck_assert_uint_eq(got.count, requests[_i].count);
+	ck_assert_uint_eq(got.ns.inode, requests[_i].ns.inode);
 	ck_assert_uint_eq(encode(&got), length);
 	ck_assert_mem_eq(frame, first, length);
 	message_request_clear(&got);
@@ -224,6 +244,78 @@ START_TEST(paths_that_leave_the_root_are_refused)
 
 		ck_assert_int_eq(message_encode_request(&request, frame), -EINVAL);
 	}
+}
+END_TEST
+
+START_TEST(a_request_says_nothing_that_does_not_belong_to_it)
+{
+	const struct message_request bad[] = {
+		{ .type = MESSAGE_STEP, .ns = { .id = 1 }, .count = 1, .steps = steps },
+		{ .type = MESSAGE_STEP, .ns = { .pid = 1 }, .count = 1, .steps = steps },
+		{ .type = MESSAGE_STEP, .ns = { .inode = 1, .pid = -1 }, .count = 1, .steps = steps },
+		{ .type = MESSAGE_STEP },
+		{ .type = MESSAGE_NAMESPACES, .ns = { .inode = 1 } },
+		{ .type = MESSAGE_NAMESPACES, .root = 1 },
+		{ .type = MESSAGE_NAMESPACES, .count = 1, .ids = ids },
+		{ .type = MESSAGE_TABLE, .root = 1 },
+		{ .type = MESSAGE_TABLE, .count = 1, .ids = &(uint64_t){ 0 } },
+		{ .type = MESSAGE_EVENTS },
+		{ .type = MESSAGE_EVENTS, .count = 1, .events = &(uint32_t){ 0 } },
+		{ .type = MESSAGE_EVENTS, .count = 1, .events = &(uint32_t){ EVENTS_MOUNTINFO + 1 } },
+		{ .type = MESSAGE_RELOAD },
+	};
+
+	ck_assert_int_eq(message_encode_request(&bad[_i], frame), -EINVAL);
+}
+END_TEST
+
+START_TEST(as_many_ids_as_may_be_fit_one_datagram)
+{
+	static uint64_t many[TABLE_IDS_MAX + 1];
+	struct message_request request = { .type = MESSAGE_TABLE, .count = TABLE_IDS_MAX, .ids = many }, got;
+	size_t length;
+
+	for (size_t i = 0; i <= TABLE_IDS_MAX; i++)
+		many[i] = UINT64_MAX - i;
+	length = encode(&request);
+	ck_assert_int_eq(message_decode_request(frame, length, &got), 0);
+	ck_assert_mem_eq(got.ids, many, TABLE_IDS_MAX * sizeof(*many));
+	message_request_clear(&got);
+	request.count++;
+	ck_assert_int_eq(message_encode_request(&request, frame), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_result_brings_descriptors_where_it_has_to_and_nowhere_else)
+{
+	static const struct message_result bad[] = {
+		{ .request = MESSAGE_STEP, .fd_count = 1, .count = 1, .steps = step_results },
+		{ .request = MESSAGE_TABLE, .count = 1, .tables = &table_result },
+		{ .request = MESSAGE_TABLE, .fd_count = 2, .count = 1, .tables = &table_result },
+		{ .request = MESSAGE_TABLE, .fd_count = 1, .error = EPERM },
+		{ .request = MESSAGE_EVENTS, .fd_count = 3, .count = 1, .events = &events_result },
+	};
+
+	ck_assert_int_eq(message_encode_result(&bad[_i], frame), -EINVAL);
+}
+END_TEST
+
+START_TEST(a_result_owns_the_descriptors_that_came_with_it)
+{
+	struct message_result result;
+	ssize_t length = message_encode_result(
+		&(struct message_result){
+			.request = MESSAGE_EVENTS, .fd_count = 2, .count = 1, .events = &events_result },
+		frame);
+	int fd = dup(0);
+
+	ck_assert_int_eq(message_decode_result(frame, (size_t)length, &result), 0);
+	ck_assert_uint_eq(result.fd_count, 2);
+	ck_assert_int_eq(result.fds[0], -1);
+	ck_assert_int_eq(result.fds[1], -1);
+	result.fds[0] = fd;
+	message_result_clear(&result);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
 }
 END_TEST
 
@@ -403,6 +495,10 @@ int main(void)
 	tcase_add_loop_test(messages, a_result_cut_anywhere_is_refused, 0, result_count);
 	tcase_add_loop_test(messages, garbled_requests_never_crash_and_decode_only_to_what_encodes, 0, request_count);
 	tcase_add_test(messages, paths_that_leave_the_root_are_refused);
+	tcase_add_loop_test(messages, a_request_says_nothing_that_does_not_belong_to_it, 0, 13);
+	tcase_add_test(messages, as_many_ids_as_may_be_fit_one_datagram);
+	tcase_add_loop_test(messages, a_result_brings_descriptors_where_it_has_to_and_nowhere_else, 0, 5);
+	tcase_add_test(messages, a_result_owns_the_descriptors_that_came_with_it);
 	tcase_add_test(messages, an_action_ends_at_a_segment_boundary);
 	tcase_add_test(messages, too_much_for_one_datagram_says_so);
 	tcase_add_test(messages, a_plain_message_has_no_payload);
