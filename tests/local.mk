@@ -113,9 +113,11 @@ tests_unit_test_report_audit_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CF
 tests_unit_test_report_audit_LDADD = $(use_report) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_store_corrupt tests/unit/test_store_faults tests/unit/test_store_read tests/unit/test_store_restart \
-	tests/unit/test_store_write
+	tests/unit/test_store_numbers tests/unit/test_store_write
 tests_unit_test_store_corrupt_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_corrupt_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_numbers_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_numbers_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_read_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_read_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)

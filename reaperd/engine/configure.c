@@ -43,6 +43,22 @@ static int read_configuration(int fd, struct config **ret)
 	return r;
 }
 
+static bool is_configured(const struct config *config, const char *path)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < config->root_count && !found; i++)
+		found = strcmp(config->roots[i].path, path) == 0;
+	return found;
+}
+
+static void close_removed_roots(struct engine *engine)
+{
+	for (const struct root *root = model_roots(engine->model); root; root = root->next)
+		if (!is_configured(engine->config, root->rules.path))
+			store_close_root(engine->store, root->rules.path, engine->now);
+}
+
 static int set_roots(struct engine *engine)
 {
 	CLEANUP_FREE const struct root_rules **rules = calloc(engine->config->root_count + 1, sizeof(*rules));
@@ -130,6 +146,7 @@ static void first_configuration(struct engine *engine, const struct message_conf
 
 static void next_configuration(struct engine *engine)
 {
+	close_removed_roots(engine);
 	if (set_roots(engine) < 0) {
 		fail(engine, "out of memory while the configuration was taken");
 		return;

@@ -6,6 +6,20 @@
 
 #include "base/cleanup.h"
 
+int store_close_unrestored(struct store *store)
+{
+	static const enum statement closing[] = { STATEMENT_CLOSE_ALL_MOUNTS, STATEMENT_CLOSE_ALL_ACTIONS };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(closing); i++) {
+		struct binding binding = store_bind(store, closing[i]);
+
+		bind_integer(&binding, store->begun.real);
+		r = store_run(store, closing[i], NULL);
+	}
+	return r;
+}
+
 static int close_earlier_boots(struct store *store)
 {
 	static const enum statement closing[] = { STATEMENT_CLOSE_MOUNTS, STATEMENT_CLOSE_ACTIONS,
@@ -70,5 +84,10 @@ int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_name
 	store->begun = now;
 	if (store->readonly)
 		return find_boot(store);
-	return store_begin(store) == 0 && store_write_boot(store) == 0 ? 0 : -EIO;
+	if (store_begin(store) == 0 && store_write_boot(store) == 0)
+		return 0;
+	/* What takes no rows may be read all the same. */
+	if (store->db)
+		find_boot(store);
+	return -EIO;
 }

@@ -226,30 +226,6 @@ int store_file_prepare(struct store *store)
 	return SQLITE_OK;
 }
 
-int store_file_read_numbers(struct store *store)
-{
-	static const char *const tables[] = {
-		[NUMBER_EVENT] = "events",
-		[NUMBER_ACTION] = "actions",
-		[NUMBER_MOUNT] = "mounts",
-		[NUMBER_ATTEMPT] = "attempts",
-	};
-
-	for (int i = 0; i < NUMBER_COUNT; i++) {
-		sqlite3_stmt *statement = store->statements[STATEMENT_SEQUENCE];
-		int rc;
-
-		sqlite3_bind_text(statement, 1, tables[i], -1, SQLITE_STATIC);
-		rc = sqlite3_step(statement);
-		if (rc == SQLITE_ROW && sqlite3_column_int64(statement, 0) > store->last[i])
-			store->last[i] = sqlite3_column_int64(statement, 0);
-		sqlite3_reset(statement);
-		if (rc != SQLITE_ROW)
-			return rc;
-	}
-	return SQLITE_OK;
-}
-
 void store_file_close(struct store *store)
 {
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
@@ -317,26 +293,13 @@ static int name_aside(const char *path, char *name, size_t size)
 	return -EEXIST;
 }
 
-/*
- * The lost file's numbers are unknown: go on above any that it can have given, so that readers who resume by seq miss
- * nothing.
- */
-static void number_from_clock(struct store *store)
-{
-	int64_t microseconds = clock_now().real / 1000;
-
-	for (int i = 0; i < NUMBER_COUNT; i++)
-		if (store->last[i] == 0)
-			store->last[i] = microseconds;
-}
-
 int store_file_set_aside(struct store *store, const char *cause)
 {
 	char aside[PATH_MAX];
 	int r;
 
 	store_file_leave(store);
-	number_from_clock(store);
+	store_guess_numbers(store);
 	/* A disk that spoils each new file must not be filled with them. */
 	r = store->set_asides++ < SET_ASIDES_MAX ? name_aside(store->path, aside, sizeof(aside)) : -EUCLEAN;
 	if (r == 0)
@@ -386,7 +349,7 @@ static int make_ready(struct store *store)
 	if (rc == SQLITE_OK)
 		rc = store_file_prepare(store);
 	if (rc == SQLITE_OK)
-		rc = store_file_read_numbers(store);
+		rc = store_read_numbers(store);
 	if (rc == SQLITE_OK)
 		rc = query_integer(store->db, statement_sql[STATEMENT_DATA_VERSION], &store->data_version);
 	if (rc == SQLITE_OK)
@@ -433,7 +396,7 @@ int store_file_open(struct store *store)
 			r = open_once(store);
 	}
 	if (r < 0)
-		number_from_clock(store);
+		store_guess_numbers(store);
 	else
 		store->problem[0] = '\0';
 	return r;

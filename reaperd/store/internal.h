@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the store share. From below: binding.c, statements.c, ring.c and root_rows.c know no store; file.c
- * opens and sets aside; transaction.c writes, and says where that fails; boot.c, save.c and journal.c say what is
- * written; restore.c, read.c and retain.c are called from outside alone. store.c keeps the state on top of them.
+ * What the files of the store share. From below: binding.c, statements.c, ring.c and root_rows.c know no store;
+ * numbers.c numbers rows; file.c opens and sets aside; transaction.c writes, and says where that fails; boot.c, save.c
+ * and journal.c say what is written; restore.c, read.c and retain.c are called from outside alone. store.c keeps the
+ * state on top of them.
  */
 #ifndef REAPERD_STORE_INTERNAL_H
 #define REAPERD_STORE_INTERNAL_H
@@ -36,13 +37,16 @@ struct store {
 	bool recovering;
 	bool corrupt_seen;	    /* by a reading statement; store_commit() acts */
 	bool lost;		    /* rows that were saved are not in the file */
+	bool unrestored;	    /* rows that an earlier start left open are in the file, and not in the model */
 	char problem[PROBLEM_SIZE]; /* why it is not writable */
 	char history[PROBLEM_SIZE]; /* what happened to the history; stays until the next start */
 	unsigned set_asides;
 	int64_t retry_mono;
 	int64_t data_version;
 	int64_t last[NUMBER_COUNT];
-	int64_t first_attempt; /* of this start; 0: none yet */
+	int64_t guessed[NUMBER_COUNT]; /* numbers from this one on were given without knowing the file's; 0: none */
+	int64_t first_attempt;	       /* of this start; 0: none yet */
+	int64_t attempts_moved;	       /* those whose number was guessed have one that is so much higher */
 	struct ring ring;
 	struct root_row *roots;
 	char boot_id[64];
@@ -59,6 +63,17 @@ static inline struct binding store_bind(const struct store *store, enum statemen
 	return (struct binding){ store->statements[statement], 0 };
 }
 
+/* ---- numbers.c ---- */
+
+int64_t store_next_number(struct store *store, enum number number);
+/* The file's numbers are not known: these go on from the clock. */
+void store_guess_numbers(struct store *store);
+/*
+ * An SQLite code. Raises the numbers to the highest that the file has given; those that were guessed too low give way,
+ * in the ring and for store_add_outcome().
+ */
+int store_read_numbers(struct store *store);
+
 /* ---- file.c ---- */
 
 /*
@@ -69,8 +84,6 @@ int store_file_open(struct store *store);
 void store_file_close(struct store *store);
 /* Closes without a checkpoint and without touching anything by name: the names may lead to files that are not ours. */
 void store_file_leave(struct store *store);
-/* An SQLite code. Raises the numbers to the highest that the file has given. */
-int store_file_read_numbers(struct store *store);
 /* Renames the (closed) file with its companions and says so in store->history: 0 or -errno. */
 int store_file_set_aside(struct store *store, const char *cause);
 /* True where the path no longer leads to the open file. */
@@ -107,11 +120,12 @@ void store_fail(struct store *store, int rc);
 int store_fail_read(struct store *store, sqlite3_stmt *statement, int rc);
 /* Commits the transaction that is open, and empties the ring: 0 or -EIO. */
 int store_end(struct store *store);
-int64_t store_next_number(struct store *store, enum number number);
 
 /* ---- boot.c, save.c, journal.c: with a transaction begun ---- */
 
 int store_write_boot(struct store *store);
+/* What could not be restored: whatever of it is still there is saved anew, with a row of its own. */
+int store_close_unrestored(struct store *store);
 int store_root_row(struct store *store, const char *path, const char *mode_or_null, int64_t *ret_row);
 int store_write_entry(struct store *store, const struct ring_entry *entry);
 

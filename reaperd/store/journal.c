@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 static int write_event(struct store *store, const struct store_event *event)
 {
 	struct binding binding;
@@ -90,6 +92,21 @@ static int write_closing(struct store *store, const struct ring_closing *closing
 	return store_run(store, number, NULL);
 }
 
+static int write_root_closing(struct store *store, const struct ring_root_closing *closing)
+{
+	static const enum statement statements[] = { STATEMENT_CLOSE_ROOT_MOUNTS, STATEMENT_CLOSE_ROOT_ACTIONS };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(statements); i++) {
+		struct binding binding = store_bind(store, statements[i]);
+
+		bind_integer(&binding, closing->time);
+		bind_bytes(&binding, closing->path);
+		r = store_run(store, statements[i], NULL);
+	}
+	return r;
+}
+
 int store_write_entry(struct store *store, const struct ring_entry *entry)
 {
 	switch (entry->kind) {
@@ -103,6 +120,8 @@ int store_write_entry(struct store *store, const struct ring_entry *entry)
 		return write_setting(store, &entry->setting);
 	case RING_CLOSING:
 		return write_closing(store, &entry->closing);
+	case RING_ROOT_CLOSING:
+		return write_root_closing(store, &entry->root_closing);
 	}
 	return -EINVAL;
 }
@@ -154,7 +173,7 @@ int64_t store_add_intent(struct store *store, const struct mount *mount, enum st
 		intent.generation = mount->action->generation;
 	}
 	add_entry(store, &(struct ring_entry){ .kind = RING_INTENT, .intent = intent });
-	return intent.attempt;
+	return store->guessed[NUMBER_ATTEMPT] ? -intent.attempt : intent.attempt;
 }
 
 void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail,
@@ -162,7 +181,16 @@ void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcom
 {
 	struct ring_outcome row = { attempt, outcome, error, detail, now.real };
 
+	if (attempt < 0)
+		row.attempt = -attempt + store->attempts_moved;
 	add_entry(store, &(struct ring_entry){ .kind = RING_OUTCOME, .outcome = row });
+}
+
+void store_close_root(struct store *store, const char *path, struct now now)
+{
+	const struct ring_root_closing closing = { path, now.real };
+
+	add_entry(store, &(struct ring_entry){ .kind = RING_ROOT_CLOSING, .root_closing = closing });
 }
 
 int store_set(struct store *store, const char *key, const char *value)

@@ -237,6 +237,6 @@ int store_attempts(struct store *store, const struct store_filter *filter, store
 int64_t store_last_seq(struct store *store)
 {
 	if (store->readonly)
-		store_file_read_numbers(store);
+		store_read_numbers(store);
 	return store->last[NUMBER_EVENT];
 }

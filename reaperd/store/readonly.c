@@ -80,7 +80,7 @@ static int finish_open(struct store *store)
 	int rc = store_file_prepare(store);
 
 	if (rc == SQLITE_OK)
-		rc = store_file_read_numbers(store);
+		rc = store_read_numbers(store);
 	if (rc == SQLITE_OK)
 		return 0;
 	return store_rc_is_corrupt(rc) ? -EUCLEAN : -EIO;

@@ -361,15 +361,64 @@ static int restore_mounts(struct store *store, struct model *model, struct now n
 	return r;
 }
 
+struct path_list {
+	char **items;
+	size_t count;
+};
+
+static void path_list_clear(struct path_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+}
+
+static int path_list_add(struct path_list *list, const char *path)
+{
+	char **items = reallocarray(list->items, list->count + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	items[list->count] = strdup(path);
+	if (!items[list->count])
+		return -ENOMEM;
+	list->count++;
+	return 0;
+}
+
+static int close_other_roots(struct store *store, struct model *model, struct now now)
+{
+	CLEANUP(path_list_clear) struct path_list others = { NULL, 0 };
+	struct binding binding = store_bind(store, STATEMENT_OPEN_ROOTS);
+	int r = 0, rc;
+
+	while (r == 0 && (rc = sqlite3_step(binding.statement)) == SQLITE_ROW)
+		if (!model_root_by_path(model, column_bytes(binding.statement, 0)))
+			r = path_list_add(&others, column_bytes(binding.statement, 0));
+	if (r == 0 && rc != SQLITE_DONE)
+		return store_fail_read(store, binding.statement, rc);
+	sqlite3_reset(binding.statement);
+	for (size_t i = 0; r == 0 && i < others.count; i++)
+		store_close_root(store, others.items[i], now);
+	return r;
+}
+
 int store_restore(struct store *store, struct model *model, struct now now)
 {
 	CLEANUP(restored_list_clear) struct restored_list list = { NULL, 0 };
 	int r;
 
-	if (!store->db || !store->namespace_row)
-		return -EIO;
-	r = restore_actions(store, model, now, &list);
+	r = store->db && store->namespace_row ? restore_actions(store, model, now, &list) : -EIO;
 	if (r == 0)
 		r = restore_mounts(store, model, now, &list);
+	if (r == 0 && !store->readonly)
+		r = close_other_roots(store, model, now);
+	if (r == 0 || store->readonly)
+		return r;
+	/* Also what was restored before it failed is then to be saved again. */
+	store->unrestored = store->lost = true;
+	if (store_begin(store) == 0)
+		store_close_unrestored(store);
 	return r;
 }

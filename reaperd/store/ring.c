@@ -37,6 +37,9 @@ static size_t entry_strings(struct ring_entry *entry, const char **ret[STRINGS_M
 	case RING_CLOSING:
 		ret[count++] = &entry->closing.by;
 		break;
+	case RING_ROOT_CLOSING:
+		ret[count++] = &entry->root_closing.path;
+		break;
 	}
 	return count;
 }
@@ -138,6 +141,7 @@ void ring_entry_log(const struct ring_entry *entry)
 		log_notice("not in the ledger: setting %s is %s", entry->setting.key, shown(entry->setting.value));
 		break;
 	case RING_CLOSING:
+	case RING_ROOT_CLOSING:
 		break;
 	}
 }

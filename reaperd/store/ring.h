@@ -21,6 +21,7 @@ enum ring_kind {
 	RING_OUTCOME,
 	RING_SETTING,
 	RING_CLOSING,
+	RING_ROOT_CLOSING,
 };
 
 struct ring_intent {
@@ -56,6 +57,12 @@ struct ring_closing {
 	const char *by;
 };
 
+/* All that is open below a root. */
+struct ring_root_closing {
+	const char *path;
+	int64_t time;
+};
+
 struct ring_entry {
 	enum ring_kind kind;
 	union {
@@ -64,6 +71,7 @@ struct ring_entry {
 		struct ring_outcome outcome;
 		struct ring_setting setting;
 		struct ring_closing closing;
+		struct ring_root_closing root_closing;
 	};
 	char bytes[]; /* of all its strings */
 };
@@ -81,7 +89,7 @@ struct ring_entry *ring_at(struct ring *ring, size_t index); /* 0: the oldest */
 bool ring_has_closing(struct ring *ring, bool of_mount, int64_t row);
 void ring_clear(struct ring *ring);
 
-/* Says on stderr what the ledger does not have: one line an entry, but none for a closing, which an event tells. */
+/* Says on stderr what the ledger does not have: one line an entry, but none for a closing, which events tell. */
 void ring_entry_log(const struct ring_entry *entry);
 
 #endif

@@ -63,6 +63,13 @@
 #define LAST_ATTEMPTS(index, condition)	 ATTEMPTS(index, condition, "DESC")
 #define FIRST_ATTEMPTS(index, condition) ATTEMPTS(index, condition, "")
 
+#define CLOSE_UNWATCHED_MOUNTS                                                                                         \
+	"UPDATE mounts SET state = 'detached', detached = max(?, attached), detached_by = 'not watching' "             \
+	"WHERE detached IS NULL"
+#define CLOSE_UNWATCHED_ACTIONS                                                                                         \
+	"UPDATE actions SET state = 'cleared', ended = coalesce(ended, max(?, first_seen)), lease = 0, registered = 0 " \
+	"WHERE state <> 'cleared'"
+
 const char *const statement_sql[STATEMENT_COUNT] = {
 	/* IMMEDIATE: whether the file can be written is found out here, before anything is put into it. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -87,6 +94,14 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_CLOSE_ATTEMPTS] =
 		"UPDATE attempts SET outcome = 'gone', finished = max(?, intended), detail = 'another boot' "
 		"WHERE outcome IS NULL AND namespace IN (SELECT id FROM namespaces WHERE boot <> ?)",
+
+	[STATEMENT_CLOSE_ALL_MOUNTS] = CLOSE_UNWATCHED_MOUNTS,
+	[STATEMENT_CLOSE_ALL_ACTIONS] = CLOSE_UNWATCHED_ACTIONS,
+	[STATEMENT_CLOSE_ROOT_MOUNTS] = CLOSE_UNWATCHED_MOUNTS " AND root = (SELECT id FROM roots WHERE path = ?)",
+	[STATEMENT_CLOSE_ROOT_ACTIONS] = CLOSE_UNWATCHED_ACTIONS " AND root = (SELECT id FROM roots WHERE path = ?)",
+	[STATEMENT_OPEN_ROOTS] =
+		"SELECT path FROM roots WHERE id IN (SELECT root FROM actions WHERE state <> 'cleared' "
+		"UNION SELECT root FROM mounts WHERE detached IS NULL)",
 
 	[STATEMENT_ROOT] = "INSERT INTO roots (path, mode) VALUES (?, ?) "
 			   "ON CONFLICT (path) DO UPDATE SET mode = coalesce(excluded.mode, mode) RETURNING id",

@@ -47,6 +47,8 @@ static int write_back(struct store *store)
 
 	if (r == 0 && store->boot_id[0])
 		r = store_write_boot(store);
+	if (r == 0 && store->unrestored)
+		r = store_close_unrestored(store);
 	if (r == 0)
 		r = write_ring(store);
 	return r == 0 ? store_commit(store) : -EIO;

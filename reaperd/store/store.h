@@ -78,6 +78,9 @@ int store_save_action(struct store *store, struct action *action); /* inserts (s
 /* `detached_by`: NULL, or who took it: "kernel", "reaperd", "not watching", "pid 123 (umount)". */
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by);
 
+/* What is open below a root that is not configured any more: nobody would close it when it goes. */
+void store_close_root(struct store *store, const char *path, struct now now);
+
 struct store_event {
 	int64_t seq;  /* set when it is written */
 	int64_t time; /* ns since 1970 */
@@ -93,12 +96,15 @@ struct store_event {
 	const char *comm;
 	const char *detail; /* JSON object as text, or NULL */
 };
-/* Appends to the journal and sets event->seq (which goes on in memory while degraded). */
+/*
+ * Appends to the journal and sets event->seq, which goes on in memory while degraded. Where the file could not be read
+ * since the start, that is a guess, from the clock; the row gets a higher one should the file have more.
+ */
 void store_add_event(struct store *store, struct store_event *event);
 
 /*
- * Intent before a step; call store_commit() before the step is asked for. Returns the attempt's row, which while
- * degraded is in the ring.
+ * Intent before a step; call store_commit() before the step is asked for. Returns what store_add_outcome() takes: the
+ * attempt's row, which while degraded is in the ring, or less than 0 where that number is a guess.
  */
 int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because,
 			 struct now now);
@@ -114,8 +120,9 @@ typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);
 
 /*
- * Restores actions and mounts that were open in this boot and namespace into the model, before its first scan. 0 or
- * -errno.
+ * Restores actions and mounts that were open in this boot and namespace into the model, before its first scan, and
+ * closes those of roots that the model does not have. 0 or -errno: then all that an earlier start left open is closed,
+ * as soon as it can be written.
  */
 int store_restore(struct store *store, struct model *model, struct now now);
 

@@ -7,14 +7,6 @@
 
 #include "base/log.h"
 
-int64_t store_next_number(struct store *store, enum number number)
-{
-	store->last[number]++;
-	if (number == NUMBER_ATTEMPT && store->first_attempt == 0)
-		store->first_attempt = store->last[number];
-	return store->last[number];
-}
-
 void store_fail(struct store *store, int rc)
 {
 	bool was_writable = store->writable;
@@ -60,7 +52,7 @@ static int take_others_changes(struct store *store)
 		return SQLITE_OK;
 	store->data_version = version;
 	root_rows_clear(&store->roots);
-	return store_file_read_numbers(store);
+	return store_read_numbers(store);
 }
 
 int store_begin(struct store *store)
@@ -124,6 +116,7 @@ int store_end(struct store *store)
 		return -EIO;
 	}
 	store->in_transaction = false;
+	store->unrestored = false;
 	ring_clear(&store->ring);
 	return 0;
 }

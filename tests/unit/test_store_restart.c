@@ -27,6 +27,18 @@ static int count_intent(void *context, int64_t attempt, uint64_t mount_id, const
 	return 0;
 }
 
+#define ALL ((struct store_filter){ .type = -1, .all = true })
+
+/* Another program is about to write: whoever closes it again lets others write. */
+static sqlite3 *lock(void)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(world.path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
 START_TEST(an_interrupted_attempt_is_found_by_the_next_start)
 {
 	struct store *store = world_open();
@@ -235,6 +247,92 @@ START_TEST(a_root_that_is_no_longer_configured_is_passed_over)
 	ck_assert_int_eq(store_restore(store, model, at_second(2)), 0);
 	ck_assert_uint_eq(model_mount_count(model), 0);
 	model_free(model);
+	/* Whatever goes there now, nobody would say so. */
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
+	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
+	ck_assert_ptr_nonnull(strstr(read_mounts(store, ALL, &lines), "detached not watching"));
+	store_close(store);
+}
+END_TEST
+
+START_TEST(a_root_that_is_removed_is_closed_though_nothing_can_be_written_then)
+{
+	struct store *store = world_open();
+	sqlite3 *db;
+
+	write_some(store);
+	db = lock();
+	store_close_root(store, ROOT_PATH, at_second(2));
+	ck_assert_int_eq(store_commit(store), -EIO);
+	ck_assert_ptr_nonnull(strstr(read_mounts(store, ANY, &lines), "attached"));
+	sqlite3_close(db);
+	store_retry(store);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
+	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
+	store_close(store);
+}
+END_TEST
+
+START_TEST(what_can_be_read_is_restored_though_nothing_can_be_written)
+{
+	struct store *store = world_open();
+	struct model *model = model_with_root();
+	sqlite3 *db;
+
+	write_some(store);
+	store_close(store);
+	db = lock();
+	store = world_open();
+	ck_assert_int_eq(store_state(store), STORE_DEGRADED);
+	ck_assert_int_eq(store_restore(store, model, at_second(2)), 0);
+	ck_assert_ptr_nonnull(model_mount(model, 1001));
+	ck_assert_ptr_nonnull(model_mount(model, 1001)->action);
+	sqlite3_close(db);
+	/* It goes on in the same rows. */
+	store_retry(store);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert_int_eq(store_save_mount(store, model_mount(model, 1001), NULL), 0);
+	ck_assert_int_eq(store_commit(store), 0);
+	read_mounts(store, ALL, &lines);
+	ck_assert_uint_eq(lines.count, 1);
+	ck_assert_ptr_nonnull(strstr(lines.text, "attached"));
+	model_free(model);
+	store_close(store);
+}
+END_TEST
+
+/* Else the next start would find both, the former one's and this one's. */
+START_TEST(what_could_not_be_restored_is_closed_when_the_ledger_is_back)
+{
+	struct store *store = world_open();
+	struct model *model = model_with_root();
+	sqlite3 *db;
+
+	write_some(store);
+	store_close(store);
+	ck_assert_int_eq(sqlite3_open(world.path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; "
+				      "INSERT INTO settings VALUES ('x', 'y'); COMMIT",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	store = world_open();
+	ck_assert_int_ne(store_restore(store, model, at_second(2)), 0);
+	ck_assert_uint_eq(model_mount_count(model), 0);
+	sqlite3_close(db);
+	store_retry(store);
+	ck_assert_int_eq(store_commit(store), 0);
+	ck_assert(store_take_lost(store));
+	ck_assert_str_eq(read_mounts(store, ANY, &lines), "");
+	ck_assert_str_eq(read_actions(store, ANY, &lines), "");
+	/* What is still there is saved anew. */
+	world.action.row = world.mount.row = 0;
+	write_some(store);
+	ck_assert_ptr_nonnull(strstr(read_mounts(store, ANY, &lines), "attached"));
+	ck_assert_uint_eq(lines.count, 1);
+	model_free(model);
 	store_close(store);
 }
 END_TEST
@@ -276,6 +374,9 @@ int main(void)
 	tcase_add_test(tests, another_namespace_is_not_restored);
 	tcase_add_test(tests, a_reader_restores_without_writing);
 	tcase_add_test(tests, a_root_that_is_no_longer_configured_is_passed_over);
+	tcase_add_test(tests, a_root_that_is_removed_is_closed_though_nothing_can_be_written_then);
+	tcase_add_test(tests, what_can_be_read_is_restored_though_nothing_can_be_written);
+	tcase_add_test(tests, what_could_not_be_restored_is_closed_when_the_ledger_is_back);
 	tcase_add_test(tests, every_earlier_version_is_brought_up_to_date);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
