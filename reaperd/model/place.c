@@ -108,14 +108,12 @@ static void assign(struct model *model, struct mount_node *node, const struct sp
 		mounts_set_action(model, node, action);
 }
 
-static void place_in_action(struct model *model, struct mount_node *node, const struct spot *spot)
+static void place_in_action(struct mount_node *node, const struct spot *spot)
 {
 	struct mount *mount = &node->mount;
 
 	evidence_ends(mount, MOVED);
-	if (!mount->action)
-		assign(model, node, spot);
-	else if (!action_is_at(mount->action, mount->instance, spot))
+	if (!mount->action || !action_is_at(mount->action, mount->instance, spot))
 		node->deferred = true;
 }
 
@@ -160,7 +158,7 @@ static void place_below_root(struct model *model, struct mount_node *node)
 	node->deferred = false;
 	switch (spot.place) {
 	case PLACE_ACTION:
-		place_in_action(model, node, &spot);
+		place_in_action(node, &spot);
 		break;
 	case PLACE_TRASH:
 		place_in_trash(model, node, &spot);
@@ -284,14 +282,23 @@ static void place_settle(struct model *model, struct mount_node *node)
 	struct root_instance *instance = node->mount.instance;
 	struct spot spot = spot_of(instance->root, mount_root_relative(&node->mount));
 
-	if (action_node(action)->settled != model->serial && model->applying) {
+	if (action && action_node(action)->settled != model->serial && model->applying) {
 		action_node(action)->settled = model->serial;
 		if (was_renamed(model, action, node->mount.ns, instance, &spot))
 			rename_action(model, action, node->mount.ns, &spot);
 	}
 	node->deferred = false;
-	if (!action_is_at(action, instance, &spot))
+	if (!action || !action_is_at(action, instance, &spot))
 		assign(model, node, &spot);
+}
+
+/* Those that moved before those that are new: what is mounted in a directory that was renamed goes where that went. */
+static void settle_all(struct model *model, bool moved)
+{
+	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
+		if (node->in_table && node->deferred && (node->mount.action != NULL) == moved)
+			place_settle(model, node);
+	}
 }
 
 /* ---- deleted sources ---- */
@@ -362,10 +369,8 @@ void place_pending(struct model *model)
 		if (node->in_table && node->unplaced)
 			place_from_above(model, node);
 	}
-	for (struct mount_node *node = model->pending; node; node = node->pending_next) {
-		if (node->in_table && node->deferred)
-			place_settle(model, node);
-	}
+	settle_all(model, true);
+	settle_all(model, false);
 	while (model->pending) {
 		struct mount_node *node = model->pending;
 

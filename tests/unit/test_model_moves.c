@@ -114,6 +114,28 @@ START_TEST(a_name_that_was_moved_away_from_is_free_for_a_renamed_action)
 }
 END_TEST
 
+START_TEST(what_is_mounted_in_a_renamed_directory_goes_where_that_went)
+{
+	struct fake *fake = fake_new();
+	uint64_t id = fake_mount(fake, ROOT "/a/x", "tmpfs", 11), newcomer;
+	struct action *published;
+
+	fake_mount(fake, ROOT "/tmp-a/x", "tmpfs", 12);
+	feed(fake);
+	published = action_named(fake, "tmp-a");
+	published->registered = true;
+	/* All of it between two readings: the former directory of the name went, and its mounts with it. */
+	fake_umount(fake, id);
+	fake_rename(fake, ROOT "/tmp-a", ROOT "/a");
+	newcomer = fake_mount(fake, ROOT "/a/y", "tmpfs", 13);
+	feed(fake);
+	ck_assert_ptr_eq(action_named(fake, "a"), published);
+	ck_assert(published->registered && published->mount_count == 2);
+	ck_assert_ptr_eq(known(fake, newcomer)->action, published);
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(rename_to_trash_is_evidence_since_it_was_seen)
 {
 	struct fake *fake = fake_new();
@@ -370,6 +392,7 @@ int main(void)
 	tcase_add_test(tests, rename_to_publish_is_followed);
 	tcase_add_test(tests, renamed_action_is_the_next_generation_of_its_new_name);
 	tcase_add_test(tests, a_name_that_was_moved_away_from_is_free_for_a_renamed_action);
+	tcase_add_test(tests, what_is_mounted_in_a_renamed_directory_goes_where_that_went);
 	tcase_add_test(tests, mount_that_moves_alone_changes_its_action);
 	tcase_add_test(tests, names_that_are_exchanged_exchange_their_mounts);
 	tcase_add_test(tests, rename_to_trash_is_evidence_since_it_was_seen);
