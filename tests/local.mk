@@ -173,11 +173,16 @@ tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_engine
+unit_tests += tests/unit/test_engine tests/unit/test_engine_restart
 tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_engine_restart_SOURCES = \
+	tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_restart.c
+tests_unit_test_engine_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_restart_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_restart_LDADD = $(use_engine) $(CHECK_LIBS)
 
 # The engine in a made-up world; its clock and its source come before the libraries'
 

@@ -83,8 +83,20 @@ static bool came_after_the_word(const struct engine *engine, const struct mount 
 
 	if (mount->joined.mono < said || (action->identity.known && !action->covered_by_own))
 		return false;
-	return !engine->ready || action->owner.kind != OWNER_REGISTERED ||
+	return !engine->ready || action->owner.kind != OWNER_REGISTERED || action->owner.restored ||
 	       tracker_has_read_since(engine->tracker, said);
+}
+
+/*
+ * The known directory was seen to be gone from the name: what is mounted there now is in another, whether or not a mount
+ * on that one itself will hide it from the next probe.
+ */
+static bool came_after_the_directory(const struct mount *mount)
+{
+	const uint32_t gone = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
+	const struct action *action = mount->action;
+
+	return action->identity.known && action->evidence & gone;
 }
 
 /* With what came to the action since then; what moved away stays behind. */
@@ -103,9 +115,10 @@ static void begin_next_generation(struct engine *engine, struct action *action, 
 /* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
 static void joined(struct engine *engine, struct mount *mount)
 {
+	registry_review(engine, mount->action);
 	if (!mount->evidence && (was_past(mount->action) || name_was_left(mount->action, engine->now)))
 		begin_next_generation(engine, mount->action, INT64_MIN);
-	else if (!mount->evidence && came_after_the_word(engine, mount))
+	else if (!mount->evidence && (came_after_the_word(engine, mount) || came_after_the_directory(mount)))
 		begin_next_generation(engine, mount->action, engine->now.mono);
 	if (mount->action)
 		registry_noticed_attach(engine->registry, mount);
@@ -167,8 +180,10 @@ static void detached(struct engine *engine, struct mount *mount)
 			      });
 	if (mount->asked)
 		engine->reaped++;
-	if (mount->action)
+	if (mount->action) {
+		registry_review(engine, mount->action);
 		engine_want_probe(engine, mount->action);
+	}
 }
 
 static void moved(struct engine *engine, const struct change *change)

@@ -376,15 +376,18 @@ bool reap_batch_waits_for_the_table(const struct engine *engine, const struct mo
 }
 
 /*
- * Without unique ids what the runner unmounted before it ended its action may meanwhile be the next one's, and look the
- * same: so the table is read once more first.
+ * Without unique ids what stood there when the table was read last may meanwhile be the next one's, and look the same: so
+ * nothing goes before a change that was heard of has been read, nor before the table was read after the runner, who may
+ * have unmounted it, ended its action.
  */
 static bool may_be_anothers(const struct engine *engine, const struct reap_item *item)
 {
 	const struct evidence_state *ended = &item->mount->action->evidence_state[EVIDENCE_ENDED];
 
-	return item->evidence == EVIDENCE_ENDED && mount_id_is_synthetic(item->mount->facts.id) &&
-	       !tracker_has_read_since(engine->tracker, ended->since.mono);
+	if (!mount_id_is_synthetic(item->mount->facts.id))
+		return false;
+	return engine->read_wanted ||
+	       (item->evidence == EVIDENCE_ENDED && !tracker_has_read_since(engine->tracker, ended->since.mono));
 }
 
 /*

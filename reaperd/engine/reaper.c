@@ -83,6 +83,8 @@ static void check_age(struct engine *engine, struct action *action)
 	}
 	policy_evidence_set(action, EVIDENCE_EXPIRED, engine->now);
 	journal_evidence(engine, action, EVIDENCE_EXPIRED, true, NULL);
+	/* What it mounted last may not have been seen yet; what comes to its name later is another's. */
+	engine_want_read(engine);
 }
 
 /* Once for each time that it comes to it: what is reaped, and in observe mode what would be. */

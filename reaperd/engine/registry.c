@@ -177,6 +177,7 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	owner->lease = lease;
 	owner->max_age = max_age;
 	owner->begun = now;
+	owner->restored = false;
 	action->registered = true;
 	action->dirty = true;
 }
@@ -288,11 +289,40 @@ void registry_lease_ended(struct engine *engine, const char *root_path, const ch
 
 /* --- restarts, pidfiles --- */
 
+/* The directory is known and can be compared, or a mount that the action had is still there. */
+static bool is_surely_its_own(const struct action *action)
+{
+	bool is = action->identity.known && !action->covered_by_own;
+
+	for (const struct mount *mount = action->mounts; mount && !is; mount = mount->action_next)
+		is = mount->restored && !mount_id_is_synthetic(mount->facts.id);
+	return is;
+}
+
+void registry_review(struct engine *engine, struct action *action)
+{
+	struct owner *owner = &action->owner;
+
+	if (!action->registered || !owner->restored || policy_said_over(action) != INT64_MAX ||
+	    is_surely_its_own(action))
+		return;
+	log_notice("%s: an earlier start knew %s as registered; nobody knows any more which directory that was, so it "
+		   "is forgotten",
+		   action->root->rules.path, action->name);
+	owner_watch_drop(&engine->registry->watches, action->root->rules.path, owner, NULL);
+	action->registered = owner->lease = false;
+	owner->kind = OWNER_INFERRED;
+	owner->pid = 0;
+	owner->max_age = 0;
+	action->dirty = true;
+}
+
 static void restore_owner(struct registry *registry, struct action *action)
 {
 	struct engine *engine = registry->engine;
 	int r;
 
+	registry_review(engine, action);
 	if (!action->registered)
 		return;
 	/*

@@ -30,6 +30,13 @@ void registry_lease_ended(struct engine *engine, const char *root_path, const ch
  */
 void registry_restore(struct registry *registry);
 
+/*
+ * Mounts came to the action, or went. What the ledger missed while it could not be written, nobody knows: a registration
+ * of an earlier start may have ended since, and its name be another's. So it is forgotten where nothing ties the action
+ * to a directory.
+ */
+void registry_review(struct engine *engine, struct action *action);
+
 /* The roots changed: watch what their pidfiles name. */
 void registry_configure(struct registry *registry);
 

@@ -109,6 +109,7 @@ struct owner {
 	struct now begun; /* when it was registered last, as far as this start of ours knows; mono 0: not */
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
 	uint32_t begun_generation;
+	bool restored;	 /* from the ledger: said to an earlier start, and not since */
 	bool lease;	 /* held by an open connection */
 	int64_t max_age; /* of the registration, ns; 0: none */
 };

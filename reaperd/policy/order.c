@@ -68,6 +68,15 @@ static struct candidate *find(const struct candidates *candidates, const struct 
 }
 
 /*
+ * Whom the word of an earlier start was of is known by the directory alone: the ledger may have missed its end, and who
+ * has the name since.
+ */
+static bool must_be_found(const struct mount *mount)
+{
+	return mount->action->owner.restored && (!mount->restored || mount_id_is_synthetic(mount->facts.id));
+}
+
+/*
  * A mount that came after its action's evidence may belong to the next action of that name: the name alone would judge
  * it until a probe that was sent after it came has found the recorded directory at the path, or has found the evidence
  * again.
@@ -77,7 +86,9 @@ static bool is_confirmed_by(const struct mount *mount, enum evidence evidence)
 	const struct action *action = mount->action;
 	const struct evidence_state *state = &action->evidence_state[evidence];
 
-	if (mount->joined.mono < state->since.mono || action->identity_checked.mono > mount->joined.mono)
+	if (action->identity_checked.mono > mount->joined.mono)
+		return true;
+	if (mount->joined.mono < state->since.mono && !must_be_found(mount))
 		return true;
 	return policy_is_asked_of_the_filesystem(evidence) && state->checked.mono > mount->joined.mono;
 }

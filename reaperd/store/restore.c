@@ -210,7 +210,7 @@ static int fill_action(struct store *store, sqlite3_stmt *statement, struct acti
 		action->state = ACTION_ACTIVE;
 	restore_identity(statement, 8, &action->identity);
 	action->in_trash = sqlite3_column_int(statement, 13);
-	action->registered = sqlite3_column_int(statement, 14);
+	action->registered = action->owner.restored = sqlite3_column_int(statement, 14);
 	action->seen_full = sqlite3_column_int(statement, 15);
 	r = restore_owner(statement, 16, &action->owner);
 	if (r == 0)

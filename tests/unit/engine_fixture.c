@@ -32,6 +32,7 @@ static struct {
 } table[MOUNTS_MAX];
 static uint64_t last_id;
 static bool table_changed, table_fails;
+bool engine_numbers;
 
 static struct directory directories[DIRECTORIES_MAX];
 static size_t directory_count;
@@ -71,7 +72,8 @@ static int read_table(struct source *source, const struct model *model, bool com
 	(void)complete;
 	if (table_fails)
 		return -EIO;
-	ret->complete = ret->unique_ids = true;
+	ret->complete = true;
+	ret->unique_ids = !engine_numbers;
 	for (size_t i = 0; i < MOUNTS_MAX; i++) {
 		struct mount_facts *facts;
 
@@ -80,9 +82,10 @@ static int read_table(struct source *source, const struct model *model, bool com
 		facts = scan_add(ret);
 		ck_assert_ptr_nonnull(facts);
 		*facts = (struct mount_facts){
-			.id = table[i].id,
-			.parent = table[i].parent,
+			.id = engine_numbers ? 0 : table[i].id,
+			.parent = engine_numbers ? 0 : table[i].parent,
 			.id32 = (uint32_t)table[i].id,
+			.parent32 = (uint32_t)table[i].parent,
 			.dev = 100 + table[i].id,
 			.root = strdup("/"),
 			.target = strdup(table[i].target),
@@ -100,9 +103,16 @@ static int refresh(struct source *source, const struct model *model, struct scan
 	return read_table(source, model, true, ret);
 }
 
-static const struct source_ops source_ops = {
+static const struct source_ops with_ids = {
 	.kind = SOURCE_LISTMOUNT,
 	.unique_ids = true,
+	.drain = drain,
+	.read = read_table,
+	.refresh = refresh,
+};
+
+static const struct source_ops with_numbers = {
+	.kind = SOURCE_MOUNTINFO,
 	.drain = drain,
 	.read = read_table,
 	.refresh = refresh,
@@ -114,7 +124,8 @@ int source_open(enum source_kind kind, struct source_inputs *inputs, struct sour
 	(void)inputs;
 	(void)size;
 	*why = '\0';
-	*ret = (struct source){ .ops = &source_ops, .fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
+	*ret = (struct source){ .ops = engine_numbers ? &with_numbers : &with_ids,
+				.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
 	return ret->fd < 0 ? -errno : 0;
 }
 
@@ -221,7 +232,7 @@ static void answer(const struct message_request *request, enum outcome outcome)
 			continue;
 		steps[i] = (struct step_result){ .outcome = outcome, .duration = 1000 };
 		if (outcome == OUTCOME_GONE)
-			detach(request->steps[i].mount.id);
+			detach(request->steps[i].mount.id32);
 	}
 	send_result(&result);
 }
@@ -312,6 +323,20 @@ int __wrap_broker_request(struct broker *broker, struct message_request *request
 			steps_intended++;
 	}
 	return __real_broker_request(broker, request, function, context);
+}
+
+void ledger_lock(bool lock)
+{
+	static sqlite3 *db;
+	char path[128];
+
+	sqlite3_close(db);
+	db = NULL;
+	if (!lock)
+		return;
+	snprintf(path, sizeof(path), "%s/ledger.db", state_directory);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 }
 
 const char *ledger_value(const char *sql)
@@ -411,6 +436,14 @@ void engine_restart(void)
 	start();
 }
 
+/* No two turns are at the same moment. */
+static void loop_once(void)
+{
+	now.mono++;
+	now.real++;
+	ev_run(engine->loop, EVRUN_NOWAIT);
+}
+
 void turn(void)
 {
 	if (table_changed && engine->source.fd > 0) {
@@ -419,10 +452,10 @@ void turn(void)
 	}
 	/* Without waiting, for time is ours; and once more, for a callback's wish is granted in the turn after. */
 	for (int i = 0; i < 2; i++) {
-		ev_run(engine->loop, EVRUN_NOWAIT);
+		loop_once();
 		take_requests();
 	}
-	ev_run(engine->loop, EVRUN_NOWAIT);
+	loop_once();
 }
 
 void pass(double seconds)

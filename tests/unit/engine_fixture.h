@@ -37,6 +37,9 @@ struct action *action(const char *name); /* the newest; NULL */
 uint32_t begin(const char *name, int64_t max_age, bool lease);
 void end(const char *name);
 
+/* Mounts have no unique ids; to be set before engine_begin_world(). */
+extern bool engine_numbers;
+
 /* Below ROOT, as "a/proc". */
 uint64_t attach(const char *below);
 uint64_t attach_on(uint64_t parent, const char *below);
@@ -63,6 +66,9 @@ extern size_t steps_intended; /* those whose intent was in the ledger when they 
 size_t steps_waiting(void);
 /* All that wait; what is gone leaves the table. */
 void answer_steps(enum outcome outcome);
+
+/* Another program holds the ledger, so that nothing can be written. */
+void ledger_lock(bool lock);
 
 /* One value from the ledger as others read it, "" for NULL, "none" for no row; valid until the next call. */
 const char *ledger_value(const char *sql);
