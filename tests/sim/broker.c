@@ -180,7 +180,7 @@ static void receive(struct pending *one)
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++) {
 		const struct world_mount *mount = world_referred(&request->steps[i].mount);
 
-		one->meant[i] = mount ? mount->id : 0;
+		one->meant[i] = mount && !world_looks_like_its_former(mount) ? mount->id : 0;
 	}
 	if (request->serial != world.config.serial) {
 		world_note(KIND_STALE_REQUEST, request->serial);

@@ -28,16 +28,7 @@ void world_walk_to(uint32_t root, const char *path)
 	}
 }
 
-/* Where a mount stands on the directory itself, nobody can tell what has become of that below it. */
-static bool is_covered_by_own(const struct world_dir *dir)
-{
-	for (size_t i = 0; i < WORLD_MOUNTS; i++)
-		if (world.mounts[i].id && world.mounts[i].dir == dir->serial && !*world.mounts[i].below)
-			return true;
-	return false;
-}
-
-static void mount_in(const struct world_dir *dir)
+static void mount_in(struct world_dir *dir)
 {
 	static const char *const places[] = { "root/proc", "root/sys", "root/dev", "tmp", "" };
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "fuse.x" };
@@ -52,6 +43,8 @@ static void mount_in(const struct world_dir *dir)
 	if (!mount)
 		return;
 	world_note(KIND_MOUNT, mount->id);
+	/* An earlier start knew of which directory the registration was; this one cannot compare. */
+	dir->maybe |= !*mount->below && dir->registered && dir->begun_start != world.starts;
 	mount->busy = world_chance(10);
 	mount->locked = world_chance(2);
 	if (world_chance(20) && world_attach(mount->id, dir->serial, mount->below, "tmpfs"))
@@ -118,12 +111,16 @@ static void directory_is_replaced(void)
 	struct world_dir *dir = world_any_dir(true), *next;
 	char path[64];
 
-	if (!dir || world.roots[dir->root].cover || !dir->told || is_covered_by_own(dir) ||
+	if (!dir || world.roots[dir->root].cover || !dir->told || world_is_covered_by_own(dir) ||
 	    world_is_spoken_for(dir->root, dir->path))
 		return;
 	world_note(KIND_REPLACE, dir->serial);
 	snprintf(path, sizeof(path), "%s", dir->path);
 	remove_directory(dir);
+	/* Nobody has asked since they came, and to ask by the name finds the next directory. */
+	for (size_t i = 0; world.by_handle && i < WORLD_MOUNTS; i++)
+		if (world.mounts[i].id && world.mounts[i].dir == dir->serial)
+			world.mounts[i].doubt |= !world.mounts[i].told;
 	next = world_make_dir(dir->root, path);
 	if (next && world_chance(60))
 		mount_in(next);
@@ -165,7 +162,7 @@ static void directory_is_emptied(void)
 {
 	struct world_dir *dir = world_any_dir(true);
 
-	if (!dir || dir->registered || !dir->told_full || is_covered_by_own(dir))
+	if (!dir || dir->registered || !dir->told_full || world_is_covered_by_own(dir))
 		return;
 	world_note(KIND_EMPTY, dir->serial);
 	world_kill(dir);

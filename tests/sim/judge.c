@@ -61,6 +61,15 @@ static void must_be_dead(const struct world_mount *mount, const struct step_item
 		world_violated("%s of %s, which is protected", step_name(item->step), target);
 }
 
+/*
+ * Without unique ids a mount that was made anew at the same place, with the same number, cannot be told from the former
+ * one until the table is read again, which the engine must do before it asks for anything more. That is in the manual.
+ */
+bool world_looks_like_its_former(const struct world_mount *mount)
+{
+	return world.no_ids && mount->id > world.last_shown && world.polls <= mount->polls + 1;
+}
+
 void judge_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules)
 {
 	must_be_dead(mount, item, rules);
@@ -149,7 +158,7 @@ static void judge_item(const struct step_item *item, uint32_t root, const struct
 	if (world_chance(25))
 		ledger_must_intend(target, step_name(item->step));
 	mark_asked(item->mount.id, item->step == STEP_DETACH);
-	if (!mount)
+	if (!mount || world_looks_like_its_former(mount))
 		return;
 	/* By another path than that at which it lies nothing comes of it, for the broker looks there. All the same. */
 	if (world_is_asked_for(mount, root, item))

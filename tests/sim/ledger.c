@@ -273,8 +273,11 @@ void ledger_must_tell(void)
 {
 	int64_t open, reaped;
 
+	/* What is locked is tried for ever, and may be under way. */
+	for (int i = 0; i < 20 && world.engine->batches_in_flight > 0; i++)
+		world_turn(false);
 	/* What it heard in its last turn it writes down in the next. */
-	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_poll();
 	open = query("SELECT count(*) FROM attempts WHERE outcome IS NULL", NULL, NULL);
 	reaped = query("SELECT count(*) FROM events WHERE type = 'reaped'", NULL, NULL);
 	if (!ledger_is_whole())

@@ -18,6 +18,7 @@ static void on_event(void *context, const struct store_event *event)
 void world_engine_begin(const char *state_dir)
 {
 	world.stopping = world.stopped = false;
+	world.starts++;
 	world.engine = engine_new(world_broker_begin());
 	if (!world.engine)
 		abort();
@@ -32,6 +33,12 @@ void world_engine_end(void)
 	world.engine = NULL;
 }
 
+void world_poll(void)
+{
+	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world.polls++;
+}
+
 void world_turn(bool may_delay)
 {
 	if (world.table_changed && world.engine->source.fd > 0) {
@@ -39,11 +46,11 @@ void world_turn(bool may_delay)
 		eventfd_write(world.engine->source.fd, 1);
 	}
 	/* Without waiting: time is ours. Twice, for a callback's wish is granted in the turn after. */
-	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_poll();
 	world_pass(1000);
 	world_broker_turn(may_delay);
 	world_pass(1000);
-	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_poll();
 	world_broker_take();
 }
 
@@ -59,7 +66,7 @@ static void broker_dies(void)
 	world_note(KIND_BROKER_DIES, 0);
 	world_broker_end();
 	for (int i = 0; i < 3 && world.engine->exit_status == 0; i++)
-		ev_run(world.engine->loop, EVRUN_NOWAIT);
+		world_poll();
 	if (world.engine->exit_status != 1)
 		world_violated("the broker died, and the engine did not end");
 	world_engine_end();
@@ -72,7 +79,7 @@ static void stop(void)
 	world.time_stands = false;
 	world_broker_stop();
 	/* In the turn in which it hears of it, it may still ask. */
-	ev_run(world.engine->loop, EVRUN_NOWAIT);
+	world_poll();
 	world_broker_take();
 	world.stopping = true;
 	for (int i = 0; i < 20 && !world.stopped; i++) {
@@ -83,6 +90,17 @@ static void stop(void)
 		world_violated("the engine was told to end 10 s ago");
 	world_engine_end();
 	world_broker_end();
+}
+
+/* Of a registration nothing is left where nothing ties it to a directory: see registry_review(). */
+static bool is_forgotten(const struct world_dir *dir, bool told)
+{
+	bool known = told && !world_is_covered_by_own(dir);
+
+	for (size_t i = 0; i < WORLD_MOUNTS && !known; i++)
+		known = world.mounts[i].id && world.mounts[i].dir == dir->serial && !world.no_ids &&
+			world.mounts[i].id <= world.last_shown;
+	return !known;
 }
 
 /* The next engine knows what the ledger knows. */
@@ -101,6 +119,7 @@ static void forget(bool whole)
 		dir->told = dir->told_full = false;
 		if (!whole)
 			world_doubt(dir);
+		dir->maybe |= dir->registered && is_forgotten(dir, told);
 		if (dir->lease) {
 			world_kill(dir);
 			dir->spoken_for = false;
@@ -121,12 +140,6 @@ void world_engine_restart(void)
 	static void (*const ways[])(void) = { crash, broker_dies, stop };
 	bool whole = ledger_is_whole();
 
-	/*
-	 * An engine that starts with a ledger which missed what was said holds what it knows against whoever has the
-	 * name by then, where it had not learnt which directory it was. That is not looked at here.
-	 */
-	if (!whole)
-		return;
 	world.reconcile = ledger_last_attempt();
 	ways[world_random(3)]();
 	forget(whole);

@@ -9,8 +9,11 @@
 #include "engine/registry.h"
 #include "world.h"
 
+/* What is said of a root that the next configuration, which the engine has not read yet, leaves out, is soon forgotten. */
 static struct root *root_of(uint32_t root)
 {
+	if (!world.config.rules[root].configured)
+		return NULL;
 	return model_root_by_path(world.engine->model, world.roots[root].path);
 }
 
@@ -21,7 +24,7 @@ static struct action *action_of(const struct world_dir *dir)
 		const struct world_mount *mount = &world.mounts[i];
 		const struct mount *known;
 
-		if (!mount->id || mount->dir != dir->serial || world.no_ids)
+		if (!mount->id || mount->dir != dir->serial || world.no_ids || !world.engine->ready)
 			continue;
 		known = model_mount(world.engine->model, mount->id);
 		if (known && known->action && strcmp(known->action->path, dir->path) == 0)
@@ -79,6 +82,7 @@ static void note_begun(struct world_dir *dir, uint32_t generation)
 	dir->registered = dir->spoken_for = true;
 	dir->maybe |= is_taken_for_another(dir, generation) || is_begun_in_another_root(dir, generation);
 	dir->begun_generation = generation;
+	dir->begun_start = world.starts;
 	snprintf(dir->begun_name, sizeof(dir->begun_name), "%s", dir->path);
 }
 

@@ -47,6 +47,12 @@ static void found(const struct probe_item *item, struct world_dir *dir, struct p
 	describe(dir, ret);
 	/* What the engine does not know (yet, or any more: a new generation) cannot be held against it. */
 	dir->told = is_same(item, dir);
+	for (uint32_t i = 0; i < item->mount_count; i++) {
+		struct world_mount *mount = world_referred(&item->mounts[i].mount);
+
+		if (mount && mount->dir == dir->serial)
+			mount->told = dir->told;
+	}
 }
 
 /* A mount on the directory itself hides which directory it is. */
@@ -72,7 +78,7 @@ static void probe_local(const struct probe_item *item, uint32_t root, struct pro
 	ret->reachable = reachable(item, dir);
 }
 
-/* A handle finds its directory under any name, and says nothing of the name that it had. */
+/* A handle finds its directory under any name: then nothing is said of what stands at the one that was asked about. */
 static void probe_remote(const struct probe_item *item, uint32_t root, struct probe_result *ret)
 {
 	struct world_dir *at_path = world_dir_at(root, item->path);
@@ -80,6 +86,8 @@ static void probe_remote(const struct probe_item *item, uint32_t root, struct pr
 
 	if (dir && *dir->path) {
 		found(item, dir, ret);
+		if (dir != at_path)
+			ret->state = PROBE_ELSEWHERE;
 		return;
 	}
 	ret->state = item->known && at_path ? PROBE_REPLACED : PROBE_MISSING;

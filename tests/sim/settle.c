@@ -45,7 +45,7 @@ static void describe_leftovers(void)
 		const struct mount *known = mount->id ? known_as(mount) : NULL;
 		char target[256];
 
-		if (!dir || dir->live || dir->doubt || mount->locked)
+		if (!dir || dir->live || dir->doubt || mount->doubt || mount->locked)
 			continue;
 		world_mount_target(mount, target, sizeof(target));
 		printf("  left over: mount %llu at %s, directory %u at '%s', ", (unsigned long long)mount->id, target,
@@ -131,7 +131,7 @@ static void must_sleep(bool answered)
 		if (answered)
 			world_turn(false);
 		else
-			ev_run(world.engine->loop, EVRUN_NOWAIT);
+			world_poll();
 		at = next_turn();
 		if (at > end)
 			at = end;

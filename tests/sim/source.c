@@ -81,22 +81,18 @@ static int note_gone(void *context, struct mount *mount)
 	return 0;
 }
 
-static int sim_read(struct source *source, const struct model *model, bool complete, struct scan *ret)
+static int read_table(const struct model *model, bool complete, struct scan *ret)
 {
 	const struct world_mount *mounts[WORLD_MOUNTS];
 	struct gone gone = { .scan = ret };
 	size_t count;
 	int r = 0;
 
-	(void)source;
 	if (world.fail_reads > 0) {
 		world.fail_reads--;
 		world_note(KIND_READ_FAILS, 0);
 		return -EBADMSG;
 	}
-	for (size_t i = 0; i < WORLD_DIRS; i++)
-		if (world.dirs[i].unread_word < world.now.mono)
-			world.dirs[i].unread_word = 0;
 	ret->unique_ids = !world.no_ids;
 	ret->complete = complete || !world.incremental;
 	count = by_age(mounts);
@@ -107,12 +103,24 @@ static int sim_read(struct source *source, const struct model *model, bool compl
 	return gone.failed ? -ENOMEM : r;
 }
 
+static int sim_read(struct source *source, const struct model *model, bool complete, struct scan *ret)
+{
+	int r = read_table(model, complete, ret);
+
+	(void)source;
+	for (size_t i = 0; r == 0 && i < WORLD_DIRS; i++)
+		if (world.dirs[i].unread_word < world.now.mono)
+			world.dirs[i].unread_word = 0;
+	return r;
+}
+
 static int sim_refresh(struct source *source, const struct model *model, struct scan *ret)
 {
 	int r = 0;
 
+	(void)source;
 	if (!world.incremental)
-		return sim_read(source, model, true, ret);
+		return read_table(model, true, ret);
 	ret->unique_ids = true;
 	for (size_t i = 0; i < WORLD_MOUNTS && r == 0; i++) {
 		const struct world_mount *mount = &world.mounts[i];

@@ -162,6 +162,15 @@ struct world_mount *world_any_mount_of(const struct world_dir *dir)
 	return NULL;
 }
 
+/* Where a mount stands on the directory itself, nobody can tell what has become of that below it. */
+bool world_is_covered_by_own(const struct world_dir *dir)
+{
+	for (size_t i = 0; i < WORLD_MOUNTS; i++)
+		if (world.mounts[i].id && world.mounts[i].dir == dir->serial && !*world.mounts[i].below)
+			return true;
+	return false;
+}
+
 struct world_dir *world_make_dir(uint32_t root, const char *path)
 {
 	for (size_t i = 0; i < WORLD_DIRS; i++) {
@@ -179,8 +188,7 @@ struct world_dir *world_make_dir(uint32_t root, const char *path)
 
 /*
  * Whoever mounts there does so under that registration, which goes along where the directory is renamed; until the
- * table is read after its end, what is mounted there may have been its last. And a handle finds a directory that was renamed: while it is
- * there, what is mounted at its former name counts as its own, which is not looked at here.
+ * table is read after its end, what is mounted there may have been its last.
  */
 bool world_is_spoken_for(uint32_t root, const char *name)
 {
@@ -191,8 +199,6 @@ bool world_is_spoken_for(uint32_t root, const char *name)
 			continue;
 		if ((dir->spoken_for || dir->unread_word) &&
 		    (strcmp(dir->begun_name, name) == 0 || strcmp(dir->last_path, name) == 0))
-			return true;
-		if (world.by_handle && *dir->path && strcmp(dir->former_path, name) == 0)
 			return true;
 	}
 	return false;
@@ -270,6 +276,7 @@ struct world_mount *world_attach(uint64_t parent, uint32_t dir, const char *belo
 			continue;
 		*mount = (struct world_mount){ .parent = parent, .dir = dir, .id32 = lowest_free_number() };
 		mount->id = ++world.last_id;
+		mount->polls = world.polls;
 		world.past[mount->id].parent = parent;
 		snprintf(mount->below, sizeof(mount->below), "%s", below);
 		snprintf(mount->fstype, sizeof(mount->fstype), "%s", fstype);
@@ -298,7 +305,7 @@ size_t world_leftovers(void)
 		const struct world_mount *mount = &world.mounts[i];
 		const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
 
-		if (dir && !dir->live && !dir->doubt && !mount->locked &&
+		if (dir && !dir->live && !dir->doubt && !mount->doubt && !mount->locked &&
 		    !world_is_protected(dir, &world.config.rules[dir->root]))
 			count++;
 	}

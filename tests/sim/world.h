@@ -68,6 +68,7 @@ struct world_dir {
 	bool spoken_for;     /* the registration of its name goes on, whatever became of the directory */
 	char begun_name[64];
 	uint32_t begun_generation;
+	uint32_t begun_start; /* of the engine's */
 	bool lease;
 	int32_t pid;
 	int64_t expires; /* mono; 0: not */
@@ -77,9 +78,12 @@ struct world_mount {
 	uint64_t id, parent; /* id 0: the slot is free */
 	uint32_t id32;	     /* the lowest that was free */
 	uint32_t dir;	     /* serial; 0: none */
+	uint64_t polls;	     /* of the engine's, when it was attached */
 	char below[64];	     /* path below its directory, or, without one, below "/" */
 	char fstype[16];
 	bool busy, locked;
+	bool told;  /* it was there when the engine was told that its directory is */
+	bool doubt; /* in which directory it is, nobody could find out: either way is right */
 };
 
 /* What became of each mount that ever was, by id. */
@@ -122,6 +126,8 @@ struct world {
 	int fail_reads;	       /* so many reads of the table fail */
 	uint32_t unseen;       /* so many of the newest mounts the next read does not show yet */
 	bool table_changed;    /* the source's fd is to wake */
+	uint32_t starts;       /* of the engine */
+	uint64_t polls;	       /* so often the engine could notice what had happened */
 	double brake_level;    /* mounts asked for, less what the minutes allow */
 	int64_t brake_time;
 	uint64_t steps, reaped; /* asked of the broker; mounts that those took away */
@@ -152,6 +158,7 @@ struct world_dir *world_make_dir(uint32_t root, const char *path);
 bool world_is_spoken_for(uint32_t root, const char *name);
 void world_kill(struct world_dir *dir);
 void world_doubt(struct world_dir *dir);
+bool world_is_covered_by_own(const struct world_dir *dir);
 struct world_mount *world_any_mount_of(const struct world_dir *dir);
 size_t world_leftovers(void); /* mounts of dead directories that should go by now or soon */
 bool world_is_protected(const struct world_dir *dir, const struct world_rules *rules);
@@ -195,6 +202,7 @@ void world_engine_begin(const char *state_dir);
 void world_engine_end(void);
 void world_engine_restart(void); /* in one of several ways */
 void world_turn(bool may_delay);
+void world_poll(void); /* one turn of the engine's loop, which does not wait */
 
 /* --- judge.c: whether a step may be asked for, and taken --- */
 
@@ -203,6 +211,7 @@ struct step_item;
 struct mount_reference;
 struct world_mount *world_referred(const struct mount_reference *reference);
 bool world_is_asked_for(const struct world_mount *mount, uint32_t root, const struct step_item *item);
+bool world_looks_like_its_former(const struct world_mount *mount);
 void judge_request(const struct message_request *request, const struct world_config *config);
 void judge_refused(const struct message_request *request);
 void judge_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules);
