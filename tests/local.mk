@@ -37,7 +37,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 # Unit tests: each links its layer and what that may use, nothing else
 
 EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h \
-	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
+	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/namespace_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
 	tests/unit/report_fixture.h tests/unit/run_suite.h tests/unit/source_fixture.h tests/unit/step_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
@@ -57,13 +57,15 @@ tests_unit_test_config_values_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 tests_unit_test_wire_records_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_cgroup tests/unit/test_kernel_mounts tests/unit/test_kernel_probe tests/unit/test_kernel_process \
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_cgroup tests/unit/test_kernel_mounts tests/unit/test_kernel_namespaces \
+	tests/unit/test_kernel_probe tests/unit/test_kernel_process \
 	tests/unit/test_kernel_table
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_cgroup_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_probe_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_process_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_table_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_namespaces_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_mounts_SOURCES = tests/unit/test_kernel_mounts.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_kernel_mounts_LDADD = $(use_kernel) $(CHECK_LIBS)
 

@@ -13,6 +13,7 @@
 #include "kernel/holders.h"
 #include "kernel/mounts.h"
 #include "kernel/probe.h"
+#include "kernel/procfs.h"
 
 _Static_assert(HANDLE_MAX == KERNEL_HANDLE_MAX, "a handle goes over the wire as the kernel gave it");
 
@@ -109,7 +110,7 @@ static void serve_watch(size_t index, struct handler_result *result, struct hand
 {
 	CLEANUP_CLOSE int root = kernel_open_root_passively(context->rules->path);
 	CLEANUP_CLOSE int fd = -1;
-	char path[32];
+	char path[PROCFS_NAME_SIZE];
 
 	result->watch.descriptor = -1;
 	if (root < 0) {
@@ -122,7 +123,7 @@ static void serve_watch(size_t index, struct handler_result *result, struct hand
 		result->watch.error = -fd;
 		return;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	procfs_name(path, sizeof(path), "self/fd/%d", fd);
 	result->watch.descriptor = inotify_add_watch(context->inotify, path,
 						     IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
 							     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);

@@ -11,6 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "kernel/mounts.h"
+#include "kernel/procfs.h"
 
 /*
  * The inode of the pid namespace that the kernel makes first, fixed by its ABI. Only from there can all processes be
@@ -80,16 +82,16 @@ static void seen_clear(struct seen *seen)
  */
 static int view_of(long pid, struct seen *seen)
 {
-	char path[64], root[PATH_MAX];
+	char path[PROCFS_NAME_SIZE], root[PATH_MAX];
 	struct stat st;
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%ld/ns/mnt", pid);
+	procfs_name(path, sizeof(path), "%ld/ns/mnt", pid);
 	if (stat(path, &st) < 0)
 		return 1;
 	if (st.st_ino == seen->own)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%ld/root", pid);
+	procfs_name(path, sizeof(path), "%ld/root", pid);
 	length = readlink(path, root, sizeof(root) - 1);
 	if (length < 0)
 		return 1;
@@ -103,12 +105,12 @@ static bool process_is_fine(long pid, uint64_t dev, const char *action, struct s
 	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
 	const struct mount_entry *stranger;
 	size_t known = seen->count;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 	int r = view_of(pid, seen);
 
 	if (r == 0)
 		return true;
-	snprintf(path, sizeof(path), "/proc/%ld/mountinfo", pid);
+	procfs_name(path, sizeof(path), "%ld/mountinfo", pid);
 	if (r > 0)
 		r = kernel_table_read_mountinfo(path, &table);
 	if (r == -ENOENT || r == -ESRCH || r == -EINVAL) {
@@ -127,14 +129,15 @@ static bool process_is_fine(long pid, uint64_t dev, const char *action, struct s
 
 static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t size)
 {
-	CLEANUP_CLOSEDIR DIR *dir = opendir("/proc");
+	char path[PROCFS_NAME_SIZE];
+	CLEANUP_CLOSEDIR DIR *dir = opendir(procfs_name(path, sizeof(path), "."));
 	CLEANUP(seen_clear) struct seen seen = { 0 };
 	struct dirent *entry;
 	struct stat st;
 
-	if (dir && stat("/proc/self/ns/mnt", &st) == 0)
-		seen.own = st.st_ino;
-	if (!seen.own || stat("/proc/self/ns/pid", &st) < 0) {
+	if (dir)
+		seen.own = kernel_mount_namespace();
+	if (!seen.own || stat(procfs_name(path, sizeof(path), "self/ns/pid"), &st) < 0) {
 		snprintf(why, size, "procfs cannot be read");
 		return false;
 	}

@@ -16,6 +16,7 @@
 #include "broker/travel.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
+#include "kernel/procfs.h"
 
 /* Another mount stands at the place; no errno of the kernel's means that here. */
 #define E_OTHER_MOUNT EIDRM
@@ -224,9 +225,9 @@ static bool may_be_forced(struct doing *doing)
 static int abort_connection(uint64_t dev)
 {
 	CLEANUP_CLOSE int fd = -1;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 
-	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", major(dev) << 20 | minor(dev));
+	sysfs_name(path, sizeof(path), "fs/fuse/connections/%u/abort", major(dev) << 20 | minor(dev));
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

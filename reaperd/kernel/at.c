@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "kernel/procfs.h"
 #include "kernel/table.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -138,8 +139,9 @@ int kernel_unmountat(int dirfd, const char *name, int flags)
 
 	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
 		return -EINVAL;
-	if ((size_t)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name) >= sizeof(path))
+	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	procfs_name(path, sizeof(path), "self/fd/%d/%s", dirfd, name);
 	return umount2(path, UMOUNT_NOFOLLOW | flags) < 0 ? -errno : 0;
 }
 

@@ -60,9 +60,9 @@ int kernel_status_at(int dirfd, const char *name, bool sync, struct place_status
 bool kernel_place_is_on(const struct place_status *place, const struct kernel_mount *mount);
 
 /*
- * unmountat: umount2("/proc/self/fd/<dirfd>/<name>", UMOUNT_NOFOLLOW | flags), `name` one segment. `dirfd` is the
- * directory that holds the mount point, so no symlink and no "..", and nothing above it, is looked at again. flags:
- * MNT_DETACH, MNT_FORCE, MNT_EXPIRE.
+ * unmountat: umount2("/proc/self/fd/<dirfd>/<name>", UMOUNT_NOFOLLOW | flags), `name` one segment; in a mount namespace
+ * that was entered, by kernel/procfs.h. `dirfd` is the directory that holds the mount point, so no symlink and no "..",
+ * and nothing above it, is looked at again. flags: MNT_DETACH, MNT_FORCE, MNT_EXPIRE.
  */
 int kernel_unmountat(int dirfd, const char *name, int flags);
 

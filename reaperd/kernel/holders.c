@@ -14,6 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "kernel/mounts.h"
+#include "kernel/procfs.h"
 #include "kernel/table.h"
 
 const char *const kernel_holder_names[] = {
@@ -42,7 +44,7 @@ static void search_clear(struct search *search)
 static void add(struct search *search, pid_t pid, enum kernel_holder_kind how, uint32_t number)
 {
 	struct kernel_holder *holder;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 	CLEANUP_CLOSE int fd = -1;
 	ssize_t length;
 
@@ -52,7 +54,7 @@ static void add(struct search *search, pid_t pid, enum kernel_holder_kind how, u
 	*holder = (struct kernel_holder){ .pid = pid, .how = how, .number = number };
 	if (!pid)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	procfs_name(path, sizeof(path), "%d/comm", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	length = fd < 0 ? 0 : read(fd, holder->comm, sizeof(holder->comm) - 1);
 	holder->comm[length > 0 ? length : 0] = '\0';
@@ -74,10 +76,10 @@ static void search_links(struct search *search, pid_t pid)
 		const char *name;
 		enum kernel_holder_kind how;
 	} links[] = { { "cwd", KERNEL_HOLDER_CWD }, { "root", KERNEL_HOLDER_ROOT }, { "exe", KERNEL_HOLDER_EXE } };
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/%s", pid, links[i].name);
+		procfs_name(path, sizeof(path), "%d/%s", pid, links[i].name);
 		if (is_on_mount(search, path))
 			add(search, pid, links[i].how, 0);
 	}
@@ -87,16 +89,16 @@ static void search_descriptors(struct search *search, pid_t pid)
 {
 	CLEANUP_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	procfs_name(path, sizeof(path), "%d/fd", pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		unsigned long number = strtoul(entry->d_name, NULL, 10);
 
 		if (*entry->d_name == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/fd/%lu", pid, number);
+		procfs_name(path, sizeof(path), "%d/fd/%lu", pid, number);
 		if (is_on_mount(search, path)) {
 			add(search, pid, KERNEL_HOLDER_FD, (uint32_t)number);
 			return;
@@ -112,12 +114,12 @@ static bool is_mapping_of(const struct search *search, pid_t pid, const char *li
 {
 	uint64_t from, to;
 	unsigned major, minor;
-	char path[96];
+	char path[PROCFS_NAME_SIZE];
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x", &from, &to, &major, &minor) != 4 ||
 	    makedev(major, minor) != search->mount.dev)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, from, to);
+	procfs_name(path, sizeof(path), "%d/map_files/%" PRIx64 "-%" PRIx64, pid, from, to);
 	return is_on_mount(search, path) || (access(path, F_OK) < 0 && (errno == EPERM || errno == EACCES));
 }
 
@@ -126,9 +128,9 @@ static void search_mappings(struct search *search, pid_t pid)
 	CLEANUP_FCLOSE FILE *file = NULL;
 	CLEANUP_FREE char *line = NULL;
 	size_t size = 0;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	procfs_name(path, sizeof(path), "%d/maps", pid);
 	file = fopen(path, "re");
 	while (file && getline(&line, &size, file) > 0)
 		if (is_mapping_of(search, pid, line)) {
@@ -139,11 +141,11 @@ static void search_mappings(struct search *search, pid_t pid)
 
 static bool is_new_namespace(struct search *search, pid_t pid)
 {
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 	struct stat st;
 	ino_t *more;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	procfs_name(path, sizeof(path), "%d/ns/mnt", pid);
 	if (stat(path, &st) < 0 || st.st_ino == search->own_namespace)
 		return false;
 	for (size_t i = 0; i < search->namespace_count; i++)
@@ -160,11 +162,11 @@ static bool is_new_namespace(struct search *search, pid_t pid)
 static void search_namespace(struct search *search, pid_t pid)
 {
 	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 
 	if (!is_new_namespace(search, pid))
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+	procfs_name(path, sizeof(path), "%d/mountinfo", pid);
 	if (kernel_table_read_mountinfo(path, &table) < 0)
 		return;
 	for (size_t i = 0; i < table.count; i++)
@@ -176,7 +178,8 @@ static void search_namespace(struct search *search, pid_t pid)
 
 static void search_processes(struct search *search)
 {
-	CLEANUP_CLOSEDIR DIR *dir = opendir("/proc");
+	char path[PROCFS_NAME_SIZE];
+	CLEANUP_CLOSEDIR DIR *dir = opendir(procfs_name(path, sizeof(path), "."));
 	struct dirent *entry;
 
 	while (dir && search->count < search->size && (entry = readdir(dir))) {
@@ -193,7 +196,8 @@ static void search_processes(struct search *search)
 
 static void search_loops(struct search *search)
 {
-	CLEANUP_CLOSEDIR DIR *dir = opendir("/sys/block");
+	char path[PROCFS_NAME_SIZE];
+	CLEANUP_CLOSEDIR DIR *dir = opendir(sysfs_name(path, sizeof(path), "block"));
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -201,11 +205,10 @@ static void search_loops(struct search *search)
 		CLEANUP_FREE char *line = NULL;
 		unsigned number;
 		size_t size = 0;
-		char path[64];
 
 		if (sscanf(entry->d_name, "loop%u", &number) != 1)
 			continue;
-		snprintf(path, sizeof(path), "/sys/block/loop%u/loop/backing_file", number);
+		sysfs_name(path, sizeof(path), "block/loop%u/loop/backing_file", number);
 		file = fopen(path, "re");
 		if (!file || getline(&line, &size, file) <= 0)
 			continue;
@@ -241,12 +244,11 @@ static int find_mount(struct search *search)
 ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_holder *ret, size_t size)
 {
 	CLEANUP(search_clear) struct search search = { .mount = *mount, .found = ret, .size = size };
-	struct stat st;
 	int r = find_mount(&search);
 
 	if (r < 0)
 		return r;
-	search.own_namespace = stat("/proc/self/ns/mnt", &st) < 0 ? 0 : st.st_ino;
+	search.own_namespace = kernel_mount_namespace();
 	search_processes(&search);
 	search_loops(&search);
 	return (ssize_t)search.count;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kernel/procfs.h"
 
 #ifndef SYS_statmount
 #define SYS_statmount 457
@@ -296,9 +297,10 @@ char *kernel_mount_options(uint64_t attributes, char *buf, size_t size)
 
 uint64_t kernel_mount_namespace(void)
 {
+	char name[PROCFS_NAME_SIZE];
 	struct stat st;
 
-	return stat("/proc/self/ns/mnt", &st) < 0 ? 0 : st.st_ino;
+	return stat(procfs_name(name, sizeof(name), "self/ns/mnt"), &st) < 0 ? 0 : st.st_ino;
 }
 
 int kernel_boot_id(char ret[static 37])

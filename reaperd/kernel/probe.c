@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "kernel/contents.h"
 #include "kernel/mounts.h"
+#include "kernel/procfs.h"
 #include "kernel/table.h"
 
 /* The directory part of a plain relative path in `parent` ("" for none), and its last segment. */
@@ -92,7 +93,7 @@ static int go_down_by_number(struct place_status *at)
 {
 	CLEANUP(kernel_table_clear) struct mount_table table;
 	const struct mount_entry *entry;
-	int r = kernel_table_read_mountinfo("/proc/self/mountinfo", &table);
+	int r = kernel_table_read_own_mountinfo(&table);
 
 	if (r < 0)
 		return r;
@@ -267,11 +268,10 @@ static void compare_remote(const struct kernel_probe *probe, int fd, struct kern
 /* The path of an open directory, as the kernel knows it without asking anybody: 0 or -errno. */
 static int known_path(int fd, char ret[static PATH_MAX])
 {
-	char link[64];
+	char link[PROCFS_NAME_SIZE];
 	ssize_t length;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, ret, PATH_MAX);
+	length = readlink(procfs_name(link, sizeof(link), "self/fd/%d", fd), ret, PATH_MAX);
 	if (length < 0)
 		return -errno;
 	if (length == PATH_MAX)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kernel/procfs.h"
 
 /* As the kernel has it since Linux 6.13; Debian 12's headers have not. */
 struct info_request {
@@ -63,12 +64,11 @@ static char *read_of(int32_t pid, const char *name)
 {
 	CLEANUP_FCLOSE FILE *file = NULL;
 	CLEANUP_FREE char *text = NULL;
-	char path[64];
+	char path[PROCFS_NAME_SIZE];
 	size_t size = 0;
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	file = fopen(path, "re");
+	file = fopen(procfs_name(path, sizeof(path), "%d/%s", pid, name), "re");
 	if (!file)
 		return NULL;
 	length = getdelim(&text, &size, '\0', file);
@@ -101,8 +101,7 @@ int kernel_process_stat(int32_t pid, char ret_comm[static PROCESS_COMM_SIZE], ui
 	char text[1024];
 	ssize_t length;
 
-	snprintf(text, sizeof(text), "/proc/%d/stat", pid);
-	fd = open(text, O_RDONLY | O_CLOEXEC);
+	fd = open(procfs_name(text, sizeof(text), "%d/stat", pid), O_RDONLY | O_CLOEXEC);
 	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (length < 0)
 		return -errno;

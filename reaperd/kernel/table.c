@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "kernel/mounts.h"
+#include "kernel/procfs.h"
 
 #define STRINGS_SIZE ((size_t)32 << 10) /* enough for what any call takes; what is longer is asked for again */
 
@@ -96,7 +97,7 @@ int kernel_table_read(struct mount_table *ret)
 
 	*ret = (struct mount_table){ 0 };
 	if (r == -ENOSYS)
-		return kernel_table_read_mountinfo("/proc/self/mountinfo", ret);
+		return kernel_table_read_own_mountinfo(ret);
 	if (r < 0)
 		return r;
 	r = read_numbers(ids, count, ret);
@@ -247,6 +248,13 @@ int kernel_table_read_mountinfo(const char *name, struct mount_table *ret)
 	return r;
 }
 
+int kernel_table_read_own_mountinfo(struct mount_table *ret)
+{
+	char name[PROCFS_NAME_SIZE];
+
+	return kernel_table_read_mountinfo(procfs_name(name, sizeof(name), "self/mountinfo"), ret);
+}
+
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry)
 {
 	CLEANUP_FREE char *buffer = NULL;
@@ -302,7 +310,7 @@ uint64_t kernel_mountinfo_device(uint32_t id32)
 	CLEANUP(kernel_table_clear) struct mount_table table;
 	const struct mount_entry *entry;
 
-	if (kernel_table_read_mountinfo("/proc/self/mountinfo", &table) < 0)
+	if (kernel_table_read_own_mountinfo(&table) < 0)
 		return 0;
 	entry = kernel_table_find(&table, id32);
 	return entry ? entry->dev : 0;

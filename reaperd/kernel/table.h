@@ -40,6 +40,7 @@ int kernel_table_read(struct mount_table *ret);
  * mountinfo, or a last one without its end), -ENOMEM or -errno.
  */
 int kernel_table_read_mountinfo(const char *file, struct mount_table *ret);
+int kernel_table_read_own_mountinfo(struct mount_table *ret); /* of our namespace */
 
 /* Makes root, target and fstype known: 0, -ENOENT (the mount has gone), -ENOMEM or -errno. */
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry);

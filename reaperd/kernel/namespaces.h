@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Mount namespaces: which there are, which one an fd is of, how to get at one, and how to enter it. An fd of a namespace
+ * keeps it alive, so each is closed at once. It never touches a filesystem but procfs and nsfs.
+ *
+ * A namespace is known by the inode of /proc/PID/ns/mnt, which comes again soon after it has gone, and from Linux 6.11 on
+ * (NS_GET_MNTNS_ID, ca567df74a28) by an id that does not. A process in it is only where to look first, for pids come
+ * again, too, and many namespaces have none: they are kept by an open fd, by a mount of nsfs, or by a thread.
+ */
+#ifndef REAPERD_KERNEL_NAMESPACES_H
+#define REAPERD_KERNEL_NAMESPACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernel_namespace {
+	uint64_t inode;
+	uint64_t id; /* unique; 0: not known */
+};
+
+/* The same one, as far as both are known. */
+bool kernel_namespace_is(const struct kernel_namespace *a, const struct kernel_namespace *b);
+
+/* What an fd stands for: 0, or -EINVAL: no mount namespace. */
+int kernel_namespace_identify(int fd, struct kernel_namespace *ret);
+
+/* A close-on-exec fd of the namespace of this process, or of another: -ENOENT, -ESRCH (it ended), -EACCES. */
+int kernel_namespace_open_own(void);
+int kernel_namespace_open_process(int32_t pid);
+
+/* What stands at a path, if it is a mount namespace: -EINVAL where it is not. May hang with the path's filesystem. */
+int kernel_namespace_open_path(const char *path);
+
+/*
+ * Exactly this one: by the process `pid` (0: none is known), else by walking the kernel's list (Linux 6.12), else by the
+ * processes. -ESRCH: there is none such any more, or it is not to be found from here.
+ */
+int kernel_namespace_open(const struct kernel_namespace *wanted, int32_t pid);
+
+/* The inode of the user namespace that it belongs to (NS_GET_USERNS): 0 or -errno, -EPERM where that is above ours. */
+int kernel_namespace_owner(int fd, uint64_t *ret_inode);
+uint64_t kernel_user_namespace(void); /* the inode of ours; 0 on failure */
+
+/*
+ * This process leaves its mount namespace for this one, whose root directory becomes its own. /proc and /sys are by
+ * kernel/procfs.h from then on. Needs SYS_ADMIN and SYS_CHROOT, and SYS_ADMIN over the namespace. Only once in a
+ * process, and with one thread. 0 or -errno.
+ */
+int kernel_namespace_enter(int fd);
+
+struct kernel_namespace_entry {
+	struct kernel_namespace ns;
+	uint32_t mounts; /* 0: not known */
+	int32_t pid;	 /* the lowest of the processes in it; 0: none is seen */
+};
+
+struct kernel_namespaces {
+	struct kernel_namespace_entry *entries; /* by inode; ours is one */
+	size_t count;
+	/*
+	 * 0: there are no others. ENOTTY: before Linux 6.12 only those with processes are seen; EPERM: nor are all
+	 * processes, or we are not in the first pid namespace.
+	 */
+	int lacking;
+};
+
+/*
+ * All mount namespaces: by NS_MNT_GET_NEXT and _PREV from ours on (Linux 6.12, a1d220d9dafa; 2 us each; ids are not in
+ * the order of birth, so both ways), and those of all processes. 0 or -errno; the caller clears it.
+ */
+int kernel_namespaces_read(struct kernel_namespaces *ret);
+struct kernel_namespace_entry *kernel_namespaces_find(const struct kernel_namespaces *namespaces, uint64_t inode);
+void kernel_namespaces_clear(struct kernel_namespaces *namespaces);
+
+#endif
