@@ -216,7 +216,7 @@ void world_broker_take(void)
 			continue;
 		}
 		one->due = world.now.mono;
-		if (world_chance(20))
+		if (world_chance(one->request.type == MESSAGE_STEP ? 40 : 20))
 			one->due += (int64_t)world_random(3000) * NSEC_PER_MSEC;
 		receive(one);
 		*pending_end = one;
@@ -266,6 +266,15 @@ static void do_unheard(const struct pending *one)
 		world_note(KIND_DONE_UNHEARD, one->request.job);
 		take_step(&one->request.steps[i], one->meant[i], root, &one->config.rules[root]);
 	}
+}
+
+bool world_broker_has_steps(void)
+{
+	bool has = false;
+
+	for (const struct pending *one = pending; one && !has; one = one->next)
+		has = one->request.type == MESSAGE_STEP;
+	return has;
 }
 
 void world_broker_end(void)

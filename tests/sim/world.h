@@ -186,6 +186,7 @@ void world_broker_configure(const char *state_dir);
 void world_broker_stop(void);		/* tells the engine to end */
 void world_broker_take(void);		/* what the engine has sent is received */
 void world_broker_turn(bool may_delay); /* takes requests, answers what is due */
+bool world_broker_has_steps(void);	/* under way */
 void world_broker_end(void);		/* what is under way may still be done, and is not answered */
 
 /* --- config.c --- */
