@@ -7,6 +7,7 @@
 
 #include "../lib/skip.h"
 #include "model_fixture.h"
+#include "quick_asserts.h"
 #include "run_suite.h"
 
 #define STEPS ((size_t)(BELOW_VALGRIND ? 20 : 300))

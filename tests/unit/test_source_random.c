@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "quick_asserts.h"
 #include "run_suite.h"
 #include "source_fixture.h"
 
