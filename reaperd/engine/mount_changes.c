@@ -182,7 +182,7 @@ static void detached(struct engine *engine, struct mount *mount)
 		engine->reaped++;
 	if (mount->action) {
 		registry_review(engine, mount->action);
-		engine_want_probe(engine, mount->action);
+		engine_want_probe_soon(engine, mount->action);
 	}
 }
 

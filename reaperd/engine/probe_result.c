@@ -41,9 +41,12 @@ void probe_result_deny_absence(struct engine *engine, struct action *action)
 	const uint32_t absence =
 		EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW);
 
-	if (action->evidence & absence)
+	if (action->evidence & absence) {
 		hold_exactly(engine, action, action->evidence & PROBED & ~absence, "a mount was attached", engine->now);
-	engine_want_probe(engine, action);
+		engine_want_probe(engine, action);
+	} else {
+		engine_want_probe_soon(engine, action);
+	}
 }
 
 static void take_identity(struct action *action, const struct probe_result *result)

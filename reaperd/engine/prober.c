@@ -12,8 +12,16 @@
 #include "engine/ledger.h"
 #include "engine/probe_result.h"
 
+/*
+ * A question takes a process. What came or went in an action that is known is asked about at once, SOON_BURST times; where
+ * that goes on, once in SOON_REST, all of the root together.
+ */
+#define SOON_BURST 16
+#define SOON_REST  NSEC_PER_SEC
+
 struct root_round {
 	int64_t next; /* mono */
+	int64_t soon; /* mono: as if each such question had been asked SOON_REST after the one before */
 	bool in_flight;
 	bool health_wanted;
 };
@@ -288,7 +296,8 @@ static int send_batch(struct prober *prober, struct root *root, const struct mou
 	if (!request.probes)
 		r = -ENOMEM;
 	if (r == 0) {
-		job->sent = prober->engine->now;
+		/* By the clock, not the turn's: what was read earlier in this turn was there before the question. */
+		job->sent = clock_now();
 		job->root_path = strdup(root->rules.path);
 		r = job->root_path ? 0 : -ENOMEM;
 	}
@@ -306,7 +315,7 @@ static int send_batch(struct prober *prober, struct root *root, const struct mou
 		job_free(job);
 	else
 		for (size_t i = 0; i < count; i++) {
-			actions[i]->probe_wanted = false;
+			actions[i]->probe_wanted = actions[i]->probe_soon = false;
 			actions[i]->probing = true;
 		}
 	return r;
@@ -366,6 +375,32 @@ static void begin_round(struct prober *prober, struct root *root, bool has_actio
 	round->health_wanted = root->health != ROOT_HEALTH_OK;
 }
 
+static bool any_is_asked_soon(const struct root *root)
+{
+	for (const struct action *action = root_first_action(root); action; action = root_next_action(action))
+		if (action->probe_soon)
+			return true;
+	return false;
+}
+
+static void ask_soon(struct prober *prober, struct root *root)
+{
+	struct root_round *round = &prober->rounds[root->index];
+	int64_t now = prober->engine->now.mono;
+
+	if (!any_is_asked_soon(root))
+		return;
+	if (now < round->soon - (SOON_BURST - 1) * SOON_REST) {
+		engine_wake_at(prober->engine, round->soon - (SOON_BURST - 1) * SOON_REST);
+		return;
+	}
+	round->soon = (round->soon > now ? round->soon : now) + SOON_REST;
+	for (struct action *action = root_first_action(root); action; action = root_next_action(action)) {
+		action->probe_wanted |= action->probe_soon && action_can_be_probed(action);
+		action->probe_soon = false;
+	}
+}
+
 void prober_turn(struct prober *prober)
 {
 	for (struct root *root = model_roots(prober->engine->model); root; root = root->next) {
@@ -377,6 +412,7 @@ void prober_turn(struct prober *prober)
 				begin_round(prober, root, has_actions);
 			engine_wake_at(prober->engine, round->next);
 		}
+		ask_soon(prober, root);
 		send_wanted(prober, root);
 	}
 }

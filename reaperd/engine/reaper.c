@@ -206,12 +206,23 @@ static int64_t next_retry(const struct reap_list *list)
 	return next;
 }
 
+/* While all is held (paused, observed, braked), which goes first is nobody's question. */
+static bool has_free_decision(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].verdict == VERDICT_REAP && plan->items[i].hold == HOLD_NONE)
+			return true;
+	return false;
+}
+
 static void act(struct reaper *reaper, const struct plan *plan)
 {
 	struct engine *engine = reaper->engine;
 	struct reap_list list = { 0 };
 
-	/* Held ones too: they say when to come again, and what must be confirmed. */
+	if (!has_free_decision(plan))
+		return;
+	/* Mounts that are held by themselves, too: they say when to come again, and what must be confirmed. */
 	if (policy_order(engine->model, plan, engine->now, &list) < 0) {
 		log_error("out of memory: nothing is reaped in this turn");
 		return;

@@ -54,3 +54,13 @@ void engine_want_probes(struct engine *engine, struct root *root)
 	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
 		engine_want_probe(engine, action);
 }
+
+void engine_want_probe_soon(struct engine *engine, struct action *action)
+{
+	if (!action->identity.known || action->evidence) {
+		engine_want_probe(engine, action);
+	} else if (action_can_be_probed(action) && !action->probe_soon) {
+		action->probe_soon = true;
+		engine_wake(engine);
+	}
+}

@@ -111,6 +111,12 @@ void engine_want_probe(struct engine *engine, struct action *action);
 void engine_want_probes(struct engine *engine, struct root *root); /* of all its actions */
 
 /*
+ * A mount came to it or went. At the next turn where its directory is not known yet, or anything speaks against it; else
+ * not once for each change, however many there are.
+ */
+void engine_want_probe_soon(struct engine *engine, struct action *action);
+
+/*
  * False for what is not probed: it has no directory of its own (trash) or none that can be named, no mount and no
  * owner, or no filesystem to ask.
  */

@@ -130,6 +130,7 @@ struct action {
 	bool told;		     /* the log has said that it would be reaped */
 	bool reap_now;		     /* an operator asked: no grace, and evidence acts though reap-when leaves it out */
 	bool probe_wanted;	     /* the prober's book-keeping, kept here so that it goes with the action */
+	bool probe_soon;
 	bool probing;
 	struct now probed; /* the last answer of any kind; mono 0: none */
 	struct owner owner;

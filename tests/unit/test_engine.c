@@ -144,6 +144,46 @@ START_TEST(an_answer_says_how_it_was_when_it_was_asked)
 }
 END_TEST
 
+/* So many changes in the action, a tenth of a second apart; how many questions the broker was asked. */
+static uint64_t questions_about(unsigned changes)
+{
+	uint64_t before = engine->probes, id = 0;
+
+	for (unsigned i = 0; i < changes; i++) {
+		if (i % 2)
+			detach(id);
+		else
+			id = attach("a/tmp");
+		pass(0.1);
+	}
+	return engine->probes - before;
+}
+
+START_TEST(changes_in_an_action_that_is_known_are_asked_about_together)
+{
+	uint64_t asked;
+
+	make_action(&live);
+	asked = questions_about(10);
+	ck_assert_uint_ge(asked, 10);
+	asked = questions_about(200);
+	ck_assert_uint_ge(asked, 20);
+	ck_assert_uint_le(asked, 200 / 3);
+	/* Each mount is found in its directory all the same, and what is over is asked about without delay. */
+	attach("a/last");
+	pass(1.5);
+	ck_assert_str_eq(ledger_value("SELECT count(*) FROM mounts WHERE detached IS NULL AND NOT confirmed"), "0");
+	set_directory(&(struct directory){ .name = "a", .state = PROBE_MISSING });
+	pass(2.5);
+	asked = engine->probes;
+	for (int i = 0; i < 3; i++) {
+		attach("a/more");
+		pass(0.1);
+	}
+	ck_assert_uint_ge(engine->probes - asked, 3);
+}
+END_TEST
+
 START_TEST(what_was_never_filled_is_not_hollow)
 {
 	make_action(&hollow);
@@ -512,6 +552,7 @@ int main(void)
 	tcase_add_test(tests, what_is_announced_before_it_is_made_is_not_missing);
 	tcase_add_test(tests, evidence_ends_with_the_answer_that_does_not_show_it);
 	tcase_add_test(tests, an_answer_says_how_it_was_when_it_was_asked);
+	tcase_add_test(tests, changes_in_an_action_that_is_known_are_asked_about_together);
 	tcase_add_test(tests, what_was_never_filled_is_not_hollow);
 	tcase_add_test(tests, what_is_not_on_a_local_filesystem_is_not_hollow);
 	tcase_add_test(tests, a_mount_that_comes_denies_that_its_directory_is_gone);
