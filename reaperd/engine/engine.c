@@ -63,6 +63,8 @@ static void take_turn(struct engine *engine)
 {
 	engine->turn_at = INT64_MAX;
 	tracker_turn(engine->tracker);
+	/* What was read is for the others, whose turn it is now; only what they wish of each other takes another one. */
+	engine->turn_wanted = false;
 	become_ready(engine);
 	if (engine->ready) {
 		pause_turn(engine);
@@ -82,7 +84,7 @@ static void take_turn(struct engine *engine)
 
 static void arm_timer(struct engine *engine)
 {
-	int64_t at = engine->turn_at < engine->plan_at ? engine->turn_at : engine->plan_at;
+	int64_t at = engine_next_turn(engine);
 	int64_t wait = at - clock_now().mono;
 
 	ev_timer_stop(engine->loop, &engine->turn_timer);

@@ -5,8 +5,7 @@
 
 void engine_wake(struct engine *engine)
 {
-	engine->plan_wanted = true;
-	engine->turn_at = 0;
+	engine->plan_wanted = engine->turn_wanted = true;
 }
 
 void engine_wake_at(struct engine *engine, int64_t mono_ns)
@@ -63,4 +62,11 @@ void engine_want_probe_soon(struct engine *engine, struct action *action)
 		action->probe_soon = true;
 		engine_wake(engine);
 	}
+}
+
+int64_t engine_next_turn(const struct engine *engine)
+{
+	if (engine->turn_wanted)
+		return 0;
+	return engine->turn_at < engine->plan_at ? engine->turn_at : engine->plan_at;
 }

@@ -81,14 +81,15 @@ struct engine {
 	ev_timer turn_timer; /* brings a turn about at a time */
 
 	/* What is wished, and taken back by whoever does it; which actions are to be probed is said in them. */
-	int64_t turn_at; /* mono: a part of the turn asked for it; each says so again in each turn */
-	int64_t plan_at; /* mono: the last plan asked for the next one */
+	bool turn_wanted; /* at once */
+	int64_t turn_at;  /* mono: a part of the turn asked for it; each says so again in each turn */
+	int64_t plan_at;  /* mono: the last plan asked for the next one */
 	bool plan_wanted;
 	bool read_wanted;    /* of the mount table */
 	bool refresh_wanted; /* of the known mounts below roots */
 };
 
-/* The model changed, or evidence did: plan again at the end of this turn. */
+/* The model changed, or evidence did: plan again at the end of this turn, or of one that follows at once. */
 void engine_wake(struct engine *engine);
 
 /*
@@ -99,6 +100,9 @@ void engine_wake_at(struct engine *engine, int64_t mono_ns);
 
 /* A plan at that time at the latest. Kept until the next plan. */
 void engine_plan_at(struct engine *engine, int64_t mono_ns);
+
+/* When the next turn comes if nothing happens: mono; 0: at once, INT64_MAX: never. */
+int64_t engine_next_turn(const struct engine *engine);
 
 /* The table has to be read (a batch ended, evidence is to be confirmed) at the next turn. */
 void engine_want_read(struct engine *engine);

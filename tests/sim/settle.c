@@ -112,13 +112,6 @@ static void nobody_may_be_condemned(void)
 					world_violated("%s lives, and would be reaped without grace", action->path);
 }
 
-static int64_t next_turn(void)
-{
-	const struct engine *engine = world.engine;
-
-	return engine->turn_at < engine->plan_at ? engine->turn_at : engine->plan_at;
-}
-
 /* Time goes from one wish of the engine's to the next, as its timer would have it. */
 static void must_sleep(bool answered)
 {
@@ -132,7 +125,7 @@ static void must_sleep(bool answered)
 			world_turn(false);
 		else
 			world_poll();
-		at = next_turn();
+		at = engine_next_turn(world.engine);
 		if (at > end)
 			at = end;
 		world_pass(at > world.now.mono ? at - world.now.mono : NSEC_PER_MSEC);
