@@ -39,7 +39,7 @@ void ledger_save_mount(struct engine *engine, struct mount *mount, const char *d
 
 static int save_dirty_mount(void *context, struct mount *mount)
 {
-	if (mount->dirty || mount->row == 0)
+	if (mount->dirty || mount->state_dirty || mount->row == 0)
 		ledger_save_mount(context, mount, NULL);
 	return 0;
 }

@@ -169,7 +169,7 @@ static void detached(struct engine *engine, struct mount *mount)
 
 	if (mount->asked)
 		mount->state = MOUNT_REAPED;
-	mount->dirty = true;
+	mount->state_dirty = true;
 	ledger_save_mount(engine, mount, by);
 	journal_write(engine, &(struct journal_event){
 				      .type = mount->asked ? EVENT_REAPED : EVENT_DETACH,

@@ -76,7 +76,7 @@ static void confirm(struct engine *engine, struct action *action, struct now sen
 	action->identity_checked = sent;
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next) {
 		if (!mount->confirmed && mount->joined.mono < sent.mono)
-			mount->confirmed = mount->dirty = true;
+			mount->confirmed = mount->state_dirty = true;
 		all &= mount->confirmed;
 	}
 	if (!all)

@@ -154,7 +154,7 @@ static void examine(struct engine *engine, struct action *action)
 	ledger_save_action(engine, action);
 	/* What is said to have gone is written down once, as what the table says of it. */
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
-		if (mount->dirty && !reap_batch_waits_for_the_table(engine, mount))
+		if ((mount->dirty || mount->state_dirty) && !reap_batch_waits_for_the_table(engine, mount))
 			ledger_save_mount(engine, mount, NULL);
 }
 

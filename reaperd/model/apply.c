@@ -216,7 +216,7 @@ static void apply_gone(struct model *model, struct mount_node *node, struct chan
 	mounts_remove(model, node);
 	node->mount.state = MOUNT_DETACHED;
 	node->mount.gone = model->now;
-	node->mount.dirty = true;
+	node->mount.state_dirty = true;
 	add_change(model, changes, EVENT_DETACH, &node->mount, NULL);
 }
 

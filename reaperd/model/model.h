@@ -174,7 +174,8 @@ struct mount {
 	uint32_t told_evidence;	   /* what of its own evidence is in the journal */
 	bool asked;		   /* we asked for its removal: when it goes, it is reaped */
 	int64_t row;
-	bool dirty;
+	bool dirty;	  /* to be written */
+	bool state_dirty; /* what became of it, and none of its facts */
 };
 
 /* What model_apply() found. */

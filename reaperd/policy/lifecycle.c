@@ -80,7 +80,7 @@ void policy_forget_attempts(struct mount *mount)
 	mount->retry_mono = 0;
 	if (mount->state == MOUNT_STUCK)
 		mount->state = MOUNT_ATTACHED;
-	mount->dirty = true;
+	mount->state_dirty = true;
 }
 
 static bool end_round(struct mount *mount, struct now now)
@@ -96,7 +96,7 @@ static bool end_round(struct mount *mount, struct now now)
 
 bool policy_give_up(struct mount *mount, struct now now)
 {
-	mount->dirty = true;
+	mount->state_dirty = true;
 	return end_round(mount, now);
 }
 
@@ -126,7 +126,7 @@ bool policy_take_outcome(struct mount *mount, enum step step, enum outcome outco
 
 	if (outcome == OUTCOME_SKIPPED)
 		return false;
-	mount->dirty = true;
+	mount->state_dirty = true;
 	mount->attempts++;
 	mount->last_outcome = outcome;
 	switch (outcome) {

@@ -209,11 +209,30 @@ static bool is_gone(const struct mount *mount)
 	return mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
 }
 
+/* `evidence` is read when the statement runs. */
+static void bind_state(struct binding *binding, const struct mount *mount, const char *evidence,
+		       const char *detached_by)
+{
+	bool gone = is_gone(mount);
+
+	bind_text(binding, mount_state_name(mount->state));
+	bind_text(binding, evidence);
+	if (gone)
+		bind_integer(binding, mount->gone.real);
+	else
+		bind_null(binding);
+	bind_text(binding, gone ? detached_by : NULL);
+	bind_integer(binding, mount->next_step);
+	bind_integer(binding, mount->attempts);
+	bind_integer(binding, mount->rounds);
+	bind_text(binding, mount->attempts > 0 ? outcome_name(mount->last_outcome) : NULL);
+	bind_integer(binding, mount->confirmed);
+}
+
 static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root,
 		       const char *detached_by)
 {
 	struct binding binding = store_bind(store, STATEMENT_MOUNT);
-	bool gone = is_gone(mount);
 	char evidence[EVIDENCE_SIZE];
 
 	mount_evidence(mount, evidence);
@@ -222,20 +241,24 @@ static int write_mount(struct store *store, const struct mount *mount, int64_t r
 	bind_facts(&binding, &mount->facts);
 	bind_number(&binding, root);
 	bind_number(&binding, mount->action ? mount->action->row : 0);
-	bind_text(&binding, mount_state_name(mount->state));
-	bind_text(&binding, evidence);
 	bind_integer(&binding, mount->first_seen.real);
-	if (gone)
-		bind_integer(&binding, mount->gone.real);
-	else
-		bind_null(&binding);
-	bind_text(&binding, gone ? detached_by : NULL);
-	bind_integer(&binding, mount->next_step);
-	bind_integer(&binding, mount->attempts);
-	bind_integer(&binding, mount->rounds);
-	bind_text(&binding, mount->attempts > 0 ? outcome_name(mount->last_outcome) : NULL);
-	bind_integer(&binding, mount->confirmed);
+	bind_state(&binding, mount, evidence, detached_by);
 	return store_run(store, STATEMENT_MOUNT, NULL);
+}
+
+/* Of a mount whose facts are in its row. *ret_found: whether there is such a row. */
+static int write_state(struct store *store, const struct mount *mount, const char *detached_by, bool *ret_found)
+{
+	struct binding binding = store_bind(store, STATEMENT_MOUNT_STATE);
+	char evidence[EVIDENCE_SIZE];
+	int r;
+
+	mount_evidence(mount, evidence);
+	bind_state(&binding, mount, evidence, detached_by);
+	bind_integer(&binding, mount->row);
+	r = store_run(store, STATEMENT_MOUNT_STATE, NULL);
+	*ret_found = r == 0 && sqlite3_changes(store->db) > 0;
+	return r;
 }
 
 static const char *mount_root_path(const struct mount *mount)
@@ -248,6 +271,7 @@ static const char *mount_root_path(const struct mount *mount)
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by)
 {
 	int64_t root = 0, row = mount->row;
+	bool done = false;
 	int r;
 
 	if (is_gone(mount))
@@ -261,10 +285,13 @@ int store_save_mount(struct store *store, struct mount *mount, const char *detac
 		return r;
 	if (row == 0)
 		row = store_next_number(store, NUMBER_MOUNT);
-	r = write_mount(store, mount, row, root, detached_by);
+	if (!mount->dirty && mount->row)
+		r = write_state(store, mount, detached_by, &done);
+	if (r == 0 && !done)
+		r = write_mount(store, mount, row, root, detached_by);
 	if (r < 0)
 		return r;
 	mount->row = row;
-	mount->dirty = false;
+	mount->dirty = mount->state_dirty = false;
 	return 0;
 }

@@ -125,7 +125,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	 */
 	[STATEMENT_MOUNT] =
 		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
-		"fstype, source, options, super_options, peer_group, master, root, action, state, evidence, attached, "
+		"fstype, source, options, super_options, peer_group, master, root, action, attached, state, evidence, "
 		"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -137,6 +137,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
 		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
 		"confirmed = excluded.confirmed",
+	/* The same without what the indexes go by, each of which would be written anew. */
+	[STATEMENT_MOUNT_STATE] =
+		"UPDATE mounts SET state = ?, evidence = ?, detached = ?, detached_by = ?, next_step = ?, attempts = ?, "
+		"rounds = ?, last_outcome = ?, confirmed = ? WHERE id = ?",
 	[STATEMENT_CLOSE_MOUNT] =
 		"UPDATE mounts SET state = ?, detached = ?, detached_by = ? WHERE id = ? AND detached IS NULL",
 	[STATEMENT_CLOSE_ACTION] = "UPDATE actions SET state = ?, ended = ? WHERE id = ? AND state <> 'cleared'",

@@ -75,7 +75,10 @@ int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_name
 
 int store_save_root(struct store *store, struct root *root);	   /* sets row */
 int store_save_action(struct store *store, struct action *action); /* inserts (sets row) or updates; clears dirty */
-/* `detached_by`: NULL, or who took it: "kernel", "reaperd", "not watching", "pid 123 (umount)". */
+/*
+ * Likewise; what is not dirty of a mount with a row is taken to be in it. `detached_by`: NULL, or who took it: "kernel",
+ * "reaperd", "not watching", "pid 123 (umount)".
+ */
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by);
 
 /* What is open below a root that is not configured any more: nobody would close it when it goes. */

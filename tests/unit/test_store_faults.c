@@ -71,6 +71,7 @@ START_TEST(rolled_back_rows_can_be_saved_again)
 	/* First without its action's row, as an engine does that has only the mount to save. */
 	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
 	ck_assert_int_eq(store_save_action(store, &world.action), 0);
+	world.mount.dirty = true; /* as all is when rows were lost */
 	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
 	ck_assert_str_eq(
 		read_mounts(store, ANY, &lines),
