@@ -61,7 +61,7 @@ def memory(bench):
     for mounts, most in zip(bench.size([100, 90000], [4, 8]), (10, 80)):
         root = os.path.join(bench.cell.memory, f"build{mounts}")
         os.mkdir(root)
-        farm = bench.farm(root=root)
+        farm = bench.farm(root=root, probe_interval="1h")
         for number in range(mounts // 2):
             for place in ("proc", "sys"):
                 directory = farm.make_place(f"a{number}", "root", place)
