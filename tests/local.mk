@@ -38,7 +38,8 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 
 EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h \
 	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/namespace_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
-	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/run_suite.h tests/unit/source_fixture.h tests/unit/step_fixture.h \
+	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/requests_fixture.h tests/unit/run_suite.h \
+	tests/unit/source_fixture.h tests/unit/step_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
@@ -129,8 +130,10 @@ tests_unit_test_store_write_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_broker_engine tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
+unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
 	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse
+tests_unit_test_broker_elsewhere_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_namespaces_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_requests_LDADD = $(use_broker) $(CHECK_LIBS)
 # They start that.

@@ -169,6 +169,27 @@ static int copy_ladders(const struct root_rules *rules, struct root_rules *ret)
 	return 0;
 }
 
+int rules_add_path(struct root_rules *rules, const char *selector, const char *path)
+{
+	struct root_path *paths = reallocarray(rules->paths, rules->path_count + 1, sizeof(*paths));
+
+	if (!paths)
+		return -ENOMEM;
+	rules->paths = paths;
+	paths[rules->path_count] = (struct root_path){ strdup(selector), strdup(path) };
+	rules->path_count++;
+	return paths[rules->path_count - 1].selector && paths[rules->path_count - 1].path ? 0 : -ENOMEM;
+}
+
+static int copy_paths(const struct root_rules *rules, struct root_rules *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rules->path_count && r == 0; i++)
+		r = rules_add_path(ret, rules->paths[i].selector, rules->paths[i].path);
+	return r;
+}
+
 static int copy_string(const char *string, char **ret)
 {
 	*ret = string ? strdup(string) : NULL;
@@ -182,7 +203,10 @@ int rules_copy(const struct root_rules *rules, struct root_rules *ret)
 	ret->match = ret->trash = ret->protect = ret->register_users = (struct string_list){ 0 };
 	ret->ladders = NULL;
 	ret->ladder_count = 0;
-	if (copy_string(rules->path, &ret->path) < 0 || copy_string(rules->layout, &ret->layout) < 0 ||
+	ret->paths = NULL;
+	ret->path_count = 0;
+	if (copy_string(rules->path, &ret->path) < 0 || copy_paths(rules, ret) < 0 ||
+	    copy_string(rules->layout, &ret->layout) < 0 ||
 	    copy_string(rules->owner_argument, &ret->owner_argument) < 0 || copy_ladders(rules, ret) < 0 ||
 	    string_list_copy(&rules->match, &ret->match) < 0 || string_list_copy(&rules->trash, &ret->trash) < 0 ||
 	    string_list_copy(&rules->protect, &ret->protect) < 0 ||
@@ -205,6 +229,11 @@ void rules_clear(struct root_rules *rules)
 	for (size_t i = 0; i < rules->ladder_count; i++)
 		free(rules->ladders[i].type);
 	free(rules->ladders);
+	for (size_t i = 0; i < rules->path_count; i++) {
+		free(rules->paths[i].selector);
+		free(rules->paths[i].path);
+	}
+	free(rules->paths);
 	*rules = (struct root_rules){ 0 };
 }
 

@@ -28,6 +28,12 @@ struct string_list {
 	size_t count;
 };
 
+/* Where the root stands in the mount namespaces that a selector (base/selector.h) names. */
+struct root_path {
+	char *selector;
+	char *path; /* absolute, normalized, bytes */
+};
+
 enum owner_rule {
 	OWNER_RULE_NONE,
 	OWNER_RULE_PIDFILE, /* owner_argument is a path */
@@ -35,6 +41,11 @@ enum owner_rule {
 
 struct root_rules {
 	char *path; /* absolute, normalized, bytes */
+	/*
+	 * in other namespaces than our own: the first that selects it; where none does, `path` as well
+	 */
+	struct root_path *paths;
+	size_t path_count;
 	char *layout;
 	struct string_list match;
 	struct string_list trash;
@@ -64,6 +75,9 @@ int rules_copy(const struct root_rules *rules, struct root_rules *ret);
 
 /* Releases what `rules` holds, not `rules` itself. */
 void rules_clear(struct root_rules *rules);
+
+/* Copies both: 0 or -ENOMEM. */
+int rules_add_path(struct root_rules *rules, const char *selector, const char *path);
 
 /* The ladder for a filesystem type such as "fuse.bindfs": the longest matching ladder.TYPE, else the root's own. */
 const struct ladder *rules_ladder(const struct root_rules *rules, const char *fstype);

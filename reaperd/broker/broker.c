@@ -73,7 +73,7 @@ static int tell_first_configuration(struct broker *broker)
 	CLEANUP_CLOSE int events = -1;
 
 	if (source == SOURCE_AUTO || source == SOURCE_FANOTIFY)
-		inputs.events_error = -asroot_open_mount_events(&events, &inputs.events_lack);
+		inputs.events_error = -asroot_open_own_mount_events(&events, &inputs.events_lack);
 	inputs.events = events;
 	return tell_engine_configuration(broker->fds[PRIVATE_ENGINE], &broker->options, broker->settings, &inputs);
 }
@@ -260,8 +260,9 @@ static const struct {
 	enum message_type type;
 	void (*take)(struct broker *broker, const void *bytes, size_t length);
 } accepted[] = {
-	{ MESSAGE_READY, take_plain },	 { MESSAGE_RELOAD, take_plain }, { MESSAGE_WATCH, take_request },
-	{ MESSAGE_PROBE, take_request }, { MESSAGE_STEP, take_request }, { MESSAGE_HOLDERS, take_request },
+	{ MESSAGE_READY, take_plain },	      { MESSAGE_RELOAD, take_plain },  { MESSAGE_WATCH, take_request },
+	{ MESSAGE_PROBE, take_request },      { MESSAGE_STEP, take_request },  { MESSAGE_HOLDERS, take_request },
+	{ MESSAGE_NAMESPACES, take_request }, { MESSAGE_TABLE, take_request }, { MESSAGE_EVENTS, take_request },
 };
 
 static void take_message(struct broker *broker, const void *bytes, size_t length, size_t fd_count)

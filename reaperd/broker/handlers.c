@@ -9,6 +9,9 @@
 #include <sys/inotify.h>
 
 #include "base/cleanup.h"
+#include "broker/entry.h"
+#include "broker/mount_events.h"
+#include "broker/tables.h"
 #include "kernel/at.h"
 #include "kernel/holders.h"
 #include "kernel/mounts.h"
@@ -82,6 +85,11 @@ static void give_up_probe(size_t index, struct handler_result *result, const str
 					       .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD };
 }
 
+static void refuse_probe(struct handler_result *result, int r)
+{
+	result->probe = (struct probe_result){ .state = PROBE_UNKNOWN, .error = -r };
+}
+
 static bool is_remote(int fd, const struct place_status *place)
 {
 	struct mount_status status;
@@ -140,9 +148,24 @@ static void give_up_watch(size_t index, struct handler_result *result, const str
 		(struct watch_result){ .error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD, .descriptor = -1 };
 }
 
+static void refuse_watch(struct handler_result *result, int r)
+{
+	result->watch = (struct watch_result){ .error = -r, .descriptor = -1 };
+}
+
 static void serve_step(size_t index, struct handler_result *result, struct handler_context *context)
 {
 	result->root_error = asroot_step(&context->steps, (uint32_t)index, &result->step);
+}
+
+/* Asked by the broker itself, which is in none but our own namespace. */
+static bool has_gone(const struct namespace_reference *ns, uint64_t id)
+{
+	struct mount_status status;
+
+	if (!id || (!namespace_is_own(ns) && !ns->id))
+		return false;
+	return (namespace_is_own(ns) ? kernel_statmount(id, &status) : kernel_statmount_in(ns->id, id)) == -ENOENT;
 }
 
 /* What it had written before (a parent made private) stays said. Gone is gone, even where the call did not return. */
@@ -150,7 +173,6 @@ static void give_up_step(size_t index, struct handler_result *result, const stru
 			 enum batch_item_state state)
 {
 	const struct mount_reference *mount = &context->request->steps[index].mount;
-	struct mount_status status;
 
 	result->step.outcome = state == BATCH_ITEM_HUNG ? OUTCOME_HUNG : OUTCOME_FAILED;
 	result->step.error = state == BATCH_ITEM_HUNG ? ETIMEDOUT : ECHILD;
@@ -158,8 +180,14 @@ static void give_up_step(size_t index, struct handler_result *result, const stru
 		 state == BATCH_ITEM_HUNG ? "" : "the process that did it died");
 	if (state == BATCH_ITEM_HUNG)
 		result->step.duration = context->rules->step_timeout;
-	if (mount->id && kernel_statmount(mount->id, &status) == -ENOENT)
+	if (has_gone(&context->request->ns, mount->id))
 		result->step.outcome = OUTCOME_GONE;
+}
+
+static void refuse_step(struct handler_result *result, int r)
+{
+	result->step = (struct step_result){ .outcome = OUTCOME_FAILED, .error = -r };
+	snprintf(result->step.detail, sizeof(result->step.detail), "its mount namespace cannot be entered");
 }
 
 static void serve_holders(size_t index, struct handler_result *result, struct handler_context *context)
@@ -188,16 +216,99 @@ static void give_up_holders(size_t index, struct handler_result *result, const s
 	result->holder_count = 0;
 }
 
+static void refuse_holders(struct handler_result *result, int r)
+{
+	(void)r;
+	result->holder_count = 0;
+}
+
+/* ---- about no root ---- */
+
+/* The descriptors go before the result is believed: what a child could not hand over was not served. */
+static int pass(const struct handler_context *context, int fds[static RESULT_FDS_MAX], uint32_t count)
+{
+	int r = wire_send(context->passage, "", 1, fds, count);
+
+	for (uint32_t i = 0; i < count; i++)
+		cleanup_close(&fds[i]);
+	return r;
+}
+
+static void serve_namespaces(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	int fds[RESULT_FDS_MAX] = { -1, -1 };
+	int r = asroot_list_namespaces(context->config, &context->selection, &result->namespaces, &fds[0]);
+
+	(void)index;
+	result->root_error = r < 0 ? r : pass(context, fds, 1);
+}
+
+static void serve_table(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	int fds[RESULT_FDS_MAX] = { -1, -1 };
+	uint32_t count = 0;
+	int r = asroot_read_table(context->request->ids, context->request->count, &result->table, fds, &count);
+
+	(void)index;
+	result->root_error = r < 0 ? r : pass(context, fds, count);
+}
+
+static int serve_events_of(struct handler_context *context, int ns, struct events_result *result)
+{
+	struct kernel_namespace which;
+	int fds[RESULT_FDS_MAX] = { -1, -1 };
+	int r = kernel_namespace_identify(ns, &which);
+	bool own = r == 0 && which.inode == kernel_mount_namespace();
+
+	*result = (struct events_result){ .kind = context->request->events[0] };
+	if (r == 0 && !own)
+		fds[1] = kernel_namespace_hold_process(&which, context->request->ns.pid, &result->pid);
+	if (r == 0 && result->kind == EVENTS_GROUP)
+		r = asroot_open_mount_events(ns, &fds[0], &result->lack);
+	else if (r == 0)
+		r = asroot_open_mountinfo(own ? -1 : ns, &fds[0]);
+	if (r < 0)
+		cleanup_close(&fds[1]);
+	return r < 0 ? r : pass(context, fds, fds[1] < 0 ? 1 : 2);
+}
+
+/* A mark is made from outside, with an fd of the namespace. */
+static void serve_events(size_t index, struct handler_result *result, struct handler_context *context)
+{
+	CLEANUP_CLOSE int ns = asroot_open_namespace(context->config, &context->selection, &context->request->ns);
+
+	(void)index;
+	result->root_error = ns < 0 ? ns : serve_events_of(context, ns, &result->events);
+}
+
+static void give_up_whole(size_t index, struct handler_result *result, const struct handler_context *context,
+			  enum batch_item_state state)
+{
+	(void)index;
+	(void)context;
+	result->root_error = state == BATCH_ITEM_HUNG ? -ETIMEDOUT : -ECHILD;
+}
+
+static void refuse_whole(struct handler_result *result, int r)
+{
+	(void)result;
+	(void)r;
+}
+
 #define SIZE_WITH(member) (offsetof(struct handler_result, member) + sizeof(((struct handler_result *)NULL)->member))
 
 static const struct {
 	enum message_type type;
 	struct handler handler;
 } handlers[] = {
-	{ MESSAGE_PROBE, { "probe", SIZE_WITH(probe), serve_probe, give_up_probe } },
-	{ MESSAGE_WATCH, { "watch", SIZE_WITH(watch), serve_watch, give_up_watch } },
-	{ MESSAGE_STEP, { "step", SIZE_WITH(step), serve_step, give_up_step } },
-	{ MESSAGE_HOLDERS, { "holders", SIZE_WITH(holders), serve_holders, give_up_holders } },
+	{ MESSAGE_PROBE, { "probe", SIZE_WITH(probe), true, serve_probe, give_up_probe, refuse_probe } },
+	{ MESSAGE_WATCH, { "watch", SIZE_WITH(watch), true, serve_watch, give_up_watch, refuse_watch } },
+	{ MESSAGE_STEP, { "step", SIZE_WITH(step), true, serve_step, give_up_step, refuse_step } },
+	{ MESSAGE_HOLDERS, { "holders", SIZE_WITH(holders), true, serve_holders, give_up_holders, refuse_holders } },
+	{ MESSAGE_NAMESPACES,
+	  { "namespaces", SIZE_WITH(namespaces), false, serve_namespaces, give_up_whole, refuse_whole } },
+	{ MESSAGE_TABLE, { "table", SIZE_WITH(table), false, serve_table, give_up_whole, refuse_whole } },
+	{ MESSAGE_EVENTS, { "events", SIZE_WITH(events), false, serve_events, give_up_whole, refuse_whole } },
 };
 
 const struct handler *handler_of(enum message_type type)
@@ -206,4 +317,42 @@ const struct handler *handler_of(enum message_type type)
 		if (handlers[i].type == type)
 			return &handlers[i].handler;
 	return NULL;
+}
+
+/* Those that look from outside. */
+static bool stays(const struct message_request *request)
+{
+	return request->type == MESSAGE_NAMESPACES || request->type == MESSAGE_EVENTS;
+}
+
+static int begin_there(struct handler_context *context, int ns)
+{
+	struct kernel_namespace which;
+	int r = kernel_namespace_identify(ns, &which);
+
+	if (r < 0 || which.inode == kernel_mount_namespace())
+		return r;
+	if (context->rules) {
+		context->there = *context->rules;
+		context->there.path =
+			(char *)selection_path(&context->selection, context->rules, &which, context->request->ns.pid);
+		context->rules = context->steps.rules = &context->there;
+	}
+	return asroot_enter_namespace(ns);
+}
+
+int handler_begin(struct handler_context *context)
+{
+	CLEANUP_CLOSE int ns = -1;
+
+	if (stays(context->request))
+		return 0;
+	ns = asroot_open_namespace(context->config, &context->selection, &context->request->ns);
+	return ns < 0 ? ns : begin_there(context, ns);
+}
+
+void handler_context_clear(struct handler_context *context)
+{
+	step_batch_clear(&context->steps);
+	selection_clear(&context->selection);
 }

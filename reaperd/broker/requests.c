@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "broker/handlers.h"
+
+/* What is about no root, and has no step-timeout. */
+#define WHOLE_TIMEOUT (5 * NSEC_PER_SEC)
 
 struct job {
 	struct job *next;
@@ -19,19 +24,55 @@ struct job {
 	struct settings *settings; /* held: `context` points into it */
 	struct batch *batch;
 	bool orphan;
+	/* Of a request that is answered with descriptors, -1: none. */
+	int passage[2]; /* a child writes to the second, we read the first */
+	int fds[RESULT_FDS_MAX];
+	uint32_t fd_count;
+	/* A child's own: */
+	bool begun;
+	int entry;
 };
+
+static void close_fds(struct job *job)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (job->passage[i] >= 0)
+			close(take_fd(&job->passage[i]));
+	for (uint32_t i = 0; i < RESULT_FDS_MAX; i++)
+		if (job->fds[i] >= 0)
+			close(take_fd(&job->fds[i]));
+}
+
+/* What others are to be given must not live as long as this child, which may hang: a mountinfo keeps its namespace. */
+static int begin_child(struct job *job)
+{
+	struct requests *requests = job->requests;
+
+	for (size_t i = 0; i < requests->private_fd_count; i++)
+		if (requests->private_fds[i] >= 0)
+			close(requests->private_fds[i]);
+	for (struct job *other = requests->jobs; other; other = other->next)
+		if (other != job)
+			close_fds(other);
+	return handler_begin(&job->context);
+}
 
 /* In a child. */
 static void serve_item(size_t index, void *result, void *context)
 {
-	static bool begun;
+	struct handler_result *item = result;
 	struct job *job = context;
 
-	for (size_t i = 0; !begun && i < job->requests->private_fd_count; i++)
-		if (job->requests->private_fds[i] >= 0)
-			close(job->requests->private_fds[i]);
-	begun = true;
-	job->handler->serve(index, result, &job->context);
+	if (!job->begun) {
+		job->entry = begin_child(job);
+		job->begun = true;
+	}
+	if (job->entry == 0) {
+		job->handler->serve(index, item, &job->context);
+		return;
+	}
+	item->root_error = job->entry;
+	job->handler->refuse(item, job->entry);
 }
 
 static void job_free(struct job *job)
@@ -39,7 +80,8 @@ static void job_free(struct job *job)
 	if (!job)
 		return;
 	batch_free(job->batch);
-	step_batch_clear(&job->context.steps);
+	close_fds(job);
+	handler_context_clear(&job->context);
 	message_request_clear(&job->request);
 	settings_unref(job->settings);
 	free(job);
@@ -57,13 +99,13 @@ static int send_result(struct requests *requests, int engine, struct message_res
 		*result = (struct message_result){ .request = result->request, .job = result->job, .error = EMSGSIZE };
 		length = message_encode_result(result, requests->frame);
 	}
-	return wire_send(engine, requests->frame, (size_t)length, NULL, 0);
+	return wire_send(engine, requests->frame, (size_t)length, result->fds, result->fd_count);
 }
 
 /* A path of "" is the root itself, which no step is ever for. */
 static bool is_sound(const struct message_request *request, const struct settings *settings)
 {
-	if (request->root >= settings->config->root_count)
+	if (request_is_of_a_root(request->type) && request->root >= settings->config->root_count)
 		return false;
 	if (request->type == MESSAGE_STEP || request->type == MESSAGE_HOLDERS)
 		for (uint32_t i = 0; i < request->count; i++)
@@ -74,22 +116,29 @@ static bool is_sound(const struct message_request *request, const struct setting
 
 static int begin(struct requests *requests, const struct request_environment *environment, struct job *job)
 {
-	const struct root_rules *rules = &environment->settings->config->roots[job->request.root];
+	const struct config *config = environment->settings->config;
+	const struct root_rules *rules =
+		request_is_of_a_root(job->request.type) ? &config->roots[job->request.root] : NULL;
+	bool each = job->handler->each;
 	int r;
 
 	job->requests = requests;
 	job->settings = settings_ref(environment->settings);
+	if (!each && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, job->passage) < 0)
+		return -errno;
 	job->context = (struct handler_context){
 		.request = &job->request,
+		.config = config,
 		.rules = rules,
 		.inotify = environment->inotify,
+		.passage = job->passage[1],
 		.steps = { .rules = rules,
 			   .items = job->request.steps,
 			   .count = job->request.count,
 			   .observe = environment->observe },
 	};
-	r = batch_new(requests->pool, job->request.count, job->handler->result_size, serve_item, job,
-		      rules->step_timeout, &job->batch);
+	r = batch_new(requests->pool, each ? job->request.count : 1, job->handler->result_size, serve_item, job,
+		      rules ? rules->step_timeout : WHOLE_TIMEOUT, &job->batch);
 	if (r < 0)
 		return r;
 	job->next = requests->jobs;
@@ -98,10 +147,19 @@ static int begin(struct requests *requests, const struct request_environment *en
 	return 0;
 }
 
+static struct job *new_job(void)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job)
+		job->passage[0] = job->passage[1] = job->fds[0] = job->fds[1] = -1;
+	return job;
+}
+
 int requests_take(struct requests *requests, const struct request_environment *environment, const void *bytes,
 		  size_t length)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job = new_job();
 	struct message_result refusal;
 	int r;
 
@@ -133,6 +191,15 @@ static void take_item(struct job *job, size_t index, struct message_result *resu
 	if (state != BATCH_ITEM_DONE)
 		job->handler->give_up(index, item, &job->context, state);
 	switch ((int)job->request.type) {
+	case MESSAGE_NAMESPACES:
+		*result->namespaces = item->namespaces;
+		break;
+	case MESSAGE_TABLE:
+		*result->tables = item->table;
+		break;
+	case MESSAGE_EVENTS:
+		*result->events = item->events;
+		break;
 	case MESSAGE_PROBE:
 		result->probes[index] = item->probe;
 		break;
@@ -158,25 +225,57 @@ union any_result {
 	struct watch_result watch;
 	struct step_result step;
 	struct holder_result holder;
+	struct namespaces_result namespaces;
+	struct table_result table;
+	struct events_result events;
 };
+
+/* Once, for the engine may have to be waited for afterwards. 0, or -errno where a child that served left none. */
+static int fetch_fds(struct job *job)
+{
+	int fds[WIRE_FDS_MAX];
+	size_t count = 0;
+	char byte;
+	ssize_t length;
+
+	if (job->handler->each || job->fd_count)
+		return 0;
+	length = wire_receive(job->passage[0], &byte, 1, fds, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (i < RESULT_FDS_MAX)
+			job->fds[i] = fds[i];
+		else
+			close(fds[i]);
+	}
+	job->fd_count = (uint32_t)(count < RESULT_FDS_MAX ? count : RESULT_FDS_MAX);
+	return length < 0 ? (int)length : job->fd_count ? 0 : -ECHILD;
+}
 
 /* The whole request failed where no item found its root; else each item speaks for itself. */
 static int answer(struct requests *requests, struct job *job, int engine)
 {
+	size_t items = job->handler->each ? job->request.count : 1;
 	struct message_result result = { .request = job->request.type,
 					 .job = job->request.job,
-					 .count = job->request.count };
-	size_t room = job->request.type == MESSAGE_HOLDERS ? HOLDERS_MAX : job->request.count;
+					 .count = (uint32_t)items };
+	size_t room = job->request.type == MESSAGE_HOLDERS ? HOLDERS_MAX : items;
 	int r;
 
 	result.probes = calloc(room, sizeof(union any_result));
 	if (!result.probes)
 		return -ENOMEM;
-	for (size_t i = 0; i < job->request.count; i++)
+	for (size_t i = 0; i < items; i++)
 		take_item(job, i, &result);
-	if (result.error)
+	if (!result.error)
+		result.error = -fetch_fds(job);
+	if (result.error) {
 		result.count = 0;
+	} else {
+		result.fd_count = job->fd_count;
+		memcpy(result.fds, job->fds, sizeof(result.fds));
+	}
 	r = send_result(requests, engine, &result);
+	result.fd_count = 0; /* still the job's */
 	message_result_clear(&result);
 	return r;
 }

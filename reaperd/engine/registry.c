@@ -11,6 +11,7 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/owner_watch.h"
+#include "kernel/pidfile.h"
 #include "kernel/process.h"
 #include "model/layout.h"
 
@@ -364,23 +365,10 @@ void registry_configure(struct registry *registry)
 	engine_wake(registry->engine);
 }
 
-static int read_pidfile(const char *path, int32_t *ret_pid)
-{
-	CLEANUP_FCLOSE FILE *file = fopen(path, "re");
-	long pid;
-
-	if (!file)
-		return -errno;
-	if (fscanf(file, "%ld", &pid) != 1 || pid <= 0 || pid > INT32_MAX)
-		return -EINVAL;
-	*ret_pid = (int32_t)pid;
-	return 0;
-}
-
 static void watch_pidfile(struct registry *registry, struct root *root, struct root_owner *owner)
 {
 	int32_t pid = 0;
-	int r = read_pidfile(root->rules.owner_argument, &pid);
+	int r = kernel_pidfile_read(root->rules.owner_argument, &pid);
 
 	if (r == 0)
 		r = owner_watch_add(&registry->watches, root->rules.path, NULL, 0, pid, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "kernel/procfs.h"
 
 #ifndef SYS_statmount
@@ -24,6 +26,10 @@
 #endif
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
+#ifndef MS_LAZYTIME
+#define MS_LAZYTIME (1 << 25)
 #endif
 
 /* The whole mount tree below the root of the calling process. */
@@ -41,7 +47,12 @@ struct mount_request {
 	uint32_t spare;
 	uint64_t id;
 	uint64_t param; /* statmount: what is wanted; listmount: after which id */
+	/* Up to here since Linux 6.8. */
+	uint64_t namespace_id; /* 0: ours */
 };
+
+#define REQUEST_SIZE	     offsetof(struct mount_request, namespace_id)
+#define REQUEST_SIZE_FOREIGN sizeof(struct mount_request)
 
 /*
  * The kernel's layout up to Linux 6.18. Fields are only ever added in what is spare here, so the strings stay where
@@ -82,7 +93,7 @@ _Static_assert(sizeof(struct mount_answer) == 512, "the kernel's strings begin a
 
 static int ask_mount(uint64_t id, uint64_t wanted, struct mount_answer *answer, size_t size)
 {
-	const struct mount_request request = { .size = sizeof(request), .id = id, .param = wanted };
+	const struct mount_request request = { .size = REQUEST_SIZE, .id = id, .param = wanted };
 
 	if (syscall(SYS_statmount, &request, answer, size, 0) < 0)
 		return -errno;
@@ -122,6 +133,16 @@ int kernel_statmount(uint64_t id, struct mount_status *ret)
 		return r;
 	take_numbers(&answer, ret);
 	return 0;
+}
+
+int kernel_statmount_in(uint64_t namespace_id, uint64_t id)
+{
+	const struct mount_request request = {
+		.size = REQUEST_SIZE_FOREIGN, .id = id, .param = STATMOUNT_MNT_BASIC, .namespace_id = namespace_id
+	};
+	struct mount_answer answer;
+
+	return syscall(SYS_statmount, &request, &answer, sizeof(answer), 0) < 0 ? -errno : 0;
 }
 
 int kernel_statmount_propagate_from(uint64_t id, uint64_t *ret_group)
@@ -202,7 +223,7 @@ int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_
 static ssize_t list(uint64_t under, uint64_t after, uint64_t *ids, size_t size, unsigned flags)
 {
 	const struct mount_request request = {
-		.size = sizeof(request),
+		.size = REQUEST_SIZE,
 		.id = under ? under : LIST_FROM_ROOT,
 		.param = after,
 	};
@@ -293,6 +314,30 @@ char *kernel_mount_options(uint64_t attributes, char *buf, size_t size)
 			to = append(to, end, mount_options[i].name);
 	}
 	return buf;
+}
+
+char *kernel_mount_type(const struct mount_status *status)
+{
+	char *name;
+
+	if (asprintf(&name, "%s%s%s", status->fstype, *status->subtype ? "." : "", status->subtype) < 0)
+		return NULL;
+	return name;
+}
+
+char *kernel_mount_super_options(const struct mount_status *status)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s%s%s%s", status->super_flags & MS_RDONLY ? "ro" : "rw",
+		     status->super_flags & MS_SYNCHRONOUS ? ",sync" : "",
+		     status->super_flags & MS_DIRSYNC ? ",dirsync" : "",
+		     status->super_flags & MS_LAZYTIME ? ",lazytime" : "", *status->super_options ? "," : "",
+		     status->super_options) < 0)
+		return NULL;
+	/* They come with the kernel's escapes, all other strings without. */
+	text_unescape_octal(text);
+	return text;
 }
 
 uint64_t kernel_mount_namespace(void)

@@ -54,6 +54,12 @@ struct mount_status {
 int kernel_statmount(uint64_t id, struct mount_status *ret);
 
 /*
+ * Whether a mount is in the namespace with that id (namespaces.h), which need not be ours: 0, -ENOENT: it is not, or there
+ * is no such namespace; else -errno, and nobody can tell (before Linux 6.11, 09b31295f833).
+ */
+int kernel_statmount_in(uint64_t namespace_id, uint64_t id);
+
+/*
  * The nearest peer group in our sight that a slave receives from, which is not its master's where that is in another
  * namespace; 0: none. The kernel walks the peers for it. 0 or -errno.
  */
@@ -90,6 +96,10 @@ int kernel_newest_mount(uint64_t *ret_id);
 
 /* "rw,nosuid,nodev,relatime" as mountinfo spells the attributes; at least 128 bytes. Returns buf. */
 char *kernel_mount_options(uint64_t attributes, char *buf, size_t size);
+
+/* As mountinfo has them: "fuse.bindfs", "rw,size=64k". The caller frees; NULL: memory is out. */
+char *kernel_mount_type(const struct mount_status *status);
+char *kernel_mount_super_options(const struct mount_status *status);
 
 /* Inode of our mount namespace (/proc/self/ns/mnt), 0 on failure; and this boot's id (36 characters and NUL). */
 uint64_t kernel_mount_namespace(void);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kernel/process.h"
 #include "kernel/procfs.h"
 
 /* Debian 12's headers have none of these. */
@@ -152,6 +153,51 @@ static int walk(visit_function *visit, void *context)
 	return r ? r : walk_one_way(NS_MNT_GET_PREV, visit, context);
 }
 
+/* Names below it are of this process alone: when it has ended they lead nowhere, whoever has its pid. */
+static int open_process(int32_t pid)
+{
+	char name[PROCFS_NAME_SIZE];
+	int fd = pid > 0 ? open(procfs_name(name, sizeof(name), "%d", pid), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	return fd < 0 ? -ENOENT : fd;
+}
+
+static bool has_comm(int process, const char *comm)
+{
+	CLEANUP_CLOSE int fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);
+	size_t expected = strlen(comm);
+	char text[64];
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	return length == (ssize_t)expected + 1 && !memcmp(text, comm, expected);
+}
+
+int kernel_namespace_of_command(int32_t pid, const char *comm, struct kernel_namespace *ret)
+{
+	CLEANUP_CLOSE int process = open_process(pid), fd = -1;
+
+	if (process < 0 || !has_comm(process, comm))
+		return -ENOENT;
+	fd = openat(process, "ns/mnt", O_RDONLY | O_CLOEXEC);
+	return fd < 0 || kernel_namespace_identify(fd, ret) < 0 ? -ENOENT : 0;
+}
+
+/* A pidfd of the process, if it is in that namespace; else -ESRCH. */
+static int hold_if_in(const struct kernel_namespace *ns, int32_t pid)
+{
+	CLEANUP_CLOSE int process = open_process(pid), fd = -1, pidfd = -1;
+	struct kernel_namespace of;
+
+	if (process < 0)
+		return -ESRCH;
+	pidfd = kernel_pidfd_open(pid);
+	/* Asked after the pidfd was opened: while this process answers, no other one has its pid. */
+	fd = openat(process, "ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (pidfd < 0 || fd < 0 || kernel_namespace_identify(fd, &of) < 0 || !kernel_namespace_is(&of, ns))
+		return -ESRCH;
+	return take_fd(&pidfd);
+}
+
 struct search {
 	const struct kernel_namespace *wanted;
 	int fd;
@@ -210,6 +256,19 @@ static int open_by_processes(const struct kernel_namespace *wanted)
 	return -ESRCH;
 }
 
+int kernel_namespace_hold_process(const struct kernel_namespace *ns, int32_t pid, int32_t *ret_pid)
+{
+	int pidfd = hold_if_in(ns, pid), error;
+	CLEANUP_CLOSEDIR DIR *proc = pidfd < 0 ? open_processes() : NULL;
+	uint64_t inode;
+
+	while (proc && pidfd < 0 && (pid = next_process(proc, &inode, &error)))
+		if (inode == ns->inode)
+			pidfd = hold_if_in(ns, pid);
+	*ret_pid = pidfd < 0 ? 0 : pid;
+	return pidfd;
+}
+
 int kernel_namespace_open(const struct kernel_namespace *wanted, int32_t pid)
 {
 	struct search search = { .wanted = wanted, .fd = -1 };
@@ -222,17 +281,6 @@ int kernel_namespace_open(const struct kernel_namespace *wanted, int32_t pid)
 	if (walk(visit_for_search, &search) >= 0)
 		return search.fd >= 0 ? search.fd : -ESRCH;
 	return open_by_processes(wanted);
-}
-
-int kernel_namespace_owner(int fd, uint64_t *ret_inode)
-{
-	CLEANUP_CLOSE int owner = ioctl(fd, NS_GET_USERNS);
-	struct stat st;
-
-	if (owner < 0 || fstat(owner, &st) < 0)
-		return -errno;
-	*ret_inode = st.st_ino;
-	return 0;
 }
 
 uint64_t kernel_user_namespace(void)
@@ -259,7 +307,15 @@ struct list {
 	size_t allocated;
 };
 
-static int add(struct list *list, const struct kernel_namespace *ns, uint32_t mounts)
+static uint64_t owner_of(int fd)
+{
+	CLEANUP_CLOSE int owner = ioctl(fd, NS_GET_USERNS);
+	struct stat st;
+
+	return owner < 0 || fstat(owner, &st) < 0 ? 0 : st.st_ino;
+}
+
+static int add(struct list *list, int fd, const struct kernel_namespace *ns, uint32_t mounts)
 {
 	struct kernel_namespaces *all = list->namespaces;
 
@@ -272,7 +328,8 @@ static int add(struct list *list, const struct kernel_namespace *ns, uint32_t mo
 		all->entries = entries;
 		list->allocated = more;
 	}
-	all->entries[all->count++] = (struct kernel_namespace_entry){ .ns = *ns, .mounts = mounts };
+	all->entries[all->count++] =
+		(struct kernel_namespace_entry){ .ns = *ns, .mounts = mounts, .owner = owner_of(fd) };
 	return 0;
 }
 
@@ -284,7 +341,7 @@ static int visit_for_list(int fd, const struct mnt_ns_info *info, void *context)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	ns.inode = st.st_ino;
-	return add(context, &ns, info->nr_mounts);
+	return add(context, fd, &ns, info->nr_mounts);
 }
 
 static int add_own(struct list *list)
@@ -296,7 +353,7 @@ static int add_own(struct list *list)
 
 	if (r < 0)
 		return r;
-	return add(list, &ns, ioctl(fd, NS_MNT_GET_INFO, &info) < 0 ? 0 : info.nr_mounts);
+	return add(list, fd, &ns, ioctl(fd, NS_MNT_GET_INFO, &info) < 0 ? 0 : info.nr_mounts);
 }
 
 static int compare_inodes(const void *a, const void *b)
@@ -329,7 +386,7 @@ static int add_of_process(struct list *list, int32_t pid)
 
 	if (fd < 0 || kernel_namespace_identify(fd, &ns) < 0 || kernel_namespaces_find(list->namespaces, ns.inode))
 		return 0;
-	r = add(list, &ns, 0);
+	r = add(list, fd, &ns, 0);
 	sort(list->namespaces);
 	return r;
 }

@@ -29,6 +29,18 @@ int kernel_namespace_identify(int fd, struct kernel_namespace *ret);
 int kernel_namespace_open_own(void);
 int kernel_namespace_open_process(int32_t pid);
 
+/*
+ * The namespace of a process, if that is its command's name: 0, or -ENOENT: it is not, or there is no such process. Both
+ * are the same process's, whoever has its pid next.
+ */
+int kernel_namespace_of_command(int32_t pid, const char *comm, struct kernel_namespace *ret);
+
+/*
+ * A process in that namespace, `pid` if it is one (0: none is known): a pidfd of it, with its pid in *ret_pid, or
+ * -ESRCH.
+ */
+int kernel_namespace_hold_process(const struct kernel_namespace *ns, int32_t pid, int32_t *ret_pid);
+
 /* What stands at a path, if it is a mount namespace: -EINVAL where it is not. May hang with the path's filesystem. */
 int kernel_namespace_open_path(const char *path);
 
@@ -38,8 +50,6 @@ int kernel_namespace_open_path(const char *path);
  */
 int kernel_namespace_open(const struct kernel_namespace *wanted, int32_t pid);
 
-/* The inode of the user namespace that it belongs to (NS_GET_USERNS): 0 or -errno, -EPERM where that is above ours. */
-int kernel_namespace_owner(int fd, uint64_t *ret_inode);
 uint64_t kernel_user_namespace(void); /* the inode of ours; 0 on failure */
 
 /*
@@ -52,6 +62,7 @@ int kernel_namespace_enter(int fd);
 struct kernel_namespace_entry {
 	struct kernel_namespace ns;
 	uint32_t mounts; /* 0: not known */
+	uint64_t owner;	 /* the inode of the user namespace that it belongs to; 0: not known, or it is above ours */
 	int32_t pid;	 /* the lowest of the processes in it; 0: none is seen */
 };
 

@@ -5,16 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "kernel/mounts.h"
 #include "source/mountinfo.h"
-
-#ifndef MS_LAZYTIME
-#define MS_LAZYTIME (1 << 25)
-#endif
 
 /* The strings that statmount(2) did not have from the beginning. */
 #define LATE_FIELDS (STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE)
@@ -26,30 +20,6 @@
 #define BUFFER_SIZE_FIRST ((size_t)16 << 10)
 
 uint64_t statmount_believed_fields = ~UINT64_C(0);
-
-static char *super_options(const struct mount_status *status)
-{
-	char *text;
-
-	if (asprintf(&text, "%s%s%s%s%s%s", status->super_flags & MS_RDONLY ? "ro" : "rw",
-		     status->super_flags & MS_SYNCHRONOUS ? ",sync" : "",
-		     status->super_flags & MS_DIRSYNC ? ",dirsync" : "",
-		     status->super_flags & MS_LAZYTIME ? ",lazytime" : "", *status->super_options ? "," : "",
-		     status->super_options) < 0)
-		return NULL;
-	/* They come with the kernel's escapes, all other strings without. */
-	text_unescape_octal(text);
-	return text;
-}
-
-static char *type_name(const struct mount_status *status)
-{
-	char *name;
-
-	if (asprintf(&name, "%s%s%s", status->fstype, *status->subtype ? "." : "", status->subtype) < 0)
-		return NULL;
-	return name;
-}
 
 static int make_facts(const struct mount_status *status, struct mount_facts *ret)
 {
@@ -65,10 +35,10 @@ static int make_facts(const struct mount_status *status, struct mount_facts *ret
 		.master = status->master,
 		.root = strdup(status->root),
 		.target = strdup(status->target),
-		.fstype = type_name(status),
+		.fstype = kernel_mount_type(status),
 		.source = strdup(status->source),
 		.options = strdup(kernel_mount_options(status->attributes, options, sizeof(options))),
-		.super_options = super_options(status),
+		.super_options = kernel_mount_super_options(status),
 	};
 	if (!ret->root || !ret->target || !ret->fstype || !ret->source || !ret->options || !ret->super_options) {
 		mount_facts_clear(ret);

@@ -104,12 +104,27 @@ static const struct {
 	{ MESSAGE_EVENTS, false, true, 1, 1, sizeof(uint32_t), field_events },
 };
 
-static void field_request(struct codec *codec, struct message_request *message)
+/* Behind the last one where there is none. */
+static size_t find_request(enum message_type type)
 {
 	size_t i = 0;
 
-	while (i < ARRAY_SIZE(requests) && requests[i].type != message->type)
+	while (i < ARRAY_SIZE(requests) && requests[i].type != type)
 		i++;
+	return i;
+}
+
+bool request_is_of_a_root(enum message_type type)
+{
+	size_t i = find_request(type);
+
+	return i < ARRAY_SIZE(requests) && requests[i].of_a_root;
+}
+
+static void field_request(struct codec *codec, struct message_request *message)
+{
+	size_t i = find_request(message->type);
+
 	if (i == ARRAY_SIZE(requests)) {
 		codec_refuse(codec, -EINVAL);
 		return;

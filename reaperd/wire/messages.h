@@ -111,10 +111,14 @@ struct step_item {
 };
 
 enum table_kind {
-	TABLE_RECORDS = 1, /* of struct message_mount, by listmount and statmount (of another namespace: Linux 6.11) */
+	/*
+	 * of struct message_mount, by listmount and statmount (Linux 6.8). Before 6.13 the latter does not tell the
+	 * source, the subtype and all options: then a mountinfo comes, too, which has them, by id32
+	 */
+	TABLE_RECORDS = 1,
 	/*
 	 * an open mountinfo of the whole namespace, which it keeps alive. Whoever reads it from its start again gets
-	 * the table as it is then
+	 * the table as it is then; it cannot be opened anew by /proc/self/fd, for the child whose it was has ended
 	 */
 	TABLE_MOUNTINFO,
 };
@@ -208,7 +212,7 @@ struct namespaces_result {
 	uint32_t lacking;
 };
 
-/* fds: [0] */
+/* fds: [0], and where records lack strings [1] a mountinfo */
 struct table_result {
 	uint32_t kind;	/* enum table_kind */
 	uint32_t count; /* of records */
@@ -264,6 +268,8 @@ ssize_t message_encode_configuration(const struct message_configuration *message
 ssize_t message_encode_plain(enum message_type type, void *buffer); /* READY, STOP, RELOAD */
 ssize_t message_encode_request(const struct message_request *message, void *buffer);
 ssize_t message_encode_result(const struct message_result *message, void *buffer);
+
+bool request_is_of_a_root(enum message_type type);
 
 /* The type of a datagram, or 0. */
 enum message_type message_type(const void *bytes, size_t length);

@@ -92,7 +92,7 @@ static const struct {
 	{ MESSAGE_STEP, REQUEST_ITEMS_MAX, sizeof(struct step_result), field_step_result, 0, 0 },
 	{ MESSAGE_HOLDERS, HOLDERS_MAX, sizeof(struct holder_result), field_holder, 0, 0 },
 	{ MESSAGE_NAMESPACES, 1, sizeof(struct namespaces_result), field_namespaces_result, 1, 1 },
-	{ MESSAGE_TABLE, 1, sizeof(struct table_result), field_table_result, 1, 1 },
+	{ MESSAGE_TABLE, 1, sizeof(struct table_result), field_table_result, 1, 2 },
 	{ MESSAGE_EVENTS, 1, sizeof(struct events_result), field_events_result, 1, 2 },
 };
 

@@ -166,11 +166,19 @@ static bool is_named(size_t index, const struct mount_reference *mount)
 	return mount->id ? mount->id == status->id : mount->id32 == status->id32 && mount->dev == status->dev;
 }
 
+/* By either of its names. All others are not selected by the configuration. */
+static bool is_about_us(const struct message_request *request)
+{
+	return namespace_is_own(&request->ns) || request->ns.inode == kernel_mount_namespace();
+}
+
 /* Named by its place and its id, or below one that was detached. */
 static bool was_asked_for(size_t index, const struct message_request *request)
 {
 	const char *target = path_relative(world[index].target, ROOT);
 
+	if (!is_about_us(request))
+		return false;
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && request->root == 0 && i < request->count; i++) {
 		const struct step_item *item = &request->steps[i];
 
@@ -212,6 +220,8 @@ static void give_real_mount(struct mount_reference *mount)
 
 static void give_real_mounts(struct message_request *request)
 {
+	if (request->ns.inode == 1)
+		request->ns.inode = kernel_mount_namespace();
 	for (uint32_t i = 0; i < request->count; i++) {
 		if (request->type == MESSAGE_STEP) {
 			give_real_mount(&request->steps[i].mount);
@@ -231,7 +241,7 @@ static bool is_sound(const struct message_request *request)
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++)
 		if (!*request->steps[i].path)
 			return false;
-	return request->root < settings.config->root_count;
+	return !request_is_of_a_root(request->type) || request->root < settings.config->root_count;
 }
 
 /* What is said to have gone has. */
@@ -251,12 +261,15 @@ static void check_answer(const struct message_request *request)
 	size_t fd_count;
 	ssize_t length = wire_receive(ends[1], frame, sizeof(frame), fds, &fd_count);
 
-	FUZZ_HOLDS(length > 0 && fd_count == 0);
-	FUZZ_HOLDS(message_decode_result(frame, (size_t)length, &result) == 0);
+	FUZZ_HOLDS(length > 0 && message_decode_result(frame, (size_t)length, &result) == 0);
+	FUZZ_HOLDS(fd_count == result.fd_count);
+	memcpy(result.fds, fds, fd_count * sizeof(*fds));
 	FUZZ_HOLDS(result.request == request->type && result.job == request->job);
 	if (request->serial != SERIAL)
 		FUZZ_HOLDS(result.error == ESTALE);
-	FUZZ_HOLDS(result.count == (result.error ? 0 : request->count));
+	else if (!is_about_us(request))
+		FUZZ_HOLDS(result.error == EPERM || result.error == ESRCH);
+	FUZZ_HOLDS(result.count == (result.error ? 0 : request_is_of_a_root(request->type) ? request->count : 1));
 	check_steps(request, &result);
 	message_result_clear(&result);
 	FUZZ_HOLDS(wire_receive(ends[1], frame, sizeof(frame), fds, &fd_count) == -EAGAIN);
@@ -285,7 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_accepted = false;
 	if (decoded < 0) {
 		FUZZ_HOLDS(serve(data, size) == -EBADMSG);
-	} else if (request.type != MESSAGE_HOLDERS) { /* that only reads all of /proc */
+	} else if (request.type != MESSAGE_HOLDERS && request.type != MESSAGE_NAMESPACES) { /* which only read /proc */
 		give_real_mounts(&request);
 		length = message_encode_request(&request, frame);
 		FUZZ_HOLDS(length > 0 && (size_t)length == size);

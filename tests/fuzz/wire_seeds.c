@@ -249,6 +249,35 @@ static void save_results(void)
 	save("result-of-nothing", frame, message_encode_result(&message, frame));
 }
 
+/* In a namespace that is none, in init's, and in our own by its other name. */
+static void save_requests_in_namespaces(void)
+{
+	static const struct namespace_reference none_such = { .inode = 99, .id = 98, .pid = 97 },
+						initial = { .inode = 4026531832, .pid = 1 }, own = { .inode = 1 };
+	struct step_item item = {
+		.path = strdup("a/proc"), .action_length = 1, .step = STEP_DETACH, .mount = { .id = 2 }
+	};
+	uint32_t events = EVENTS_MOUNTINFO;
+	uint64_t ids[] = { 2, 7 };
+	struct message_request message = { .type = MESSAGE_STEP, .serial = 7, .count = 1, .steps = &item };
+
+	message.ns = none_such;
+	save("detach-in-a-namespace-that-is-none", frame, message_encode_request(&message, frame));
+	message.ns = initial;
+	save("detach-in-a-namespace-that-is-not-selected", frame, message_encode_request(&message, frame));
+	message.ns = own;
+	save("detach-in-our-own-by-its-inode", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_TABLE, .serial = 7, .ns = initial };
+	save("table-of-a-namespace-that-is-not-selected", frame, message_encode_request(&message, frame));
+	message = (struct message_request){ .type = MESSAGE_TABLE, .serial = 7, .count = ARRAY_SIZE(ids), .ids = ids };
+	save("table", frame, message_encode_request(&message, frame));
+	message = (struct message_request){
+		.type = MESSAGE_EVENTS, .serial = 7, .ns = own, .count = 1, .events = &events
+	};
+	save("events", frame, message_encode_request(&message, frame));
+	free(item.path);
+}
+
 /* One step of fuzz_request's world. */
 static void save_step_on(const char *name, const char *path, uint32_t action_length, enum step step, uint64_t id)
 {
@@ -311,5 +340,6 @@ int main(int argc, char **argv)
 	save_results();
 	directory = "request";
 	save_steps_on_a_world();
+	save_requests_in_namespaces();
 	return EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "kernel/namespaces.h"
+#include "kernel/table.h"
 #include "mount_fixture.h"
 
 struct other {
@@ -106,11 +107,27 @@ static inline bool in_other(const struct kernel_namespace *ns, bool (*check)(voi
 	if (child == 0) {
 		int fd = kernel_namespace_open(ns, 0);
 
-		_exit(fd < 0 ? 2 : setns(fd, CLONE_NEWNS) < 0 ? 3 : check() ? 0 : 1);
+		_exit(fd < 0 ? 2 : kernel_namespace_enter(fd) < 0 ? 3 : check() ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) < 2);
 	return WEXITSTATUS(status) == 0;
+}
+
+/* By a check(), which may have no /proc. */
+static inline bool is_mounted_where_we_are(struct kernel_mount mount)
+{
+	struct mount_table table;
+	struct mount_status status;
+	bool found;
+
+	if (mount.id)
+		return kernel_statmount(mount.id, &status) == 0;
+	if (kernel_table_read_own_mountinfo(&table) < 0)
+		_exit(4);
+	found = kernel_table_find_number(&table, mount.id32, mount.dev);
+	kernel_table_clear(&table);
+	return found;
 }
 
 static inline size_t count_fds(void)

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/layout.h"
 #include "base/rules.h"
+#include "base/selector.h"
 #include "base/text.h"
 #include "base/words.h"
 #include "run_suite.h"
@@ -55,17 +56,75 @@ START_TEST(rules_are_copied_deeply)
 	ck_assert_int_eq(rules_init(&rules, "/r"), 0);
 	ck_assert_int_eq(string_list_add(&rules.protect, "keep"), 0);
 	rules.owner_argument = strdup("unit");
+	ck_assert_int_eq(rules_add_path(&rules, "comm:bb_runner", "/build"), 0);
 	ck_assert_int_eq(rules_copy(&rules, &copy), 0);
 	ck_assert_ptr_ne(rules.path, copy.path);
 	ck_assert_ptr_ne(rules.protect.items[0], copy.protect.items[0]);
 	rules_clear(&rules);
 	ck_assert_str_eq(copy.path, "/r");
+	ck_assert_uint_eq(copy.path_count, 1);
+	ck_assert_str_eq(copy.paths[0].selector, "comm:bb_runner");
+	ck_assert_str_eq(copy.paths[0].path, "/build");
 	ck_assert_str_eq(copy.protect.items[0], "keep");
 	ck_assert_ptr_null(copy.protect.items[1]);
 	ck_assert_str_eq(copy.owner_argument, "unit");
 	ck_assert_uint_eq(rules_ladder(&copy, "fuse")->count, 3);
 	rules_clear(&copy);
 	rules_clear(&copy);
+}
+END_TEST
+
+START_TEST(a_selector_is_known_by_its_first_word)
+{
+	static const struct {
+		const char *text;
+		enum selector_kind kind;
+		const char *argument;
+		int32_t pid;
+	} good[] = {
+		{ "self", SELECTOR_SELF, "", 0 },
+		{ "all", SELECTOR_ALL, "", 0 },
+		{ "pid:1", SELECTOR_PID, "1", 1 },
+		{ "pid:2147483647", SELECTOR_PID, "2147483647", INT32_MAX },
+		{ "pidfile:/run/w.pid", SELECTOR_PIDFILE, "/run/w.pid", 0 },
+		{ "comm:bb_runner", SELECTOR_COMM, "bb_runner", 0 },
+		{ "comm:fifteen bytes:/", SELECTOR_COMM, "fifteen bytes:/", 0 },
+		{ "/run/ns/mnt", SELECTOR_PATH, "/run/ns/mnt", 0 },
+	};
+	static const char *const bad[] = {
+		"",
+		"selfish",
+		"Self",
+		"all ",
+		"pid:",
+		"pid:0",
+		"pid:-1",
+		"pid:12x",
+		"pid:2147483648",
+		"pid: 1",
+		"pidfile:",
+		"pidfile:run/w.pid",
+		"comm:",
+		"pidfile:/a//b",
+		"pidfile:/a/../b",
+		"comm:sixteen bytes :x",
+		"/run/../etc/shadow",
+		"run/ns/mnt",
+	};
+	struct selector selector;
+	char why[200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		ck_assert_int_eq(selector_parse(good[i].text, &selector, why, sizeof(why)), 0);
+		ck_assert_int_eq(selector.kind, good[i].kind);
+		ck_assert_str_eq(selector.argument, good[i].argument);
+		ck_assert_int_eq(selector.pid, good[i].pid);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		*why = '\0';
+		ck_assert_msg(selector_parse(bad[i], &selector, why, sizeof(why)) == -EINVAL, "%s", bad[i]);
+		ck_assert_str_ne(why, "");
+	}
 }
 END_TEST
 
@@ -160,6 +219,7 @@ int main(void)
 	tcase_add_test(tests, words_have_one_name_each);
 	tcase_add_test(tests, a_word_that_is_unknown_changes_nothing);
 	tcase_add_test(tests, rules_are_copied_deeply);
+	tcase_add_test(tests, a_selector_is_known_by_its_first_word);
 	tcase_add_test(tests, the_longest_matching_type_names_the_ladder);
 	tcase_add_test(tests, lists_split_at_white_space_and_unescape);
 	tcase_add_test(tests, patterns_do_not_meet_a_leading_dot);

@@ -187,19 +187,58 @@ END_TEST
 START_TEST(the_owner_of_a_namespace_is_a_user_namespace)
 {
 	struct other other = start_other(NULL), theirs = start_other_of(NULL, true);
-	int fd = kernel_namespace_open(&other.ns, other.pid);
-	uint64_t owner, own = kernel_user_namespace();
+	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all = list();
+	uint64_t own = kernel_user_namespace();
 
 	ck_assert_uint_ne(own, 0);
-	ck_assert_int_eq(kernel_namespace_owner(fd, &owner), 0);
-	ck_assert_uint_eq(owner, own);
-	close(fd);
-	fd = kernel_namespace_open(&theirs.ns, theirs.pid);
-	ck_assert_int_eq(kernel_namespace_owner(fd, &owner), 0);
-	ck_assert_uint_ne(owner, own);
-	close(fd);
+	ck_assert_uint_eq(kernel_namespaces_find(&all, other.ns.inode)->owner, own);
+	ck_assert_uint_ne(kernel_namespaces_find(&all, theirs.ns.inode)->owner, own);
+	ck_assert_uint_ne(kernel_namespaces_find(&all, theirs.ns.inode)->owner, 0);
 	end_other(&other);
 	end_other(&theirs);
+}
+END_TEST
+
+static int call_it(void)
+{
+	return prctl(PR_SET_NAME, "bb runner)x") < 0 ? errno : 0;
+}
+
+START_TEST(a_command_is_known_by_its_whole_name)
+{
+	static const char *const others[] = { "bb runner)", "bb runner)xx", "", "bb runner)x\n" };
+	struct other other = start_other(call_it);
+	struct kernel_namespace ns;
+
+	ck_assert_int_eq(kernel_namespace_of_command(other.pid, "bb runner)x", &ns), 0);
+	ck_assert(kernel_namespace_is(&ns, &other.ns));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		ck_assert_int_eq(kernel_namespace_of_command(other.pid, others[i], &ns), -ENOENT);
+	end_other(&other);
+	ck_assert_int_eq(kernel_namespace_of_command(other.pid, "bb runner)x", &ns), -ENOENT);
+	ck_assert_int_eq(kernel_namespace_of_command(0, "bb runner)x", &ns), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_process_of_the_namespace_is_held_and_no_other)
+{
+	struct other other = start_other(NULL);
+	const int32_t hints[] = { other.pid, getpid(), 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		int32_t pid;
+		CLEANUP_CLOSE int pidfd = kernel_namespace_hold_process(&other.ns, hints[i], &pid);
+
+		ck_assert_int_ge(pidfd, 0);
+		ck_assert_int_eq(pid, other.pid);
+	}
+	end_other(&other);
+	for (size_t i = 0; other.ns.id && i < ARRAY_SIZE(hints); i++) {
+		int32_t pid;
+
+		ck_assert_int_eq(kernel_namespace_hold_process(&other.ns, hints[i], &pid), -ESRCH);
+		ck_assert_int_eq(pid, 0);
+	}
 }
 END_TEST
 
@@ -294,6 +333,8 @@ int main(void)
 	tcase_add_test(tcase, one_whose_inode_came_again_is_not_opened);
 	tcase_add_test(tcase, at_a_path_only_a_mount_namespace_is_opened);
 	tcase_add_test(tcase, the_owner_of_a_namespace_is_a_user_namespace);
+	tcase_add_test(tcase, a_command_is_known_by_its_whole_name);
+	tcase_add_test(tcase, a_process_of_the_namespace_is_held_and_no_other);
 	tcase_add_loop_test(tcase, whoever_enters_has_proc_and_sys_of_his_own_whatever_is_there, 0, ARRAY_SIZE(worlds));
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

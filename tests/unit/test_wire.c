@@ -291,7 +291,7 @@ START_TEST(a_result_brings_descriptors_where_it_has_to_and_nowhere_else)
 	static const struct message_result bad[] = {
 		{ .request = MESSAGE_STEP, .fd_count = 1, .count = 1, .steps = step_results },
 		{ .request = MESSAGE_TABLE, .count = 1, .tables = &table_result },
-		{ .request = MESSAGE_TABLE, .fd_count = 2, .count = 1, .tables = &table_result },
+		{ .request = MESSAGE_NAMESPACES, .fd_count = 2, .count = 1, .namespaces = &namespaces_result },
 		{ .request = MESSAGE_TABLE, .fd_count = 1, .error = EPERM },
 		{ .request = MESSAGE_EVENTS, .fd_count = 3, .count = 1, .events = &events_result },
 	};

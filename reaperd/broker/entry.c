@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/entry.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* As nearly always; then nothing has to be looked up. */
+static bool selects_own_by_name(const struct string_list *selectors)
+{
+	for (size_t i = 0; i < selectors->count; i++)
+		if (!strcmp(selectors->items[i], "self") || !strcmp(selectors->items[i], "all"))
+			return true;
+	return false;
+}
+
+int asroot_open_namespace(const struct config *config, struct selection *selection,
+			  const struct namespace_reference *reference)
+{
+	const struct kernel_namespace wanted = { .inode = reference->inode, .id = reference->id };
+	CLEANUP_CLOSE int fd = -1;
+	struct kernel_namespace ns;
+	int r;
+
+	fd = namespace_is_own(reference) ? kernel_namespace_open_own() : kernel_namespace_open(&wanted, reference->pid);
+	if (fd < 0)
+		return fd;
+	if (namespace_is_own(reference) && selects_own_by_name(&config->namespaces))
+		return take_fd(&fd);
+	/* What was opened is asked what it is; what was asked for may say less. */
+	r = kernel_namespace_identify(fd, &ns);
+	if (r < 0)
+		return r;
+	if (!selection_has(selection, &config->namespaces, &ns, reference->pid))
+		return -EPERM;
+	return take_fd(&fd);
+}
+
+int asroot_enter_namespace(int ns)
+{
+	int r = kernel_namespace_enter(ns);
+
+	return r == -EPERM ? -EACCES : r;
+}
