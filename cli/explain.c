@@ -212,7 +212,7 @@ static void print_text(const json_t *lines)
 	size_t i;
 
 	json_array_foreach (lines, i, line) {
-		CLEANUP_FREE char *text = show_item(line);
+		CLEANUP_FREE char *text = show_sentence(line);
 
 		printf("  %s\n", text);
 	}
@@ -238,13 +238,16 @@ static void print_mount(const struct show *show, const json_t *explained)
 {
 	const json_t *mount = json_object_get(explained, "mount");
 	CLEANUP_FREE char *target = show_string(mount, "target"), *fstype = show_string(mount, "fstype"),
-			  *state = show_string(mount, "state"), *by = show_string(mount, "detached_by"),
+			  *state = show_string(mount, "state"), *by = show_words(show, mount, "detached_by"),
+			  *attacher = show_attacher(show, mount, "attached_by"),
 			  *kinds = show_kinds(show, explained, "evidence"),
 			  *hold = show_string(json_object_get(explained, "decision"), "hold"),
 			  *verdict = show_string(json_object_get(explained, "decision"), "verdict");
 
 	printf("  mnt:%lld %s %s: %s%s%s", (long long)show_integer(mount, "id"), target, fstype, state,
 	       *by ? " by " : "", by);
+	if (*attacher)
+		printf("%s by %s", strcmp(state, "attached") ? ", attached" : "", attacher);
 	printf("%s%s%s%s%s%s\n", *kinds ? ", " : "", kinds, *verdict ? ", next: " : "", verdict,
 	       *hold ? ", held up: " : "", hold);
 	print_holders(json_object_get(explained, "holders"));

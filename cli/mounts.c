@@ -26,11 +26,11 @@ static const struct column columns[] = {
 	{ "PARENT", show_number, "parent", "id of the mount that it stands on", COLUMN_RIGHT },
 	{ "NAMESPACE", show_number, "namespace", "the mount namespace", COLUMN_RIGHT },
 	{ "ATTACHED", show_text, "attached", "when", 0 },
-	{ "BY", show_attacher, "attached_by", "who attached it", 0 },
+	{ "BY", show_attacher, "attached_by", "who attached it, as the kernel said", 0 },
 	{ "PID", show_attacher_pid, "pid", "the process that attached it", COLUMN_RIGHT },
 	{ "COMM", show_attacher_comm, "comm", "its command", 0 },
 	{ "DETACHED", show_text, "detached", "when", 0 },
-	{ "DETACHED-BY", show_text, "detached_by", "who took it away", 0 },
+	{ "DETACHED-BY", show_words, "detached_by", "who took it away", 0 },
 	{ 0 },
 };
 
@@ -101,7 +101,7 @@ static struct libscols_line *add_node(struct cli_table *table, struct node *node
 static void print_tree(const struct cli *cli, const json_t *mounts)
 {
 	CLEANUP_TABLE struct cli_table *table =
-		cli_table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,AGE", true);
+		cli_table_new(cli, columns, "TARGET,ID,FSTYPE,SOURCE,ACTION,STATE,BY,AGE", true);
 	size_t count = json_array_size(mounts);
 	CLEANUP_FREE struct node *nodes = MUST(calloc(count + 1, sizeof(*nodes)));
 
@@ -125,7 +125,7 @@ static void print_mounts(const struct cli *cli, const struct wanted *wanted, jso
 	else if (wanted->tree)
 		print_tree(cli, mounts);
 	else
-		cli_table_print_array(cli, columns, "ID,TARGET,FSTYPE,SOURCE,ACTION,STATE,AGE", mounts);
+		cli_table_print_array(cli, columns, "ID,TARGET,FSTYPE,SOURCE,ACTION,STATE,BY,AGE", mounts);
 }
 
 static int list(const struct cli *cli, struct wanted *wanted)

@@ -36,6 +36,16 @@ char *show_item(const json_t *value)
 	return show_outer_blanks(MUST(text_escape(text ? text : "")));
 }
 
+char *show_sentence(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	CLEANUP_FREE char *bytes = NULL;
+
+	if (!text || text_unescape(text, &bytes) < 0)
+		return show_item(value);
+	return MUST(text_escape(bytes));
+}
+
 char *show_string(const json_t *row, const char *key)
 {
 	const json_t *value = json_object_get(row, key);
@@ -75,6 +85,11 @@ char *show_text(const struct show *show, const json_t *row, const char *key)
 	char *bytes = show->raw ? show_bytes(row, key) : show_string(row, key);
 
 	return bytes ? bytes : MUST(strdup(""));
+}
+
+char *show_words(const struct show *show, const json_t *row, const char *key)
+{
+	return show->raw ? show_text(show, row, key) : show_sentence(json_object_get(row, key));
 }
 
 char *show_number(const struct show *show, const json_t *row, const char *key)
@@ -133,31 +148,31 @@ char *show_kinds(const struct show *show, const json_t *row, const char *key)
 	return take_ptr(all);
 }
 
-static char *show_process(const json_t *process, const char *how)
+/* "mount[9]", "pid 9" where its command is not known, "". */
+static char *show_process(const json_t *process)
 {
 	CLEANUP_FREE char *comm = show_string(process, "comm");
 	int64_t pid = show_integer(process, "pid");
 
 	if (!pid)
-		return MUST(strdup(how));
-	return must_format("%s %s[%lld]", how, comm, (long long)pid);
+		return MUST(strdup(""));
+	return *comm ? must_format("%s[%lld]", comm, (long long)pid) : must_format("pid %lld", (long long)pid);
 }
 
 char *show_owner(const struct show *show, const json_t *row, const char *key)
 {
 	const json_t *owner = json_object_get(row, key);
-	CLEANUP_FREE char *kind = show_string(owner, "kind");
+	CLEANUP_FREE char *kind = show_string(owner, "kind"), *process = show_process(owner);
 
 	(void)show;
-	return show_process(owner, json_is_true(json_object_get(owner, "lease")) ? "lease" : kind);
+	return must_format("%s%s%s", json_is_true(json_object_get(owner, "lease")) ? "lease" : kind,
+			   *process ? " " : "", process);
 }
 
 char *show_attacher(const struct show *show, const json_t *row, const char *key)
 {
-	const json_t *attacher = json_object_get(row, key);
-
 	(void)show;
-	return show_process(attacher, json_is_true(json_object_get(attacher, "attested")) ? "attested" : "");
+	return show_process(json_object_get(row, key));
 }
 
 char *show_owner_pid(const struct show *show, const json_t *row, const char *key)

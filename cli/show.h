@@ -20,6 +20,7 @@ struct show {
 typedef char *cell_function(const struct show *show, const json_t *row, const char *key);
 
 cell_function show_text;   /* a string */
+cell_function show_words;  /* what the daemon says, as show_sentence() */
 cell_function show_number; /* an integer */
 cell_function show_flag;   /* true as "yes" */
 cell_function show_age;	   /* how long ago the time at `key` is */
@@ -35,6 +36,8 @@ cell_function show_number_known; /* an integer, "" for 0 */
 char *show_string(const json_t *row, const char *key);
 /* The same of a string that stands in no row: an element of an array. */
 char *show_item(const json_t *value);
+/* What the daemon says in words, where names are escaped already, and whatever else a terminal must not get. */
+char *show_sentence(const json_t *value);
 /* The string at `key` as bytes; NULL where there is none. */
 char *show_bytes(const json_t *row, const char *key);
 /* ns since 1970 at `key`; 0: none. */

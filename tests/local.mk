@@ -29,6 +29,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
 	tests/system/test_odd.py \
+	tests/system/test_owners.py \
 	tests/system/test_propagation.py \
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
@@ -115,12 +116,14 @@ tests_unit_test_report_LDADD = $(use_report) $(CHECK_LIBS)
 tests_unit_test_report_audit_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_report_audit_LDADD = $(use_report) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_store_corrupt tests/unit/test_store_faults tests/unit/test_store_read tests/unit/test_store_restart \
-	tests/unit/test_store_numbers tests/unit/test_store_write
+unit_tests += tests/unit/test_store_corrupt tests/unit/test_store_faults tests/unit/test_store_numbers tests/unit/test_store_owners \
+	tests/unit/test_store_read tests/unit/test_store_restart tests/unit/test_store_write
 tests_unit_test_store_corrupt_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_corrupt_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_numbers_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_numbers_LDADD = $(use_store) $(CHECK_LIBS)
+tests_unit_test_store_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_store_owners_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_read_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_read_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
@@ -178,7 +181,7 @@ tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_engine tests/unit/test_engine_restart
+unit_tests += tests/unit/test_engine tests/unit/test_engine_owners tests/unit/test_engine_restart
 tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
@@ -188,6 +191,10 @@ tests_unit_test_engine_restart_SOURCES = \
 tests_unit_test_engine_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_restart_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_restart_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_owners.c
+tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_owners_LDADD = $(use_engine) $(CHECK_LIBS)
 
 # The engine in a made-up world; its clock and its source come before the libraries'
 

@@ -46,11 +46,26 @@ static void say_what(json_t *text, const struct action *action)
 		    action->in_trash ? ", where a trash pattern says that a cleaner moved it" : "");
 }
 
+/* "pid 9 (mount), uid 0, cgroup /a, container b", as far as it is known; NULL when out of memory. */
+static char *say_process(int32_t pid, const char *comm, int64_t uid, const char *cgroup, const char *container)
+{
+	CLEANUP_FREE char *shown_comm = shown(comm), *shown_cgroup = shown(cgroup), *shown_container = shown(container);
+	CLEANUP_FREE char *user = NULL;
+	char *process;
+
+	if (asprintf(&user, uid < 0 ? "" : ", uid %" PRId64, uid) < 0)
+		return NULL;
+	if (asprintf(&process, "pid %" PRId32 "%s%s%s%s%s%s%s%s", pid, *shown_comm ? " (" : "", shown_comm,
+		     *shown_comm ? ")" : "", user, *shown_cgroup ? ", cgroup " : "", shown_cgroup,
+		     *shown_container ? ", container " : "", shown_container) < 0)
+		return NULL;
+	return process;
+}
+
 static void say_owner(json_t *text, const struct action *action)
 {
 	const struct owner *owner = &action->owner;
-	CLEANUP_FREE char *comm = shown(owner->comm);
-	CLEANUP_FREE char *cgroup = shown(owner->cgroup);
+	CLEANUP_FREE char *process = say_process(owner->pid, owner->comm, owner->uid, owner->cgroup, owner->container);
 
 	if (owner->kind == OWNER_INFERRED && owner->pid == 0)
 		explain_say(text, "Nobody registered it: that it is an action follows from its path alone.");
@@ -58,9 +73,7 @@ static void say_owner(json_t *text, const struct action *action)
 		explain_say(text, "It was registered by uid %" PRId64 ", without a process that it depends on.",
 			    owner->uid);
 	else
-		explain_say(text, "Its owner is %s: pid %" PRId32 "%s%s%s, uid %" PRId64 "%s%s.",
-			    owner_kind_name(owner->kind), owner->pid, *comm ? " (" : "", comm, *comm ? ")" : "",
-			    owner->uid, *cgroup ? ", cgroup " : "", cgroup);
+		explain_say(text, "Its owner is %s: %s.", owner_kind_name(owner->kind), process ? process : "");
 	if (owner->lease)
 		explain_say(text, "A runner holds it by a lease: an open connection.");
 	else if (action->registered)
@@ -179,6 +192,21 @@ static void say_attempts(json_t *text, const struct engine *engine, const char *
 		explain_say(text, "%s is tried again in %s.", target, age_format(left, age, sizeof(age)));
 }
 
+/* Only of another than the action's owner, of whom it is said already. */
+static void say_attacher(json_t *text, const char *target, const struct mount *mount)
+{
+	const struct actor *by = mount->facts.attached_by;
+	CLEANUP_FREE char *process = NULL;
+
+	if (!by ||
+	    (mount->action && by->pid == mount->action->owner.pid && by->start_time == mount->action->owner.start_time))
+		return;
+	process = say_process(by->pid, by->comm, by->uid, by->cgroup, by->container);
+	if (process)
+		explain_say(text, "%s was attached by %s%s.", target, process,
+			    by->attested ? "" : ", which was gone before more could be learnt of it");
+}
+
 void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount,
 		       const struct decision *decision, const struct mount *in_the_way)
 {
@@ -186,6 +214,7 @@ void explain_say_mount(json_t *text, const struct engine *engine, const struct m
 	CLEANUP_FREE char *whose = NULL;
 	uint32_t acts = mount->action ? mount->action->root->rules.reap_when : 0;
 
+	say_attacher(text, target, mount);
 	if (asprintf(&whose, "Evidence about the mount on %s alone:", target) < 0)
 		whose = NULL;
 	if (whose && (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)))

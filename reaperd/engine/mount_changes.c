@@ -141,6 +141,7 @@ static void take_owner(struct action *action, const struct actor *actor)
 	owner->uid = actor->uid;
 	owner->comm = actor->comm ? strdup(actor->comm) : NULL;
 	owner->cgroup = actor->cgroup ? strdup(actor->cgroup) : NULL;
+	owner->cgroup_id = actor->cgroup_id;
 	owner->container = actor->container ? strdup(actor->container) : NULL;
 	action->dirty = true;
 }

@@ -174,6 +174,10 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	owner->start_time = pid ? kernel_process_start_time(pid) : 0;
 	free(owner->comm);
 	owner->comm = pid ? kernel_process_comm(pid) : NULL;
+	/* Who registers is another than who was seen to mount: what is known of that one is not this one's. */
+	free(take_ptr(owner->cgroup));
+	free(take_ptr(owner->container));
+	owner->cgroup_id = 0;
 	owner->uid = uid;
 	owner->lease = lease;
 	owner->max_age = max_age;

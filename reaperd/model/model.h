@@ -105,6 +105,7 @@ struct owner {
 	char *comm;	     /* each NULL where not known; owned */
 	int64_t uid;	     /* -1: unknown */
 	char *cgroup;
+	uint64_t cgroup_id; /* of version 2; 0: not known */
 	char *container;
 	struct now begun; /* when it was registered last, as far as this start of ours knows; mono 0: not */
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */

@@ -71,17 +71,17 @@ json_t *report_action_row(const struct store_action_row *row)
 	return finish(object, failed);
 }
 
-/* Nobody has attested a mount where only the table was read. */
-static json_t *unknown_attacher(void)
+/* Nobody is known where only the table was read, and of a process that had gone its pid alone. */
+static json_t *attacher_object(const struct store_attacher *by)
 {
 	json_t *object = json_object();
-	int failed = put(object, "attested", json_false());
+	int failed = put(object, "attested", json_boolean(by->attested));
 
-	failed += put(object, "pid", json_null());
-	failed += put(object, "comm", json_null());
-	failed += put(object, "uid", json_null());
-	failed += put(object, "cgroup", json_null());
-	failed += put(object, "container", json_null());
+	failed += put_number(object, "pid", by->pid, 0);
+	failed += report_set_bytes(object, "comm", by->comm);
+	failed += put_number(object, "uid", by->attested ? by->uid : -1, -1);
+	failed += report_set_bytes(object, "cgroup", by->cgroup);
+	failed += report_set_bytes(object, "container", by->container);
 	return finish(object, failed);
 }
 
@@ -101,7 +101,7 @@ json_t *report_mount_row(const struct store_mount_row *row)
 	failed += report_set_bytes(object, "options", row->options);
 	failed += put(object, "state", json_string(row->state));
 	failed += report_set_time(object, "attached", row->attached);
-	failed += put(object, "attached_by", unknown_attacher());
+	failed += put(object, "attached_by", attacher_object(&row->attached_by));
 	failed += report_set_time(object, "detached", row->detached);
 	failed += report_set_bytes(object, "detached_by", row->detached_by);
 	return finish(object, failed);
@@ -110,6 +110,7 @@ json_t *report_mount_row(const struct store_mount_row *row)
 json_t *report_mount(const struct mount *mount, uint64_t mnt_namespace)
 {
 	const struct root *root = mount->action ? mount->action->root : mount->instance ? mount->instance->root : NULL;
+	const struct actor *by = mount->facts.attached_by;
 	struct store_mount_row row = {
 		.id = mount->facts.id,
 		.parent = mount->facts.parent,
@@ -127,6 +128,13 @@ json_t *report_mount(const struct mount *mount, uint64_t mnt_namespace)
 		.detached_by = mount->state == MOUNT_REAPED ? "reaperd" : NULL,
 	};
 
+	if (by)
+		row.attached_by = (struct store_attacher){ .pid = by->pid,
+							   .attested = by->attested,
+							   .uid = by->uid,
+							   .comm = by->comm,
+							   .cgroup = by->cgroup,
+							   .container = by->container };
 	return report_mount_row(&row);
 }
 

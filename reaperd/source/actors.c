@@ -95,6 +95,7 @@ static struct actor *read_actor(struct actors *actors, const struct mount_event 
 		facts.uid = before.uid;
 		facts.comm = comm;
 		facts.cgroup = cgroup->path;
+		facts.cgroup_id = before.cgroup_id > 1 ? before.cgroup_id : 0;
 		facts.container = cgroup->container;
 	} else
 		facts.start_time = 0;

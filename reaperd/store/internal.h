@@ -47,6 +47,7 @@ struct store {
 	int64_t guessed[NUMBER_COUNT]; /* numbers from this one on were given without knowing the file's; 0: none */
 	int64_t first_attempt;	       /* of this start; 0: none yet */
 	int64_t attempts_moved;	       /* those whose number was guessed have one that is so much higher */
+	int64_t owners_looked;	       /* up to this row, whether anything names them */
 	struct ring ring;
 	struct root_row *roots;
 	char boot_id[64];

@@ -165,6 +165,12 @@ static int give_mount(sqlite3_stmt *statement, const void *function, void *conte
 		.attached = sqlite3_column_int64(statement, 12),
 		.detached = sqlite3_column_int64(statement, 13),
 		.detached_by = column_bytes(statement, 14),
+		.attached_by = { .attested = sqlite3_column_int(statement, 15),
+				 .pid = sqlite3_column_int(statement, 16),
+				 .comm = column_bytes(statement, 17),
+				 .uid = sqlite3_column_int64(statement, 18),
+				 .cgroup = column_bytes(statement, 19),
+				 .container = column_bytes(statement, 20) },
 	};
 
 	return (*give)(context, &row);

@@ -187,8 +187,6 @@ static enum owner_kind parse_owner_kind(const char *name)
 
 static int restore_owner(sqlite3_stmt *statement, int column, struct owner *owner)
 {
-	owner->lease = sqlite3_column_int(statement, column + 7);
-	owner->max_age = sqlite3_column_int64(statement, column + 8);
 	if (sqlite3_column_type(statement, column) == SQLITE_NULL)
 		return 0;
 	owner->kind = parse_owner_kind(column_bytes(statement, column));
@@ -199,7 +197,29 @@ static int restore_owner(sqlite3_stmt *statement, int column, struct owner *owne
 	    copy_string(statement, column + 5, &owner->cgroup) < 0 ||
 	    copy_string(statement, column + 6, &owner->container) < 0)
 		return -ENOMEM;
+	owner->cgroup_id = (uint64_t)sqlite3_column_int64(statement, column + 7);
 	return 0;
+}
+
+/* Numbers come again: who attached the mount that had it is not known of the one that has it now. */
+static int restore_attacher(sqlite3_stmt *statement, int column, struct mount_facts *facts)
+{
+	struct actor actor;
+
+	if (mount_id_is_synthetic(facts->id) || sqlite3_column_type(statement, column) == SQLITE_NULL)
+		return 0;
+	actor = (struct actor){
+		.pid = sqlite3_column_int(statement, column + 1),
+		.attested = parse_owner_kind(column_bytes(statement, column)) == OWNER_ATTESTED,
+		.start_time = (uint64_t)sqlite3_column_int64(statement, column + 2),
+		.uid = sqlite3_column_int64(statement, column + 3),
+		.comm = (char *)column_bytes(statement, column + 4),
+		.cgroup = (char *)column_bytes(statement, column + 5),
+		.container = (char *)column_bytes(statement, column + 6),
+		.cgroup_id = (uint64_t)sqlite3_column_int64(statement, column + 7),
+	};
+	facts->attached_by = actor_new(&actor);
+	return facts->attached_by ? 0 : -ENOMEM;
 }
 
 static int fill_action(struct store *store, sqlite3_stmt *statement, struct action *action, struct now now)
@@ -213,11 +233,13 @@ static int fill_action(struct store *store, sqlite3_stmt *statement, struct acti
 	action->registered = action->owner.restored = sqlite3_column_int(statement, 14);
 	action->seen_full = sqlite3_column_int(statement, 15);
 	r = restore_owner(statement, 16, &action->owner);
+	action->owner.lease = sqlite3_column_int(statement, 24);
+	action->owner.max_age = sqlite3_column_int64(statement, 25);
 	if (r == 0)
-		r = each_evidence(store, column_bytes(statement, 25), now, give_action_evidence, action);
-	action->first_seen = then(sqlite3_column_int64(statement, 26), now);
-	if (sqlite3_column_type(statement, 27) != SQLITE_NULL)
-		action->ended = then(sqlite3_column_int64(statement, 27), now);
+		r = each_evidence(store, column_bytes(statement, 26), now, give_action_evidence, action);
+	action->first_seen = then(sqlite3_column_int64(statement, 27), now);
+	if (sqlite3_column_type(statement, 28) != SQLITE_NULL)
+		action->ended = then(sqlite3_column_int64(statement, 28), now);
 	action->row = sqlite3_column_int64(statement, 0);
 	action->dirty = false;
 	return r;
@@ -305,7 +327,7 @@ static int read_facts(sqlite3_stmt *statement, struct mount_facts *facts)
 	    copy_string(statement, 9, &facts->fstype) < 0 || copy_string(statement, 10, &facts->source) < 0 ||
 	    copy_string(statement, 11, &facts->options) < 0 || copy_string(statement, 12, &facts->super_options) < 0)
 		return -ENOMEM;
-	return 0;
+	return restore_attacher(statement, 24, facts);
 }
 
 static int fill_mount(struct store *store, sqlite3_stmt *statement, struct mount *mount, struct now now)

@@ -7,7 +7,8 @@
 
 #include "base/cleanup.h"
 
-#define STEP_ROWS 256
+#define STEP_ROWS   256
+#define STEP_OWNERS (4 * STEP_ROWS) /* looked at: a mount has one at most, and most are still named */
 
 static int64_t one_integer(struct store *store, sqlite3_stmt *statement, int64_t or)
 {
@@ -48,12 +49,20 @@ static int remove_older(struct store *store, enum statement number, int64_t time
 	return r < 0 ? r : sqlite3_changes(store->db);
 }
 
+/* Some in each step, from the first to the last and then again. */
 static int remove_owners(struct store *store)
 {
-	struct binding binding = store_bind(store, STATEMENT_RETAIN_OWNERS);
+	struct binding next = store_bind(store, STATEMENT_NEXT_OWNERS);
+	struct binding remove = store_bind(store, STATEMENT_RETAIN_OWNERS);
+	int64_t until;
 
-	bind_integer(&binding, STEP_ROWS);
-	return store_run(store, STATEMENT_RETAIN_OWNERS, NULL);
+	bind_integer(&next, store->owners_looked);
+	bind_integer(&next, STEP_OWNERS);
+	until = one_integer(store, next.statement, 0);
+	bind_integer(&remove, store->owners_looked);
+	bind_integer(&remove, until);
+	store->owners_looked = until;
+	return until ? store_run(store, STATEMENT_RETAIN_OWNERS, NULL) : 0;
 }
 
 int store_retain(struct store *store, int64_t keep_ns, int64_t keep_bytes, struct now now)
@@ -75,7 +84,7 @@ int store_retain(struct store *store, int64_t keep_ns, int64_t keep_bytes, struc
 			return r;
 		removed += r;
 	}
-	if (r > 0)
+	if (removed > 0)
 		r = remove_owners(store);
 	if (r >= 0 && removed > 0)
 		r = store_run(store, STATEMENT_VACUUM, NULL);

@@ -88,13 +88,10 @@ static bool owner_is_known(const struct owner *owner)
 	       owner->container;
 }
 
-static int save_owner(struct store *store, const struct owner *owner, int64_t *ret_row)
+static int write_owner(struct store *store, const struct owner *owner, int64_t *ret_row)
 {
 	struct binding binding = store_bind(store, STATEMENT_OWNER);
 
-	*ret_row = 0;
-	if (!owner_is_known(owner))
-		return 0;
 	bind_integer(&binding, store->boot_row);
 	bind_text(&binding, owner_kind_name(owner->kind));
 	bind_integer(&binding, owner->pid);
@@ -102,8 +99,34 @@ static int save_owner(struct store *store, const struct owner *owner, int64_t *r
 	bind_integer(&binding, owner->uid);
 	bind_bytes(&binding, or_empty(owner->comm));
 	bind_bytes(&binding, or_empty(owner->cgroup));
+	bind_integer(&binding, (int64_t)owner->cgroup_id);
 	bind_bytes(&binding, or_empty(owner->container));
 	return store_run(store, STATEMENT_OWNER, ret_row);
+}
+
+static int save_owner(struct store *store, const struct owner *owner, int64_t *ret_row)
+{
+	*ret_row = 0;
+	return owner_is_known(owner) ? write_owner(store, owner, ret_row) : 0;
+}
+
+static int save_actor(struct store *store, const struct actor *actor, int64_t *ret_row)
+{
+	*ret_row = 0;
+	if (!actor)
+		return 0;
+	return write_owner(store,
+			   &(struct owner){
+				   .kind = actor->attested ? OWNER_ATTESTED : OWNER_INFERRED,
+				   .pid = actor->pid,
+				   .start_time = actor->start_time,
+				   .uid = actor->uid,
+				   .comm = actor->comm,
+				   .cgroup = actor->cgroup,
+				   .cgroup_id = actor->cgroup_id,
+				   .container = actor->container,
+			   },
+			   ret_row);
 }
 
 static void bind_identity(struct binding *binding, const struct dir_identity *identity)
@@ -229,7 +252,7 @@ static void bind_state(struct binding *binding, const struct mount *mount, const
 	bind_integer(binding, mount->confirmed);
 }
 
-static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root,
+static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root, int64_t attached_by,
 		       const char *detached_by)
 {
 	struct binding binding = store_bind(store, STATEMENT_MOUNT);
@@ -243,6 +266,7 @@ static int write_mount(struct store *store, const struct mount *mount, int64_t r
 	bind_number(&binding, mount->action ? mount->action->row : 0);
 	bind_integer(&binding, mount->first_seen.real);
 	bind_state(&binding, mount, evidence, detached_by);
+	bind_number(&binding, attached_by);
 	return store_run(store, STATEMENT_MOUNT, NULL);
 }
 
@@ -270,7 +294,7 @@ static const char *mount_root_path(const struct mount *mount)
 
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by)
 {
-	int64_t root = 0, row = mount->row;
+	int64_t root = 0, attached_by = 0, row = mount->row;
 	bool done = false;
 	int r;
 
@@ -288,7 +312,9 @@ int store_save_mount(struct store *store, struct mount *mount, const char *detac
 	if (!mount->dirty && mount->row)
 		r = write_state(store, mount, detached_by, &done);
 	if (r == 0 && !done)
-		r = write_mount(store, mount, row, root, detached_by);
+		r = save_actor(store, mount->facts.attached_by, &attached_by);
+	if (r == 0 && !done)
+		r = write_mount(store, mount, row, root, attached_by, detached_by);
 	if (r < 0)
 		return r;
 	mount->row = row;

@@ -35,7 +35,8 @@
  */
 #define MOUNTS(tables, order)                                                                                          \
 	"SELECT m.id, m.mount_id, m.parent_id, n.inode, r.path, a.name, a.generation, m.target, m.fstype, m.source, "  \
-	"m.options, m.state, m.attached, m.detached, m.detached_by FROM " tables                                       \
+	"m.options, m.state, m.attached, m.detached, m.detached_by, coalesce(o.kind = 'attested', 0), o.pid, "         \
+	"nullif(o.comm, x''), o.uid, nullif(o.cgroup, x''), nullif(o.container, x'') FROM " tables                     \
 	" (?1 IS NULL OR r.path = ?1) AND (?2 IS NULL OR a.name = ?2) AND (?3 = 0 OR a.generation = ?3) "              \
 	"AND m.attached <= ?5 AND (m.detached IS NULL OR m.detached >= ?4) "                                           \
 	"AND (?8 OR (m.detached IS NULL AND n.watched)) "                                                              \
@@ -45,11 +46,12 @@
 #define MOUNTS_ORDER "r.path, a.name, a.generation, m.target, m.id"
 #define MOUNTS_FROM(index, condition, order)                                                                           \
 	MOUNTS("mounts m " index " CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root "  \
-	       "LEFT JOIN actions a ON a.id = m.action WHERE " condition,                                              \
+	       "LEFT JOIN actions a ON a.id = m.action LEFT JOIN owners o ON o.id = m.attached_by WHERE " condition,   \
 	       order)
 #define MOUNTS_OF_ACTION(order)                                                                                           \
 	MOUNTS("actions a INDEXED BY actions_by_name CROSS JOIN mounts m INDEXED BY mounts_by_action ON m.action = a.id " \
-	       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root WHERE a.name = ?2 AND",  \
+	       "CROSS JOIN namespaces n ON n.id = m.namespace LEFT JOIN roots r ON r.id = m.root "                        \
+	       "LEFT JOIN owners o ON o.id = m.attached_by WHERE a.name = ?2 AND",                                        \
 	       order)
 
 /* ?1 root, ?2 name, ?3 generation, ?4 since, ?5 until, ?6 limit, ?7 after row, ?8 target, ?9 mount id */
@@ -106,8 +108,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_ROOT] = "INSERT INTO roots (path, mode) VALUES (?, ?) "
 			   "ON CONFLICT (path) DO UPDATE SET mode = coalesce(excluded.mode, mode) RETURNING id",
 	[STATEMENT_OWNER] =
-		"INSERT INTO owners (boot, kind, pid, start_time, uid, comm, cgroup, container) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind RETURNING id",
+		"INSERT INTO owners (boot, kind, pid, start_time, uid, comm, cgroup, cgroup_id, container) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cgroup_id = excluded.cgroup_id RETURNING id",
 	[STATEMENT_ACTION] =
 		"INSERT INTO actions (id, boot, namespace, root, name, path, generation, instance_dev, instance_path, state, "
 		"dir_dev, dir_ino, dir_birth, handle_type, handle, in_trash, registered, seen_full, owner, lease, max_age, "
@@ -126,9 +128,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_MOUNT] =
 		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
 		"fstype, source, options, super_options, peer_group, master, root, action, attached, state, evidence, "
-		"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed) "
+		"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed, attached_by) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"ON CONFLICT (id) DO UPDATE SET mount_id = excluded.mount_id, parent_id = excluded.parent_id, "
 		"parent32 = excluded.parent32, fs_root = excluded.fs_root, root_deleted = excluded.root_deleted, "
 		"target = excluded.target, source = excluded.source, options = excluded.options, "
@@ -136,7 +138,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
 		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
 		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
-		"confirmed = excluded.confirmed",
+		"confirmed = excluded.confirmed, attached_by = excluded.attached_by",
 	/* The same without what the indexes go by, each of which would be written anew. */
 	[STATEMENT_MOUNT_STATE] =
 		"UPDATE mounts SET state = ?, evidence = ?, detached = ?, detached_by = ?, next_step = ?, attempts = ?, "
@@ -163,14 +165,16 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_RESTORE_ACTIONS] =
 		"SELECT a.id, r.path, a.instance_dev, a.instance_path, a.name, a.path, a.generation, a.state, a.dir_dev, "
 		"a.dir_ino, a.dir_birth, a.handle_type, a.handle, a.in_trash, a.registered, a.seen_full, o.kind, o.pid, "
-		"o.start_time, o.uid, nullif(o.comm, x''), nullif(o.cgroup, x''), nullif(o.container, x''), a.lease, "
-		"a.max_age, a.evidence, a.first_seen, a.ended FROM actions a CROSS JOIN roots r ON r.id = a.root "
+		"o.start_time, o.uid, nullif(o.comm, x''), nullif(o.cgroup, x''), nullif(o.container, x''), o.cgroup_id, "
+		"a.lease, a.max_age, a.evidence, a.first_seen, a.ended FROM actions a CROSS JOIN roots r ON r.id = a.root "
 		"LEFT JOIN owners o ON o.id = a.owner "
 		"WHERE a.state <> 'cleared' AND a.boot = ? AND a.namespace = ? ORDER BY a.id",
 	[STATEMENT_RESTORE_MOUNTS] =
-		"SELECT id, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, fstype, source, options, "
+		"SELECT m.id, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, fstype, source, options, "
 		"super_options, peer_group, master, action, state, evidence, attached, next_step, attempts, rounds, "
-		"last_outcome, confirmed FROM mounts WHERE detached IS NULL AND namespace = ? ORDER BY id",
+		"last_outcome, confirmed, o.kind, o.pid, o.start_time, o.uid, nullif(o.comm, x''), nullif(o.cgroup, x''), "
+		"nullif(o.container, x''), o.cgroup_id FROM mounts m LEFT JOIN owners o ON o.id = m.attached_by "
+		"WHERE detached IS NULL AND namespace = ? ORDER BY m.id",
 	[STATEMENT_PARSE_EVIDENCE] =
 		"SELECT json_extract(value, '$.kind'), json_extract(value, '$.since_ns') FROM json_each(?)",
 
@@ -222,8 +226,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_RETAIN_ACTIONS] =
 		"DELETE FROM actions WHERE id IN (SELECT id FROM actions a WHERE state = 'cleared' AND ended < ? "
 		"AND NOT EXISTS (SELECT 1 FROM mounts m WHERE m.action = a.id) ORDER BY ended LIMIT ?)",
-	[STATEMENT_RETAIN_OWNERS] = "DELETE FROM owners WHERE id IN (SELECT id FROM owners o "
-				    "WHERE NOT EXISTS (SELECT 1 FROM actions a WHERE a.owner = o.id) LIMIT ?)",
+	[STATEMENT_NEXT_OWNERS] = "SELECT max(id) FROM (SELECT id FROM owners WHERE id > ? ORDER BY id LIMIT ?)",
+	[STATEMENT_RETAIN_OWNERS] = "DELETE FROM owners AS o WHERE id > ? AND id <= ? "
+				    "AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.owner = o.id) "
+				    "AND NOT EXISTS (SELECT 1 FROM mounts m WHERE m.attached_by = o.id)",
 	[STATEMENT_VACUUM] = "PRAGMA incremental_vacuum(256)",
 
 	[STATEMENT_INTEGRITY] = "SELECT integrity_check FROM pragma_integrity_check(1)",

@@ -176,6 +176,13 @@ struct store_action_row {
 	bool lease;
 	int64_t first_seen, ended;
 };
+/* Who attached a mount. pid 0: not known. What is below it is known only where `attested`. */
+struct store_attacher {
+	int32_t pid;
+	bool attested;
+	int64_t uid;
+	const char *comm, *cgroup, *container;
+};
 struct store_mount_row {
 	int64_t row;
 	uint64_t id, parent;
@@ -184,6 +191,7 @@ struct store_mount_row {
 	uint32_t generation;
 	const char *target, *fstype, *source, *options, *state;
 	int64_t attached, detached;
+	struct store_attacher attached_by;
 	const char *detached_by;
 };
 struct store_attempt_row {

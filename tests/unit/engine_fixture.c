@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "engine/broker_client.h"
 #include "engine/registry.h"
 
@@ -29,6 +30,7 @@ const char *engine_root_lines = "";
 static struct {
 	uint64_t id, parent;
 	char target[128];
+	struct actor *by; /* a reference */
 } table[MOUNTS_MAX];
 static uint64_t last_id;
 static bool table_changed, table_fails;
@@ -93,6 +95,7 @@ static int read_table(struct source *source, const struct model *model, bool com
 			.source = strdup("none"),
 			.options = strdup("rw"),
 			.super_options = strdup("rw"),
+			.attached_by = actor_ref(table[i].by),
 		};
 	}
 	return 0;
@@ -141,6 +144,7 @@ static uint64_t add_mount(uint64_t parent, const char *target)
 			continue;
 		table[i].id = ++last_id;
 		table[i].parent = parent;
+		actor_unref(take_ptr(table[i].by));
 		snprintf(table[i].target, sizeof(table[i].target), "%s", target);
 		table_changed = true;
 		return last_id;
@@ -159,6 +163,16 @@ uint64_t attach_on(uint64_t parent, const char *below)
 uint64_t attach(const char *below)
 {
 	return attach_on(1, below);
+}
+
+uint64_t attach_by(struct actor *by, const char *below)
+{
+	uint64_t id = attach(below);
+
+	for (size_t i = 0; i < MOUNTS_MAX; i++)
+		if (table[i].id == id)
+			table[i].by = by;
+	return id;
 }
 
 void detach(uint64_t id)
@@ -403,7 +417,10 @@ static void stop(void)
 
 void engine_begin_world(const char *daemon, bool with_ledger)
 {
-	memset(table, 0, sizeof(table));
+	for (size_t i = 0; i < MOUNTS_MAX; i++) {
+		actor_unref(take_ptr(table[i].by));
+		table[i].id = 0;
+	}
 	last_id = directory_count = steps_asked = steps_intended = 0;
 	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n%s\n", daemon,
@@ -433,6 +450,9 @@ void engine_end_world(void)
 void engine_restart(void)
 {
 	stop();
+	/* Of what was there before nobody tells who made it. */
+	for (size_t i = 0; i < MOUNTS_MAX; i++)
+		actor_unref(take_ptr(table[i].by));
 	start();
 }
 

@@ -43,6 +43,7 @@ extern bool engine_numbers;
 /* Below ROOT, as "a/proc". */
 uint64_t attach(const char *below);
 uint64_t attach_on(uint64_t parent, const char *below);
+uint64_t attach_by(struct actor *by, const char *below); /* takes the reference */
 void detach(uint64_t id);
 /* From now on the table cannot be read, or can again. */
 void fail_table(bool fails);

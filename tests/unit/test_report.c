@@ -181,6 +181,32 @@ START_TEST(mount_of_an_action)
 }
 END_TEST
 
+START_TEST(mount_says_who_attached_it)
+{
+	struct action action = some_action();
+	struct mount mount = some_mount(&action);
+	struct actor by = { .pid = 9,
+			    .attested = true,
+			    .uid = 1000,
+			    .comm = (char *)"mo\xffunt",
+			    .cgroup = (char *)"/a/b.service",
+			    .container = (char *)"b.service" };
+	json_t *object;
+
+	mount.facts.attached_by = &by;
+	object = report_mount(&mount, 1);
+	expect(json_incref(json_object_get(object, "attached_by")),
+	       "{\"attested\":true,\"pid\":9,\"comm\":\"mo\\\\xffunt\",\"comm_b64\":\"bW//dW50\",\"uid\":1000,"
+	       "\"cgroup\":\"/a/b.service\",\"container\":\"b.service\"}");
+	json_decref(object);
+	by = (struct actor){ .pid = 9, .uid = -1 };
+	object = report_mount(&mount, 1);
+	expect(json_incref(json_object_get(object, "attached_by")),
+	       "{\"attested\":false,\"pid\":9,\"comm\":null,\"uid\":null,\"cgroup\":null,\"container\":null}");
+	json_decref(object);
+}
+END_TEST
+
 START_TEST(mount_of_no_action)
 {
 	struct mount mount = some_mount(NULL);
@@ -312,6 +338,7 @@ int main(void)
 	tcase_add_test(tests, registered_action_shows_owner_and_evidence);
 	tcase_add_test(tests, action_row_drops_what_only_a_restart_needs);
 	tcase_add_test(tests, mount_of_an_action);
+	tcase_add_test(tests, mount_says_who_attached_it);
 	tcase_add_test(tests, mount_of_no_action);
 	tcase_add_test(tests, mount_row_says_who_took_it);
 	tcase_add_test(tests, event_holds_its_detail_as_an_object);

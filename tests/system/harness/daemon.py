@@ -153,6 +153,11 @@ class Daemon:
             assert done.returncode == 0, f"reaperctl {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}"
         return done
 
+    def offline(self, *arguments):
+        """What reaperctl reads in the ledger alone."""
+        return subprocess.run([reaperctl_program(), "--db", self.ledger, *arguments], capture_output=True, text=True, check=True,
+                              timeout=30 * SLOWNESS, stdin=subprocess.DEVNULL)
+
     def json(self, *arguments, check=True):
         return json.loads(self.ctl(*arguments, options=("--json",), check=check).stdout)
 

@@ -2,6 +2,10 @@
 """What the kernel says of processes."""
 import os
 
+from .table import LIBC
+
+PR_SET_NAME = 15
+
 
 def start_time(pid):
     """None where there is no such process, or only its zombie."""
@@ -31,6 +35,11 @@ def comm(pid):
             return file.read().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def set_comm(name):
+    """Of this process."""
+    LIBC.prctl(PR_SET_NAME, os.fsencode(name), 0, 0, 0)
 
 
 def cpu_seconds(pid):

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whose an action is where the kernel named who mounted. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine_fixture.h"
+#include "run_suite.h"
+
+static const struct directory live = { .name = "a", .state = PROBE_PRESENT, .ino = 5, .full = true };
+
+static void setup(void)
+{
+	engine_root_lines = "";
+	engine_begin_world("", true);
+	set_directory(&live);
+}
+
+static struct actor *mounter(int32_t pid, const char *comm, const char *cgroup)
+{
+	const struct actor actor = { .pid = pid,
+				     .attested = true,
+				     .start_time = (uint64_t)pid + 1000,
+				     .uid = 7,
+				     .comm = (char *)comm,
+				     .cgroup = (char *)cgroup,
+				     .cgroup_id = (uint64_t)pid + 2000 };
+
+	return actor_new(&actor);
+}
+
+START_TEST(who_made_the_first_mount_owns_the_action)
+{
+	const struct owner *owner;
+
+	attach_by(mounter(11, "first", "/g/a"), "a/proc");
+	pass(1);
+	attach_by(mounter(12, "second", "/g/b"), "a/sys");
+	pass(1);
+	owner = &action("a")->owner;
+	ck_assert_int_eq(owner->kind, OWNER_ATTESTED);
+	ck_assert_int_eq(owner->pid, 11);
+	ck_assert_uint_eq(owner->start_time, 1011);
+	ck_assert_int_eq(owner->uid, 7);
+	ck_assert_str_eq(owner->comm, "first");
+	ck_assert_str_eq(owner->cgroup, "/g/a");
+	ck_assert_uint_eq(owner->cgroup_id, 2011);
+	ck_assert_str_eq(
+		ledger_value(
+			"SELECT group_concat(comm || pid, ' ') FROM (SELECT comm, pid FROM active_mounts ORDER BY id)"),
+		"first11 second12");
+	ck_assert_str_eq(ledger_value("SELECT group_concat(comm || pid, ' ') FROM "
+				      "(SELECT comm, pid FROM events WHERE type = 'attach' ORDER BY seq)"),
+			 "first11 second12");
+	ck_assert_str_eq(ledger_value("SELECT owner_kind || comm || cgroup FROM action_history"), "attestedfirst/g/a");
+}
+END_TEST
+
+START_TEST(a_pid_alone_owns_nothing)
+{
+	const struct actor gone = { .pid = 13, .uid = -1 };
+
+	attach_by(actor_new(&gone), "a/proc");
+	pass(1);
+	ck_assert_int_eq(action("a")->owner.kind, OWNER_INFERRED);
+	ck_assert_int_eq(action("a")->owner.pid, 0);
+	ck_assert_str_eq(ledger_value("SELECT attested || ' ' || pid FROM active_mounts"), "0 13");
+	attach_by(mounter(14, "later", "/g"), "a/sys");
+	pass(1);
+	ck_assert_int_eq(action("a")->owner.pid, 14);
+}
+END_TEST
+
+START_TEST(of_who_registers_nothing_is_said_that_was_seen_of_who_mounted)
+{
+	const struct owner *owner;
+
+	attach_by(mounter(11, "first", "/g/a"), "a/proc");
+	pass(1);
+	begin("a", 0, false);
+	pass(1);
+	owner = &action("a")->owner;
+	ck_assert_int_eq(owner->kind, OWNER_REGISTERED);
+	ck_assert_int_eq(owner->pid, 0);
+	ck_assert_ptr_null(owner->comm);
+	ck_assert_ptr_null(owner->cgroup);
+	ck_assert_uint_eq(owner->cgroup_id, 0);
+	attach_by(mounter(12, "second", "/g/b"), "a/sys");
+	pass(1);
+	ck_assert_int_eq(owner->kind, OWNER_REGISTERED);
+	ck_assert_str_eq(ledger_value("SELECT comm FROM active_mounts WHERE target LIKE '%sys'"), "second");
+}
+END_TEST
+
+START_TEST(who_attached_what_outlives_a_start)
+{
+	uint64_t id = attach_by(mounter(11, "first", "/g/a"), "a/proc");
+	const struct actor *by;
+
+	pass(1);
+	engine_restart();
+	pass(1);
+	by = model_mount(engine->model, id)->facts.attached_by;
+	ck_assert_ptr_nonnull(by);
+	ck_assert(by->attested);
+	ck_assert_str_eq(by->comm, "first");
+	ck_assert_int_eq(action("a")->owner.kind, OWNER_ATTESTED);
+	ck_assert_str_eq(action("a")->owner.cgroup, "/g/a");
+	ck_assert_uint_eq(action("a")->owner.cgroup_id, 2011);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine: owners");
+	TCase *tests = tcase_create("owners");
+
+	tcase_add_checked_fixture(tests, setup, engine_end_world);
+	tcase_set_timeout(tests, 30);
+	tcase_add_test(tests, who_made_the_first_mount_owns_the_action);
+	tcase_add_test(tests, a_pid_alone_owns_nothing);
+	tcase_add_test(tests, of_who_registers_nothing_is_said_that_was_seen_of_who_mounted);
+	tcase_add_test(tests, who_attached_what_outlives_a_start);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
