@@ -84,6 +84,8 @@ static void print_counts(const json_t *status)
 	printf("events      %lld event%s, %lld lost, %lld rescan%s, %.1f ms behind\n", (long long)events,
 	       plural(events), (long long)show_integer(status, "lost"), (long long)rescans, plural(rescans),
 	       json_number_value(json_object_get(status, "lag_ms")));
+	printf("attached    %lld since the start, of %lld it is certain who made them\n",
+	       (long long)show_integer(status, "attached"), (long long)show_integer(status, "attested"));
 }
 
 static void print_helpers(const json_t *status)

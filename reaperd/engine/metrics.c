@@ -38,6 +38,12 @@ void metrics_count_event(struct metrics *metrics, enum event_type type)
 	metrics->events[type]++;
 }
 
+void metrics_count_attach(struct metrics *metrics, bool attested)
+{
+	metrics->attached++;
+	metrics->attested += attested;
+}
+
 static void histogram_add(struct histogram *histogram, int64_t ns)
 {
 	double seconds = (double)ns / NSEC_PER_SEC;

@@ -6,6 +6,7 @@
 #ifndef REAPERD_ENGINE_METRICS_H
 #define REAPERD_ENGINE_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/words.h"
@@ -26,6 +27,7 @@ struct root_metrics {
 
 struct metrics {
 	uint64_t events[EVENT_TYPE_COUNT];
+	uint64_t attached, attested; /* mounts below roots that came, and those of which it is certain who made them */
 	struct histogram reap, latency;
 	/* Never removed: their number is bounded by the configurations that were in force. */
 	struct root_metrics *roots;
@@ -35,6 +37,7 @@ struct metrics *metrics_new(void); /* NULL when out of memory */
 void metrics_free(struct metrics *metrics);
 
 void metrics_count_event(struct metrics *metrics, enum event_type type);
+void metrics_count_attach(struct metrics *metrics, bool attested);
 /* From the wake-up by the source to the model that it led to, ns. */
 void metrics_event_latency(struct metrics *metrics, int64_t ns);
 /* One step on one mount, and how long the broker took for it, ns. */

@@ -89,6 +89,14 @@ static void put_events(FILE *out, const struct metrics *metrics)
 			metrics->events[type]);
 }
 
+static void put_attached(FILE *out, const struct metrics *metrics)
+{
+	put_help(out, "attached_total", "counter",
+		 "Mounts that came below a build root since the start, by whether it is certain who made them.");
+	fprintf(out, "reaperd_attached_total{attested=\"yes\"} %" PRIu64 "\n", metrics->attested);
+	fprintf(out, "reaperd_attached_total{attested=\"no\"} %" PRIu64 "\n", metrics->attached - metrics->attested);
+}
+
 static void put_root_reaps(FILE *out, const struct root_metrics *root)
 {
 	for (int because = 0; because < EVIDENCE_COUNT; because++) {
@@ -156,6 +164,7 @@ char *metrics_text(struct engine *engine)
 		put_mounts(out, status.roots, status.root_count);
 		put_actions(out, status.roots, status.root_count);
 		put_events(out, engine->metrics);
+		put_attached(out, engine->metrics);
 		put_reaps(out, engine->metrics);
 		put_engine(out, engine, &status);
 		if (fclose(out) != 0)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
+#include "engine/metrics.h"
 #include "engine/probe_result.h"
 #include "engine/registry.h"
 #include "engine/tracker.h"
@@ -154,6 +155,9 @@ static void attached(struct engine *engine, struct mount *mount)
 		joined(engine, mount);
 	if (mount->action)
 		take_owner(mount->action, by);
+	/* At the start they are found, whoever made them. */
+	if (engine->ready && mount->instance)
+		metrics_count_attach(engine->metrics, by && by->attested);
 	ledger_save_mount(engine, mount, NULL);
 	journal_write(engine, &(struct journal_event){
 				      .type = EVENT_ATTACH,

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "engine/broker_client.h"
+#include "engine/metrics.h"
 #include "report/report.h"
 
 const char *status_version(void)
@@ -180,15 +181,16 @@ static json_t *ledger_json(struct engine *engine)
 json_t *status_json(struct engine *engine, const struct status *status)
 {
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:{s:s, s:I, s:I}}",
+		"{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:o, s:{s:s, s:I, s:I}}",
 		"version", status_version(), "source", source_name(engine->source.ops->kind), "source_note",
 		engine->source_note, "identity", engine->source.ops->unique_ids ? "unique-id" : "number", "namespaces",
 		namespaces_json(engine), "mode", mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused,
 		"roots", roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
 		(json_int_t)status->unowned, "events", (json_int_t)engine->events, "lost", (json_int_t)engine->lost,
 		"rescans", (json_int_t)engine->rescans, "lag_ms", (double)engine->lag / NSEC_PER_MSEC, "wakeups",
-		(json_int_t)engine->wakeups, "ledger", ledger_json(engine), "broker", "state", "ok", "in_flight",
-		(json_int_t)status->in_flight, "hung", (json_int_t)status->hung);
+		(json_int_t)engine->wakeups, "attached", (json_int_t)engine->metrics->attached, "attested",
+		(json_int_t)engine->metrics->attested, "ledger", ledger_json(engine), "broker", "state", "ok",
+		"in_flight", (json_int_t)status->in_flight, "hung", (json_int_t)status->hung);
 
 	if (!object)
 		return NULL;

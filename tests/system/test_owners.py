@@ -75,6 +75,10 @@ def test_each_mount_says_who_attached_it_and_a_restart_does_not_forget(farm):
     assert f"second[{second.pid}]" in daemon.ctl("mounts").stdout
     explained = daemon.ctl("explain", "a1").stdout
     assert f"attached by second[{second.pid}]" in explained and f"Its owner is attested: pid {first.pid} (the (first)\\x0a), uid 1234" in explained
+    status = daemon.status()
+    assert (status["attached"], status["attested"]) == (2, 2)
+    assert 'reaperd_attached_total{attested="yes"} 2' in daemon.ctl("metrics").stdout
+    assert "attached    2 since the start, of 2 it is certain who made them" in daemon.ctl().stdout
     daemon.kill_both()
     daemon.start()
     daemon.knows(made, other)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/metrics.h"
 #include "engine_fixture.h"
 #include "run_suite.h"
 
@@ -110,6 +111,26 @@ START_TEST(who_attached_what_outlives_a_start)
 }
 END_TEST
 
+START_TEST(what_came_is_counted_by_whether_it_is_attested)
+{
+	const struct actor gone = { .pid = 13, .uid = -1 };
+
+	attach("a/found");
+	pass(1);
+	engine_restart();
+	pass(1);
+	/* Found at the start, it did not come. */
+	ck_assert_uint_eq(engine->metrics->attached, 0);
+	attach_by(mounter(11, "first", "/g/a"), "a/proc");
+	attach_by(mounter(12, "second", "/g/a"), "a/sys");
+	attach_by(actor_new(&gone), "a/dev");
+	attach("a/tmp");
+	pass(1);
+	ck_assert_uint_eq(engine->metrics->attached, 4);
+	ck_assert_uint_eq(engine->metrics->attested, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine: owners");
@@ -121,6 +142,7 @@ int main(void)
 	tcase_add_test(tests, a_pid_alone_owns_nothing);
 	tcase_add_test(tests, of_who_registers_nothing_is_said_that_was_seen_of_who_mounted);
 	tcase_add_test(tests, who_attached_what_outlives_a_start);
+	tcase_add_test(tests, what_came_is_counted_by_whether_it_is_attested);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

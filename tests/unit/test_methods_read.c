@@ -48,7 +48,8 @@ START_TEST(status_has_every_field_that_the_interface_names)
 	static const char *const keys[] = { "version", "source", "source_note",	 "identity", "namespaces",
 					    "mode",    "paused", "paused_until", "roots",    "mounts",
 					    "unowned", "events", "lost",	 "rescans",  "lag_ms",
-					    "wakeups", "ledger", "broker",	 "started" };
+					    "wakeups", "ledger", "broker",	 "started",  "attached",
+					    "attested" };
 	static const char *const root_keys[] = { "path",      "mode",  "actions", "mounts",
 						 "leftovers", "stuck", "health",  "paused" };
 	json_t *answer = ask("GetStatus", "{}"), *status = json_object_get(answer, "status");
@@ -69,6 +70,8 @@ START_TEST(metrics_have_the_promised_names_and_no_action_s)
 					     "actions{root=\"" ROOT "\",state=\"over\"} 1",
 					     "events_total{type=\"attach\"} 0",
 					     "lost_events_total ",
+					     "attached_total{attested=\"yes\"} 0",
+					     "attached_total{attested=\"no\"} ",
 					     "reaps_total{root=\"" ROOT
 					     "\",evidence=\"ended\",step=\"umount\",result=\"gone\"} 2",
 					     "reap_duration_seconds_bucket{le=\"0.0001\"} 1",
