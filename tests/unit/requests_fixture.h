@@ -121,6 +121,39 @@ static inline int error_of(struct message_request *request)
 	return error;
 }
 
+/* One of each kind about a namespace, which is yet to be named. */
+static inline struct message_request request_of(enum message_type type)
+{
+	static struct probe_item probe = { .path = "a" };
+	static struct watch_item watch = { .path = "a" };
+	static struct step_item step = { .path = "a/t", .action_length = 1, .step = STEP_DETACH, .mount = { .id = 1 } };
+	static uint32_t events = EVENTS_GROUP;
+	struct message_request request = { .type = type, .count = 1 };
+
+	switch ((int)type) {
+	case MESSAGE_PROBE:
+		request.probes = &probe;
+		break;
+	case MESSAGE_WATCH:
+		request.watches = &watch;
+		break;
+	case MESSAGE_STEP:
+	case MESSAGE_HOLDERS:
+		request.steps = &step;
+		break;
+	case MESSAGE_EVENTS:
+		request.events = &events;
+		break;
+	default:
+		request.count = 0;
+	}
+	return request;
+}
+
+static const enum message_type types[] = {
+	MESSAGE_PROBE, MESSAGE_WATCH, MESSAGE_STEP, MESSAGE_HOLDERS, MESSAGE_TABLE, MESSAGE_EVENTS,
+};
+
 /* The bytes of a sealed memfd, for as long as the process lives. */
 static inline struct wire_reader read_records(int fd)
 {
