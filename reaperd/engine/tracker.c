@@ -96,12 +96,15 @@ bool tracker_is_busy(const struct tracker *tracker)
 	return tracker->engine->read_wanted || tracker->engine->refresh_wanted || tracker->complete_wanted;
 }
 
-static int read_source(struct tracker *tracker, struct scan *scan)
+/* *ret_looked: whether all known mounts below roots were looked at. */
+static int read_source(struct tracker *tracker, struct scan *scan, bool *ret_looked)
 {
 	struct engine *engine = tracker->engine;
 	const struct source_ops *ops = engine->source.ops;
 	bool complete = tracker->complete_wanted;
+	int r;
 
+	*ret_looked = true;
 	if (!engine->read_wanted && !complete)
 		return ops->refresh(&engine->source, engine->model, scan);
 	/* Before the read: what changes after this wakes us again. */
@@ -109,7 +112,11 @@ static int read_source(struct tracker *tracker, struct scan *scan)
 	ev_io_start(engine->loop, &tracker->io);
 	if (complete && engine->ready)
 		engine->rescans++;
-	return ops->read(&engine->source, engine->model, complete, scan);
+	r = ops->read(&engine->source, engine->model, complete, scan);
+	if (r < 0 || scan->complete || !ops->told)
+		return r;
+	*ret_looked = engine->refresh_wanted;
+	return *ret_looked ? ops->refresh(&engine->source, engine->model, scan) : 0;
 }
 
 /* The table has been read as a whole instead. */
@@ -146,7 +153,7 @@ static int64_t rest_after(const struct engine *engine, int64_t took, bool comple
 	return took * REST_FACTOR > least ? took * REST_FACTOR : least;
 }
 
-static void finish(struct tracker *tracker, int64_t begun, bool complete)
+static void finish(struct tracker *tracker, int64_t begun, bool complete, bool looked)
 {
 	struct engine *engine = tracker->engine;
 	int64_t end = clock_now().mono;
@@ -154,8 +161,13 @@ static void finish(struct tracker *tracker, int64_t begun, bool complete)
 	tracker->not_before = end + rest_after(engine, end - begun, complete);
 	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
-	tracker->looked_at = begun;
-	engine->read_wanted = engine->refresh_wanted = tracker->complete_wanted = false;
+	if (looked) {
+		tracker->looked_at = begun;
+		engine->refresh_wanted = false;
+	}
+	engine->read_wanted = tracker->complete_wanted = false;
+	if (engine->refresh_wanted)
+		engine_wake_at(engine, tracker->not_before);
 	tracker->has_read = true;
 	if (tracker->woken) {
 		engine->lag = end - tracker->woken;
@@ -170,7 +182,7 @@ void tracker_turn(struct tracker *tracker)
 	struct engine *engine = tracker->engine;
 	struct changes changes = { 0 };
 	struct scan scan = { 0 };
-	bool complete;
+	bool complete, looked;
 	int r;
 
 	if (!tracker_is_busy(tracker))
@@ -179,7 +191,7 @@ void tracker_turn(struct tracker *tracker)
 		engine_wake_at(engine, tracker->not_before);
 		return;
 	}
-	r = read_source(tracker, &scan);
+	r = read_source(tracker, &scan, &looked);
 	if (r == 0)
 		r = model_apply(engine->model, &scan, engine->now, &changes);
 	if (scan.overflowed)
@@ -191,5 +203,5 @@ void tracker_turn(struct tracker *tracker)
 	if (r < 0)
 		read_failed(tracker, r);
 	else
-		finish(tracker, engine->now.mono, complete);
+		finish(tracker, engine->now.mono, complete, looked);
 }

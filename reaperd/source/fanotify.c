@@ -469,6 +469,7 @@ static int fanotify_open(struct source *source, struct source_inputs *inputs, ch
 const struct source_ops source_fanotify_ops = {
 	.kind = SOURCE_FANOTIFY,
 	.unique_ids = true,
+	.told = true,
 	.rest = NSEC_PER_MSEC,
 	.open = fanotify_open,
 	.close = fanotify_close,

@@ -26,6 +26,8 @@ struct source_inputs {
 struct source_ops {
 	enum source_kind kind;
 	bool unique_ids;
+	/* read() asks for what it was told of alone, and nobody tells of a rename: that, only refresh() finds. */
+	bool told;
 	/*
 	 * ns from one read to the next where changes go on: each read slows those who mount. 0: it costs as much as the
 	 * table is long, and its reader rests in proportion.

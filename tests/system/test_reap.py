@@ -81,6 +81,25 @@ def test_without_grace_what_was_found_in_the_trash_goes_though_nothing_else_happ
     wait_for(lambda: harness.count_under(farm.root) == 0, "what was moved there is reaped")
 
 
+def test_what_is_renamed_while_mounts_come_and_go_is_looked_for_first(cell, source):
+    """Its directory is missing where it was; where its mounts are now is read before any of them is asked for, whatever else there is to read."""
+    farm = harness.Farm(cell, source, grace="0")
+    os.makedirs(farm.path(".trash"))
+    elsewhere = cell.make("elsewhere")
+    daemon = farm.start().daemon
+    for number in range(8):
+        made = farm.action(f"a{number}")
+        daemon.knows(*made)
+        os.rename(farm.path(f"a{number}"), farm.path(".trash", f"a{number}"))
+
+        def is_gone():
+            harness.mount("tmpfs", elsewhere, "tmpfs")
+            harness.umount(elsewhere)
+            return harness.count_under(farm.root) == 0
+        wait_for(is_gone, "what was moved is reaped")
+    assert daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'mismatch'") == [(0,)]
+
+
 def test_an_action_renamed_to_publish_it_is_followed(farm):
     daemon = farm.start().daemon
     made = farm.action("incoming")
