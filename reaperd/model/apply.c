@@ -238,16 +238,16 @@ static void apply_all_gone(struct model *model, const struct scan *scan, struct 
 {
 	if (model->error)
 		return;
-	if (scan->complete)
-		mounts_each(model, apply_gone_unseen, &(struct unseen){ scan->ns, changes });
-	for (size_t i = 0; !scan->complete && i < scan->gone_count; i++) {
+	for (size_t i = 0; i < scan->gone_count; i++) {
 		struct mount_node *node = mounts_find(model, scan->gone[i].id);
 
-		if (!node)
+		if (!node || (scan->complete && node->seen == model->serial))
 			continue;
 		node->mount.detached_by = actor_ref(scan->gone[i].by);
 		apply_gone(model, node, changes);
 	}
+	if (scan->complete)
+		mounts_each(model, apply_gone_unseen, &(struct unseen){ scan->ns, changes });
 }
 
 /* Below the parent that its facts name. */

@@ -56,7 +56,7 @@ struct scan {
 		*mounts; /* new mounts, and known ones that were read again (the model finds out what changed) */
 	size_t count;
 	size_t allocated;
-	struct gone_mount *gone; /* only where !complete */
+	struct gone_mount *gone; /* of a complete scan: only who did it, where that is known */
 	size_t gone_count;
 	size_t gone_allocated;
 	struct flash *flashes;

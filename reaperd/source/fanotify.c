@@ -13,185 +13,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "kernel/mount_events.h"
 #include "kernel/mounts.h"
-#include "source/actors.h"
 #include "source/mountinfo.h"
 #include "source/source.h"
 #include "source/statmount.h"
+#include "source/told.h"
 #include "source/wake.h"
 
 #define COMPARE_AFTER (30 * NSEC_PER_SEC)
-/* In one drain, so that a storm without an end is read in pieces: the rest wakes us again. */
-#define DRAIN_MAX ((size_t)16384)
-/* Each event may take an fd until its process has been looked at. */
-#define FDS_WANTED ((rlim_t)65536)
-#define FDS_SPARED 16
 
 int64_t fanotify_compare_after = COMPARE_AFTER;
-
-/* An event that was read, and later all of one mount together. */
-struct told {
-	uint64_t id;
-	size_t order; /* in which they were read */
-	bool attached, detached;
-	struct actor *attached_by, *detached_by; /* references */
-};
 
 struct fanotify {
 	int epoll;
 	int group;
 	struct libmnt_monitor *monitor;
 	struct statmount_reading reading;
-	struct actors *actors;
-	struct told *told;
-	size_t count, allocated;
-	bool overflowed;  /* what was told is not all */
+	struct told_list told;
 	bool remounted;	  /* perhaps: mountinfo changed, and no event came */
 	int64_t compared; /* mono: before all mounts were compared with the model */
 };
 
-/* ---- what is told ---- */
-
-static void told_clear(struct told *told)
-{
-	actor_unref(told->attached_by);
-	actor_unref(told->detached_by);
-}
-
-static void forget_all(struct fanotify *fanotify)
-{
-	for (size_t i = 0; i < fanotify->count; i++)
-		told_clear(&fanotify->told[i]);
-	fanotify->count = 0;
-	fanotify->overflowed = fanotify->remounted = false;
-}
-
-static struct told *add_told(struct fanotify *fanotify)
-{
-	size_t wanted = fanotify->allocated ? 2 * fanotify->allocated : 64;
-	struct told *grown;
-
-	if (fanotify->count == fanotify->allocated) {
-		grown = reallocarray(fanotify->told, wanted, sizeof(*grown));
-		if (!grown)
-			return NULL;
-		fanotify->told = grown;
-		fanotify->allocated = wanted;
-	}
-	return &fanotify->told[fanotify->count++];
-}
-
-static void take_event(struct fanotify *fanotify, const struct mount_event *event, int64_t mono)
-{
-	struct told *told = event->id ? add_told(fanotify) : NULL;
-	struct actor *actor;
-
-	if (!told) {
-		fanotify->overflowed = true;
-		return;
-	}
-	actor = actors_find(fanotify->actors, event, mono);
-	*told = (struct told){
-		.id = event->id,
-		.order = fanotify->count,
-		.attached = event->attached,
-		.detached = event->detached,
-		.attached_by = event->attached ? actor_ref(actor) : NULL,
-		.detached_by = event->detached ? actor_ref(actor) : NULL,
-	};
-	actor_unref(actor);
-}
-
-/* How many events may be read at once: as many as there are free fds. st_size is how many we have, Linux 6.2. */
-static size_t events_at_once(void)
-{
-	struct rlimit limit;
-	struct stat fds;
-	uint64_t used;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || stat("/proc/self/fd", &fds) < 0)
-		return 2;
-	used = (uint64_t)fds.st_size + FDS_SPARED;
-	if (limit.rlim_cur < used + 2)
-		return 2;
-	return limit.rlim_cur - used < MOUNT_EVENTS_READ_MAX ? limit.rlim_cur - used : MOUNT_EVENTS_READ_MAX;
-}
-
-static bool read_events(struct fanotify *fanotify)
-{
-	const size_t at_once = events_at_once(), before = fanotify->count;
-	struct mount_event events[MOUNT_EVENTS_READ_MAX];
-	ssize_t count;
-
-	do {
-		const int64_t now = clock_now().mono;
-
-		count = kernel_mount_events_read(fanotify->group, events, at_once);
-		if (count < 0)
-			fanotify->overflowed = true;
-		for (ssize_t i = 0; i < count; i++)
-			take_event(fanotify, &events[i], now);
-		kernel_mount_events_close(events, count > 0 ? (size_t)count : 0);
-	} while (count > 0 && fanotify->count < before + DRAIN_MAX);
-	return fanotify->count > before || fanotify->overflowed;
-}
-
 static int fanotify_drain(struct source *source)
 {
 	struct fanotify *fanotify = source->state;
-	bool told = read_events(fanotify);
+	bool told = told_read(&fanotify->told, fanotify->group);
 	int changed = wake_drain(fanotify->monitor);
 
 	/* mountinfo tells a moment before the event comes. */
-	if (changed > 0 && !told && !read_events(fanotify))
+	if (changed > 0 && !told && !told_read(&fanotify->told, fanotify->group))
 		fanotify->remounted = true;
 	return changed < 0 ? changed : told || changed;
 }
 
 /* ---- what became of it ---- */
-
-static int compare_told(const void *a, const void *b)
-{
-	const struct told *x = a, *y = b;
-
-	if (x->id != y->id)
-		return x->id < y->id ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-static void take_later(struct told *told, struct told *later)
-{
-	told->attached |= later->attached;
-	told->detached |= later->detached;
-	if (later->attached) {
-		actor_unref(told->attached_by);
-		told->attached_by = take_ptr(later->attached_by);
-	}
-	if (later->detached) {
-		actor_unref(told->detached_by);
-		told->detached_by = take_ptr(later->detached_by);
-	}
-}
-
-/* One for each mount, by id, with who did it last. */
-static void gather(struct fanotify *fanotify)
-{
-	size_t count = 0;
-
-	qsort(fanotify->told, fanotify->count, sizeof(*fanotify->told), compare_told);
-	for (size_t i = 0; i < fanotify->count; i++) {
-		if (count > 0 && fanotify->told[count - 1].id == fanotify->told[i].id)
-			take_later(&fanotify->told[count - 1], &fanotify->told[i]);
-		else
-			fanotify->told[count++] = fanotify->told[i];
-	}
-	fanotify->count = count;
-}
 
 /* A known mount that may have changed though no event named it. That it went, an event of its own says. */
 static int read_again(struct statmount_reading *reading, const struct mount *mount)
@@ -253,9 +111,15 @@ static int read_present(struct statmount_reading *reading, const struct told *to
 	return read_neighbours(reading, known, &copy);
 }
 
-static int read_absent(struct statmount_reading *reading, const struct told *told, const struct mount *known)
+static bool is_gone(uint64_t id)
 {
 	struct mount_status status;
+
+	return kernel_statmount(id, &status) == -ENOENT;
+}
+
+static int read_absent(struct statmount_reading *reading, const struct told *told, const struct mount *known)
+{
 	int r = 0;
 
 	if (known) {
@@ -264,7 +128,7 @@ static int read_absent(struct statmount_reading *reading, const struct told *tol
 		return r < 0 ? r : scan_add_gone(reading->scan, told->id, told->detached_by);
 	}
 	/* One that is there, and out of reach, is no business of ours. */
-	if (!told->attached || kernel_statmount(told->id, &status) != -ENOENT)
+	if (!told->attached || !is_gone(told->id))
 		return 0;
 	return scan_add_flash(reading->scan, told->id, told->attached_by, told->detached_by);
 }
@@ -287,44 +151,17 @@ static int read_changes(struct fanotify *fanotify)
 	struct statmount_reading *reading = &fanotify->reading;
 	int r = 0;
 
-	for (size_t i = 0; i < fanotify->count && r >= 0; i++)
-		r = read_told(reading, &fanotify->told[i]);
+	for (size_t i = 0; i < fanotify->told.count && r >= 0; i++)
+		r = read_told(reading, &fanotify->told.items[i]);
 	return r < 0 || !fanotify->remounted ? r : statmount_read_below_roots(reading);
-}
-
-static int compare_facts(const void *a, const void *b)
-{
-	const struct mount_facts *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-/* To a complete scan, which is by id: who attached what, and what was gone before it was read. */
-static int name_attachers(struct fanotify *fanotify)
-{
-	struct scan *scan = fanotify->reading.scan;
-	int r = 0;
-
-	for (size_t i = 0; i < fanotify->count && r == 0; i++) {
-		const struct told *told = &fanotify->told[i];
-		const struct mount_facts key = { .id = told->id };
-		struct mount_facts *found = NULL;
-
-		if (scan->count > 0)
-			found = bsearch(&key, scan->mounts, scan->count, sizeof(key), compare_facts);
-		if (found && told->attached)
-			found->attached_by = actor_ref(told->attached_by);
-		else if (!found && !model_mount_const(fanotify->reading.model, told->id))
-			r = read_absent(&fanotify->reading, told, NULL);
-	}
-	return r;
 }
 
 static int read_all(struct fanotify *fanotify)
 {
-	int r = statmount_read_all(&fanotify->reading);
+	struct statmount_reading *reading = &fanotify->reading;
+	int r = statmount_read_all(reading);
 
-	return r < 0 ? r : name_attachers(fanotify);
+	return r < 0 ? r : told_complete(&fanotify->told, reading->model, reading->scan, is_gone);
 }
 
 static bool comparison_is_due(struct fanotify *fanotify)
@@ -343,9 +180,9 @@ static int fanotify_read(struct source *source, const struct model *model, bool 
 	int r;
 
 	statmount_begin(&fanotify->reading, model, ret);
-	ret->overflowed = fanotify->overflowed;
-	gather(fanotify);
-	if (complete || fanotify->overflowed) {
+	ret->overflowed = fanotify->told.overflowed;
+	told_gather(&fanotify->told);
+	if (complete || fanotify->told.overflowed) {
 		fanotify->compared = clock_now().mono;
 		r = read_all(fanotify);
 	} else {
@@ -354,7 +191,8 @@ static int fanotify_read(struct source *source, const struct model *model, bool 
 			r = statmount_read_changes(&fanotify->reading);
 	}
 	statmount_end(&fanotify->reading);
-	forget_all(fanotify);
+	told_forget(&fanotify->told);
+	fanotify->remounted = false;
 	return r < 0 ? r : 0;
 }
 
@@ -376,24 +214,12 @@ static void fanotify_close(struct source *source)
 {
 	struct fanotify *fanotify = source->state;
 
-	forget_all(fanotify);
-	free(fanotify->told);
+	told_close(&fanotify->told);
 	mnt_unref_monitor(fanotify->monitor);
 	cleanup_close(&fanotify->epoll);
 	cleanup_close(&fanotify->group);
-	actors_free(fanotify->actors);
 	statmount_close(&fanotify->reading);
 	free(fanotify);
-}
-
-static void raise_fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max < FDS_WANTED ? limit.rlim_max : FDS_WANTED;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int watch(struct fanotify *fanotify)
@@ -419,11 +245,8 @@ static int set_up(struct fanotify *fanotify)
 
 	if (r < 0)
 		return r;
-	fanotify->actors = actors_new();
-	if (!fanotify->actors)
-		return -ENOMEM;
-	raise_fd_limit();
-	return watch(fanotify);
+	r = told_open(&fanotify->told);
+	return r < 0 ? r : watch(fanotify);
 }
 
 static void say_why_not(int error, char *why, size_t size)
