@@ -52,6 +52,20 @@ static char *join_texts(const json_t *array)
 
 #define NUMBER_NOTE " (numbers come again: evidence begins afresh when the daemon starts)"
 
+/* Of the process that shows the namespace, its name and number. */
+static void print_watched(const json_t *watched)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (watched, i, one) {
+		CLEANUP_FREE char *comm = show_string(one, "comm"), *source = show_string(one, "source");
+
+		printf("            %lld %s[%lld], %lld mounts, %s\n", (long long)show_integer(one, "inode"), comm,
+		       (long long)show_integer(one, "pid"), (long long)show_integer(one, "mounts"), source);
+	}
+}
+
 static void print_source(const struct cli *cli, const json_t *status)
 {
 	CLEANUP_FREE char *version = show_string(status, "version"), *source = show_string(status, "source"),
@@ -63,6 +77,10 @@ static void print_source(const struct cli *cli, const json_t *status)
 	printf("source      %s%s%s%s\n", source, *note ? " (" : "", note, *note ? ")" : "");
 	printf("identity    %s%s\n", identity, strcmp(identity, "number") ? "" : NUMBER_NOTE);
 	printf("namespaces  %s\n", namespaces);
+	print_watched(json_object_get(status, "watched"));
+	if (show_integer(status, "unwatched") > 0)
+		printf("            %lld more hold a root and are not watched\n",
+		       (long long)show_integer(status, "unwatched"));
 }
 
 static void print_mode(const json_t *status)

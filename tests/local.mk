@@ -28,6 +28,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_harness.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
+	tests/system/test_namespaces.py \
 	tests/system/test_odd.py \
 	tests/system/test_owners.py \
 	tests/system/test_propagation.py \
@@ -196,6 +197,11 @@ tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/e
 tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_owners_LDADD = $(use_engine) $(CHECK_LIBS)
+unit_tests += tests/unit/test_engine_namespaces
+tests_unit_test_engine_namespaces_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_namespaces.c
+tests_unit_test_engine_namespaces_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_namespaces_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_namespaces_LDADD = $(use_engine) $(CHECK_LIBS)
 
 # The engine in a made-up world; its clock and its source come before the libraries'
 

@@ -64,16 +64,20 @@ static struct job *take_job(struct broker *broker, uint64_t number)
 }
 
 /* Here and below: 0, or -errno for what cannot be read. */
-static int take_result(struct broker *broker, const uint8_t *bytes, size_t length)
+static int take_result(struct broker *broker, const uint8_t *bytes, size_t length, int *fds, size_t fd_count)
 {
 	struct message_result result = { 0 };
 	int r = message_decode_result(bytes, length, &result);
 	struct job *job;
 
+	if (r == 0 && result.fd_count != fd_count)
+		r = -EBADMSG;
 	if (r < 0) {
 		message_result_clear(&result);
 		return r;
 	}
+	for (size_t i = 0; i < fd_count; i++)
+		result.fds[i] = take_fd(&fds[i]);
 	broker->in_flight = result.in_flight;
 	broker->hung = result.hung;
 	job = take_job(broker, result.job);
@@ -115,7 +119,7 @@ static int take_message(struct broker *broker, const uint8_t *bytes, size_t leng
 	case MESSAGE_CONFIGURATION:
 		return take_configuration(broker, bytes, length, fds, fd_count);
 	case MESSAGE_RESULT:
-		return take_result(broker, bytes, length);
+		return take_result(broker, bytes, length, fds, fd_count);
 	case MESSAGE_STOP:
 		broker->engine->stopping = true;
 		engine_wake(broker->engine);
@@ -249,6 +253,13 @@ struct mount_reference broker_reference(const struct mount *mount)
 		.id32 = mount->facts.id32,
 		.dev = mount->facts.dev,
 	};
+}
+
+struct namespace_reference broker_namespace(const struct mount *mount)
+{
+	if (mount->ns->own)
+		return (struct namespace_reference){ 0 };
+	return (struct namespace_reference){ .inode = mount->ns->inode, .id = mount->ns->id, .pid = mount->ns->pid };
 }
 
 int broker_say(struct broker *broker, enum message_type type)

@@ -35,6 +35,9 @@ void broker_cancel(struct broker *broker);
 /* How a request names a mount: by its unique id, or where the kernel gives none by number and device. */
 struct mount_reference broker_reference(const struct mount *mount);
 
+/* How it names the namespace that the mount is in. */
+struct namespace_reference broker_namespace(const struct mount *mount);
+
 /* A message without content: READY, RELOAD. */
 int broker_say(struct broker *broker, enum message_type type);
 

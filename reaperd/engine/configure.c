@@ -14,6 +14,7 @@
 #include "engine/methods.h"
 #include "engine/metrics.h"
 #include "engine/mount_changes.h"
+#include "engine/namespaces.h"
 #include "engine/pause.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
@@ -121,6 +122,9 @@ static bool set_up(struct engine *engine, const struct message_configuration *me
 	if (fd_count > 2)
 		engine->watcher = watcher_new(engine, take_fd(&fds[2]));
 	engine->tracker = tracker_new(engine, &inputs, mount_changes_take, why, sizeof(why));
+	engine->namespaces = namespaces_new(engine, mount_changes_take);
+	if (!engine->namespaces)
+		return false;
 	if (!engine->tracker) {
 		log_error("source %s does not work here: %s", source_name(engine->source_wanted), why);
 		return false;
@@ -153,6 +157,7 @@ static void next_configuration(struct engine *engine)
 	}
 	prober_configure(engine->prober);
 	registry_configure(engine->registry);
+	namespaces_configure(engine->namespaces);
 	ledger_save_dirty(engine);
 	journal_write(engine, &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"taken\"}" });
 	log_notice("the new configuration is in force: %zu roots", engine->config->root_count);

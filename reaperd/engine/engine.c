@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/metrics.h"
+#include "engine/namespaces.h"
 #include "engine/notify.h"
 #include "engine/once.h"
 #include "engine/pause.h"
@@ -23,8 +25,23 @@
 #include "engine/tracker.h"
 #include "engine/watcher.h"
 
+static char *join_selectors(const struct engine *engine)
+{
+	const struct string_list *list = &engine->config->namespaces;
+	char *text = NULL;
+
+	for (size_t i = 0; i < list->count; i++) {
+		CLEANUP_FREE char *before = text;
+
+		if (asprintf(&text, "%s%s%s", before ? before : "", before ? " " : "", list->items[i]) < 0)
+			return NULL;
+	}
+	return text;
+}
+
 static void become_ready(struct engine *engine)
 {
+	CLEANUP_FREE char *selectors = NULL;
 	struct model_counts counts;
 
 	if (engine->ready || !tracker_has_read(engine->tracker))
@@ -33,9 +50,12 @@ static void become_ready(struct engine *engine)
 	ledger_reconcile(engine);
 	registry_restore(engine->registry);
 	model_count(engine->model, NULL, &counts);
+	selectors = join_selectors(engine);
 	journal_write(engine, &(struct journal_event){ .type = EVENT_START });
-	log_notice("ready: source %s, namespaces self, %zu roots, %zu mounts below them of %zu, mode %s",
-		   source_name(engine->source.ops->kind), engine->config->root_count, counts.root_mounts, counts.mounts,
+	log_notice("ready: source %s%s%s%s, namespaces %s, %zu roots, %zu mounts below them of %zu, mode %s",
+		   source_name(engine->source.ops->kind), *engine->source_note ? " (" : "", engine->source_note,
+		   *engine->source_note ? ")" : "", selectors ? selectors : "", engine->config->root_count,
+		   counts.root_mounts, counts.mounts,
 		   engine->facts.observe ? "observe" :
 		   engine->facts.paused	 ? "paused" :
 					   "enforce");
@@ -67,6 +87,7 @@ static void take_turn(struct engine *engine)
 	engine->turn_wanted = false;
 	become_ready(engine);
 	if (engine->ready) {
+		namespaces_turn(engine->namespaces);
 		pause_turn(engine);
 		registry_turn(engine->registry);
 		prober_turn(engine->prober);
@@ -146,6 +167,7 @@ void engine_free(struct engine *engine)
 	registry_free(engine->registry);
 	reaper_free(engine->reaper);
 	prober_free(engine->prober);
+	namespaces_free(engine->namespaces);
 	tracker_free(engine->tracker);
 	store_close(engine->store);
 	metrics_free(engine->metrics);

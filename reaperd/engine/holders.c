@@ -37,6 +37,7 @@ void holders_ask(struct engine *engine, const struct mount *mount, holders_funct
 	} else if (job && request.holders) {
 		*job = (struct holders_job){ function, context };
 		request.root = (uint32_t)mount->instance->root->index;
+		request.ns = broker_namespace(mount);
 		*request.holders = (struct step_item){
 			.path = strdup(relative),
 			.action_length = (uint32_t)strlen(relative),

@@ -64,6 +64,8 @@ static void mark_all(struct engine *engine)
 	engine_wake(engine);
 	for (struct root *root = model_roots(engine->model); root; root = root->next)
 		root->row = 0;
+	for (struct mount_namespace *ns = model_namespaces(engine->model); ns; ns = ns->next)
+		ns->row = 0;
 	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action))
 		action->dirty = true;
 	model_each_root_mount(engine->model, mark_mount, engine);

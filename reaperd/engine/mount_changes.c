@@ -12,7 +12,7 @@
 #include "engine/metrics.h"
 #include "engine/probe_result.h"
 #include "engine/registry.h"
-#include "engine/tracker.h"
+#include "engine/namespaces.h"
 
 /*
  * The directory had gone, or been replaced, behind the kernel's back while the mount was still there: then a walk to
@@ -22,7 +22,7 @@ static bool went_behind_the_kernel(const struct mount *mount)
 {
 	const uint32_t behind = EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED);
 
-	return mount->action && mount->action->evidence & behind;
+	return mount->ns->ended || (mount->action && mount->action->evidence & behind);
 }
 
 /* NULL: nobody knows, or out of memory. The caller frees it. */
@@ -85,7 +85,7 @@ static bool came_after_the_word(const struct engine *engine, const struct mount 
 	if (mount->joined.mono < said || (action->identity.known && !action->covered_by_own))
 		return false;
 	return !engine->ready || action->owner.kind != OWNER_REGISTERED || action->owner.restored ||
-	       tracker_has_read_since(engine->tracker, said);
+	       table_was_read_since(engine, mount, said);
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "engine/once.h"
 
 #include "base/log.h"
+#include "engine/namespaces.h"
 #include "engine/prober.h"
 #include "engine/reaper.h"
 #include "engine/tracker.h"
@@ -60,7 +61,7 @@ void once_turn(struct engine *engine)
 	if (!(engine->flags & CONFIGURATION_ONCE) || engine->stopping)
 		return;
 	if (engine->plan_wanted || tracker_is_busy(engine->tracker) || prober_is_busy(engine->prober) ||
-	    reaper_is_busy(engine->reaper))
+	    namespaces_are_busy(engine->namespaces) || reaper_is_busy(engine->reaper))
 		return;
 	tally = count_all(engine);
 	log_notice("done: %llu mounts reaped, %zu left over, %zu stuck, %zu unknown",

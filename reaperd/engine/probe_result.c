@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/probe_result.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -169,13 +170,26 @@ static void missing(struct engine *engine, struct action *action, struct now sen
 }
 
 /*
+ * What a walk could not be asked about, in another namespace or one too many, goes with the living. What came after the
+ * question was sent is asked about by the next one.
+ */
+static bool may_be_reached(const struct mount *mount, struct mount *const *mounts, size_t mount_count,
+			   uint64_t reachable)
+{
+	for (size_t i = 0; i < mount_count && i < PROBE_MOUNTS_MAX; i++)
+		if (mounts[i] == mount)
+			return reachable & (UINT64_C(1) << i);
+	return mount_count == PROBE_MOUNTS_MAX || !mount->ns->own;
+}
+
+/*
  * Another directory stands at the path. The mounts that a walk through it reaches belong to it: to the next generation
  * of the name. What is left behind belongs to the recorded directory, and that is over.
  */
 static void replaced(struct engine *engine, struct action *action, const struct probe_result *result,
 		     struct mount *const *mounts, size_t mount_count, struct now sent)
 {
-	struct mount *reached[PROBE_MOUNTS_MAX];
+	CLEANUP_FREE struct mount **reached = calloc(action->mount_count + 1, sizeof(struct mount *));
 	size_t count = 0;
 	struct action *next;
 
@@ -191,9 +205,9 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 	}
 	if (!result->local)
 		part_with_newcomers(engine, action);
-	for (size_t i = 0; i < mount_count && i < PROBE_MOUNTS_MAX; i++)
-		if (mounts[i] && mounts[i]->action == action && result->reachable & (UINT64_C(1) << i))
-			reached[count++] = mounts[i];
+	for (struct mount *mount = action->mounts; reached && mount; mount = mount->action_next)
+		if (may_be_reached(mount, mounts, mount_count, result->reachable))
+			reached[count++] = mount;
 	if (count > 0) {
 		next = model_next_generation(engine->model, action, reached, count, engine->now);
 		if (!next)

@@ -41,6 +41,7 @@ struct asked {
 };
 
 struct probe_job {
+	bool elsewhere; /* in another namespace */
 	char *root_path;
 	struct now sent;
 	size_t count;
@@ -191,7 +192,8 @@ static void on_answer(void *context, struct engine *engine, const struct message
 		none_is_probing(root);
 		for (size_t i = 0; i < job->count; i++)
 			take_answer(engine, root, job, i, result);
-		if (result->error != ESTALE)
+		/* Whether the root answers is a question of our own namespace. */
+		if (result->error != ESTALE && !job->elsewhere)
 			set_health(engine, root, health_of(result));
 	}
 	job_free(job);
@@ -211,7 +213,8 @@ static bool fill_mounts(const struct action *action, struct probe_item *item, st
 		const char *below = relative ? path_relative(relative, action->path) : NULL;
 		struct probe_mount *at;
 
-		if (!below)
+		/* A walk in there says nothing of what another namespace has. */
+		if (!below || mount->ns != action->instance->carrier->ns)
 			continue;
 		if (item->mount_count == PROBE_MOUNTS_MAX || strlen(below) >= PATH_MAX || strlen(below) >= room) {
 			item->want_hollow = false;
@@ -260,6 +263,17 @@ static void insert_oldest_first(struct action **ret, size_t size, size_t *count,
 	ret[i] = action;
 }
 
+/* One batch asks in one namespace: that of the action that has waited for the longest time. */
+static size_t keep_of_one_namespace(struct action **actions, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (actions[i]->instance->carrier->ns == actions[0]->instance->carrier->ns)
+			actions[kept++] = actions[i];
+	return kept;
+}
+
 /*
  * The wanted actions of a root, at most `size`. Those not asked about for the longest time: more may be wanted than can
  * be asked in a round.
@@ -271,7 +285,7 @@ static size_t choose(struct root *root, struct action **ret, size_t size)
 	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
 		if (action->probe_wanted && !action->probing && action_can_be_probed(action))
 			insert_oldest_first(ret, size, &count, action);
-	return count;
+	return keep_of_one_namespace(ret, count);
 }
 
 /* No action to ask about: whether the root answers at all. */
@@ -308,8 +322,11 @@ static int send_batch(struct prober *prober, struct root *root, const struct mou
 	}
 	if (r == 0 && count == 0 && !fill_root_item(carrier, &request.probes[0]))
 		r = -ENOMEM;
-	if (r == 0)
+	if (r == 0) {
+		job->elsewhere = count && !actions[0]->instance->carrier->ns->own;
+		request.ns = broker_namespace(count ? actions[0]->instance->carrier : carrier);
 		r = broker_request(prober->engine->broker, &request, on_answer, job);
+	}
 	message_request_clear(&request);
 	if (r < 0)
 		job_free(job);

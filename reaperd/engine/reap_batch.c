@@ -14,7 +14,7 @@
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/metrics.h"
-#include "engine/tracker.h"
+#include "engine/namespaces.h"
 #include "model/layout.h"
 
 #define BATCHES_MAX 8
@@ -35,9 +35,10 @@ struct reap_job {
 	struct asked asked[REQUEST_ITEMS_MAX];
 };
 
-/* One batch of a root, while it is put together. */
+/* One batch of a root in one namespace, while it is put together. */
 struct draft {
 	struct root *root;
+	struct mount_namespace *ns;
 	size_t count;
 	const struct reap_item *items[REQUEST_ITEMS_MAX];
 };
@@ -197,6 +198,13 @@ static void take_outcome(struct engine *engine, const struct asked *asked, const
 		climb(engine, mount, asked, result->outcome);
 }
 
+/* What became of it the table tells, that of the other namespaces too, which may have had copies. */
+static void want_tables(struct engine *engine)
+{
+	engine_want_read(engine);
+	namespaces_want_all(engine->namespaces);
+}
+
 static void on_outcome(void *context, struct engine *engine, const struct message_result *result)
 {
 	struct reap_job *job = context;
@@ -216,8 +224,8 @@ static void on_outcome(void *context, struct engine *engine, const struct messag
 		}
 		take_outcome(engine, &job->asked[i], i < result->count ? &result->steps[i] : &failed);
 	}
+	want_tables(engine);
 	job_free(job);
-	engine_want_read(engine);
 }
 
 /* The broker could not be asked: nothing was tried. */
@@ -290,7 +298,9 @@ static void shorten(struct message_request *request, uint32_t count)
 
 static void send_draft(struct engine *engine, struct brake *brake, const struct draft *draft)
 {
-	struct message_request request = { .type = MESSAGE_STEP, .root = (uint32_t)draft->root->index };
+	struct message_request request = { .type = MESSAGE_STEP,
+					   .root = (uint32_t)draft->root->index,
+					   .ns = broker_namespace(draft->items[0]->mount) };
 	struct reap_job *job = calloc(1, sizeof(*job));
 	size_t mounts = 0;
 	int r;
@@ -324,24 +334,28 @@ static void send_draft(struct engine *engine, struct brake *brake, const struct 
 	message_request_clear(&request);
 }
 
-static struct draft *draft_of(struct draft *drafts, size_t count, const struct root *root)
+static struct draft *draft_of(struct draft *drafts, size_t count, const struct mount *mount)
 {
 	for (size_t i = 0; i < count; i++)
-		if (drafts[i].root == root)
+		if (drafts[i].root == mount->instance->root && drafts[i].ns == mount->ns)
 			return &drafts[i];
 	return NULL;
 }
 
 static struct draft *new_drafts(struct engine *engine, size_t *ret_count)
 {
-	size_t count = model_root_count(engine->model);
-	struct draft *drafts = calloc(count ? count : 1, sizeof(*drafts));
+	size_t count = 0;
+	struct draft *drafts;
 
+	for (const struct mount_namespace *ns = model_namespaces(engine->model); ns; ns = ns->next)
+		count += model_root_count(engine->model);
+	drafts = calloc(count ? count : 1, sizeof(*drafts));
 	if (!drafts)
 		return NULL;
 	*ret_count = 0;
 	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		drafts[(*ret_count)++].root = root;
+		for (struct mount_namespace *ns = model_namespaces(engine->model); ns; ns = ns->next)
+			drafts[(*ret_count)++] = (struct draft){ .root = root, .ns = ns };
 	return drafts;
 }
 
@@ -370,9 +384,14 @@ static void give_up(struct engine *engine, struct mount *mount)
 					       .detail = "{\"reason\":\"the path is too long for any call\"}" });
 }
 
+static bool table_is_wanted(const struct engine *engine, const struct mount *mount)
+{
+	return mount->ns->own ? engine->read_wanted : namespaces_is_wanted(engine->namespaces, mount->ns);
+}
+
 bool reap_batch_waits_for_the_table(const struct engine *engine, const struct mount *mount)
 {
-	return mount->attempts > 0 && mount->last_outcome == OUTCOME_GONE && engine->read_wanted;
+	return mount->attempts > 0 && mount->last_outcome == OUTCOME_GONE && table_is_wanted(engine, mount);
 }
 
 /*
@@ -386,8 +405,8 @@ static bool may_be_anothers(const struct engine *engine, const struct reap_item 
 
 	if (!mount_id_is_synthetic(item->mount->facts.id))
 		return false;
-	return engine->read_wanted ||
-	       (item->evidence == EVIDENCE_ENDED && !tracker_has_read_since(engine->tracker, ended->since.mono));
+	return table_is_wanted(engine, item->mount) ||
+	       (item->evidence == EVIDENCE_ENDED && !table_was_read_since(engine, item->mount, ended->since.mono));
 }
 
 /*
@@ -399,7 +418,7 @@ static bool may_have_been_renamed(const struct engine *engine, const struct reap
 	const struct evidence_state *state = &item->mount->action->evidence_state[item->evidence];
 
 	return policy_is_asked_of_the_filesystem(item->evidence) &&
-	       !tracker_has_looked_since(engine->tracker, state->since.mono);
+	       !table_was_looked_at_since(engine, item->mount, state->since.mono);
 }
 
 void reap_batches(struct engine *engine, struct brake *brake, const struct reap_list *list)
@@ -426,7 +445,7 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		}
 		if (engine->batches_in_flight >= BATCHES_MAX)
 			return;
-		draft = draft_of(drafts, draft_count, item->mount->instance->root);
+		draft = draft_of(drafts, draft_count, item->mount);
 		if (!draft)
 			continue;
 		mounts = brake_need(brake, count_that_goes(item));

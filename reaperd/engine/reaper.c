@@ -8,6 +8,7 @@
 #include "engine/brake.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
+#include "engine/namespaces.h"
 #include "engine/reap_batch.h"
 #include "engine/tracker.h"
 
@@ -126,7 +127,8 @@ static bool nothing_is_left(const struct engine *engine, const struct action *ac
 		because = EVIDENCE_EXPIRED;
 	else if (decision->verdict != VERDICT_REAP)
 		return false;
-	return tracker_has_read_since(engine->tracker, action->evidence_state[because].since.mono);
+	return tracker_has_read_since(engine->tracker, action->evidence_state[because].since.mono) &&
+	       namespaces_have_read_since(engine->namespaces, NULL, action->evidence_state[because].since.mono);
 }
 
 static void examine(struct engine *engine, struct action *action)

@@ -28,6 +28,7 @@ void engine_want_read(struct engine *engine)
 
 void engine_want_refresh(struct engine *engine)
 {
+	engine->refresh_of_others_wanted = true;
 	if (engine->refresh_wanted) /* waking now would spin until it may be done */
 		return;
 	engine->refresh_wanted = true;

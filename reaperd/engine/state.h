@@ -27,6 +27,7 @@ struct broker;
 struct control;
 struct journal;
 struct metrics;
+struct namespaces;
 struct tracker;
 struct prober;
 struct watcher;
@@ -56,6 +57,7 @@ struct engine {
 	struct journal *journal;
 	struct metrics *metrics;
 	struct tracker *tracker;
+	struct namespaces *namespaces;
 	struct prober *prober;
 	struct watcher *watcher;
 	struct reaper *reaper;
@@ -85,8 +87,9 @@ struct engine {
 	int64_t turn_at;  /* mono: a part of the turn asked for it; each says so again in each turn */
 	int64_t plan_at;  /* mono: the last plan asked for the next one */
 	bool plan_wanted;
-	bool read_wanted;    /* of the mount table */
-	bool refresh_wanted; /* of the known mounts below roots */
+	bool read_wanted;	       /* of the mount table */
+	bool refresh_wanted;	       /* of the known mounts below roots */
+	bool refresh_of_others_wanted; /* the same in other namespaces */
 };
 
 /* The model changed, or evidence did: plan again at the end of this turn, or of one that follows at once. */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "engine/broker_client.h"
 #include "engine/metrics.h"
+#include "engine/namespaces.h"
 #include "report/report.h"
 
 const char *status_version(void)
@@ -157,7 +158,7 @@ static json_t *roots_json(const struct engine *engine, const struct status *stat
 	return roots;
 }
 
-static json_t *namespaces_json(const struct engine *engine)
+static json_t *selectors_json(const struct engine *engine)
 {
 	json_t *namespaces = json_array();
 
@@ -184,7 +185,7 @@ json_t *status_json(struct engine *engine, const struct status *status)
 		"{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:o, s:{s:s, s:I, s:I}}",
 		"version", status_version(), "source", source_name(engine->source.ops->kind), "source_note",
 		engine->source_note, "identity", engine->source.ops->unique_ids ? "unique-id" : "number", "namespaces",
-		namespaces_json(engine), "mode", mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused,
+		selectors_json(engine), "mode", mode_name(engine, ROOT_MODE_ENFORCE), "paused", engine->facts.paused,
 		"roots", roots_json(engine, status), "mounts", (json_int_t)status->mounts, "unowned",
 		(json_int_t)status->unowned, "events", (json_int_t)engine->events, "lost", (json_int_t)engine->lost,
 		"rescans", (json_int_t)engine->rescans, "lag_ms", (double)engine->lag / NSEC_PER_MSEC, "wakeups",
@@ -194,6 +195,8 @@ json_t *status_json(struct engine *engine, const struct status *status)
 
 	if (!object)
 		return NULL;
+	json_object_set_new(object, "watched", namespaces_json(engine->namespaces));
+	json_object_set_new(object, "unwatched", json_integer((json_int_t)namespaces_unwatched(engine->namespaces)));
 	report_set_time(object, "paused_until", engine->paused_until_real);
 	report_set_time(object, "started", engine->started.real);
 	return object;

@@ -26,7 +26,7 @@ bool tracker_has_read(const struct tracker *tracker);
 /* True while a read is wanted that has not been done yet. */
 bool tracker_is_busy(const struct tracker *tracker);
 
-/* True where the table was read after `mono`: what was mounted before that is known. */
+/* True where our own table was read after `mono`: what was mounted before that is known. */
 bool tracker_has_read_since(const struct tracker *tracker, int64_t mono);
 
 /* The same where a refresh is enough: a rename before `mono` is known. */

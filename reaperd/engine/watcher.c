@@ -211,6 +211,7 @@ static int ask(struct watcher *watcher, struct root *root, struct watch *watch, 
 		*job = (struct watch_job){ strdup(watch->root_path), strdup(watch->path), watch->carrier_id };
 		request.watches[0].path = strdup(watch->path);
 		request.watches[0].carrier = broker_reference(carrier);
+		request.ns = broker_namespace(carrier);
 		if (job->root_path && job->path && request.watches[0].path)
 			r = broker_request(watcher->engine->broker, &request, on_answer, job);
 	}

@@ -312,13 +312,15 @@ char *model_action_path(const struct root *root, const char *name)
 	return spot.place == PLACE_ACTION && text_is(name, spot.name, spot.name_length) ? take_ptr(path) : NULL;
 }
 
+/* In our own namespace, if there is any. */
 static struct root_instance *visible_instance(struct root *root)
 {
-	struct root_instance *instance = root->instances;
+	struct root_instance *found = NULL;
 
-	while (instance && !instance->visible)
-		instance = instance->next;
-	return instance;
+	for (struct root_instance *instance = root->instances; instance; instance = instance->next)
+		if (instance->visible && (!found || instance->carrier->ns->own))
+			found = instance;
+	return found;
 }
 
 /* -EINVAL: the layout names no action so, or "*" leaves the directory open. */

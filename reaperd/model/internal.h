@@ -76,9 +76,15 @@ struct action_node {
 	uint32_t settled; /* serial of the apply that decided whether it was renamed */
 };
 
+struct root_place {
+	char *root, *path;
+	struct root_place *next;
+};
+
 struct namespace_node {
 	struct mount_namespace ns;
 	struct mount_node *orphans; /* mounts whose parent is not in the table, by sibling */
+	struct root_place *places;  /* of roots that stand elsewhere in there */
 	struct namespace_node *grave_next;
 };
 
@@ -148,8 +154,13 @@ static inline struct instance_node *instance_node(const struct root_instance *in
  * graveyard, for its memory is read until the next apply.
  */
 
+/* ---- root_places.c ---- */
+
+void places_clear(struct namespace_node *node);
+
 /* ---- namespaces.c ---- */
 
+void namespaces_bury(struct namespace_node *node);
 void namespaces_kill(struct model *model, struct mount_namespace *ns); /* one without mounts; never our own */
 
 /* ---- tree.c: who is mounted on whom ---- */
@@ -180,7 +191,7 @@ void mounts_each(struct model *model, mounts_function *function, void *context);
 /* ---- roots.c ---- */
 
 /* The root that the target is strictly below. */
-struct root *roots_above(const struct model *model, const char *target);
+struct root *roots_above(const struct model *model, const struct mount_namespace *ns, const char *target);
 /* Found or made; NULL when out of memory. */
 struct root_instance *roots_instance(struct root *root, uint64_t dev, const char *fs_path);
 void roots_kill_instance(struct model *model, struct root_instance *instance);

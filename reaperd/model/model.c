@@ -78,7 +78,7 @@ void model_bury(struct model *model)
 		struct namespace_node *node = model->dead_namespaces;
 
 		model->dead_namespaces = node->grave_next;
-		free(node);
+		namespaces_bury(node);
 	}
 	while (model->dead_roots) {
 		struct root *root = model->dead_roots;

@@ -50,6 +50,10 @@ struct mount_namespace {
 	uint64_t id;	/* unique for as long as the system runs, Linux 6.11; 0: unknown */
 	size_t mounts;	/* in its table */
 	bool own;
+	bool ended;  /* there is none such any more: what was mounted in it went with it */
+	int32_t pid; /* a process in it, 0: none is known; the engine's book-keeping, as the following */
+	int64_t row; /* the ledger's */
+	bool begun;  /* what the ledger had of it before this start is closed */
 	struct mount_namespace *next;
 };
 
@@ -261,6 +265,13 @@ struct mount *model_restore_mount(struct model *model, struct mount_facts *facts
 struct mount_namespace *model_namespaces(struct model *model); /* by ->next, our own first */
 /* One more to be watched, without mounts; the same again where it is known. NULL when out of memory. */
 struct mount_namespace *model_add_namespace(struct model *model, uint64_t inode, uint64_t id);
+/*
+ * The root stands at `path` in there, and not at its own one; NULL: at its own. For mounts that are known this counts
+ * from the next model_apply() on. 0 or -ENOMEM.
+ */
+int model_place_root(struct model *model, struct mount_namespace *ns, const struct root *root, const char *path);
+/* Where the root stands in there; good until it is placed anew. */
+const char *root_path_in(const struct root *root, const struct mount_namespace *ns);
 /*
  * It is no longer watched, or has gone: what was mounted there has gone with it, and is told as in model_apply(). It
  * lives until the next model_apply(). 0 or -ENOMEM.

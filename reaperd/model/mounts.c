@@ -292,5 +292,5 @@ const char *mount_root_relative(const struct mount *mount)
 {
 	if (!mount->instance)
 		return NULL;
-	return path_relative(mount->facts.target, mount->instance->root->rules.path);
+	return path_relative(mount->facts.target, root_path_in(mount->instance->root, mount->ns));
 }

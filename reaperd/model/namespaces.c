@@ -36,3 +36,9 @@ void namespaces_kill(struct model *model, struct mount_namespace *ns)
 	namespace_node(ns)->grave_next = model->dead_namespaces;
 	model->dead_namespaces = namespace_node(ns);
 }
+
+void namespaces_bury(struct namespace_node *node)
+{
+	places_clear(node);
+	free(node);
+}

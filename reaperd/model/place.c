@@ -62,7 +62,7 @@ enum above {
 static enum above above_carrier(struct model *model, struct root *root, struct mount *carrier,
 				struct root_instance **ret)
 {
-	const char *rest = path_relative(root->rules.path, carrier->facts.target);
+	const char *rest = path_relative(root_path_in(root, carrier->ns), carrier->facts.target);
 	CLEANUP_FREE char *fs_path = NULL;
 
 	if (!rest)
@@ -82,7 +82,7 @@ static enum above above_carrier(struct model *model, struct root *root, struct m
 /* A parent that lies below the root as well was placed before, and knows. */
 static enum above find_above(struct model *model, const struct mount *mount, struct root_instance **ret)
 {
-	struct root *root = roots_above(model, mount->facts.target);
+	struct root *root = roots_above(model, mount->ns, mount->facts.target);
 	struct mount *parent = mount->parent;
 
 	*ret = NULL;
@@ -90,7 +90,7 @@ static enum above find_above(struct model *model, const struct mount *mount, str
 		return ABOVE_NOTHING;
 	if (!parent)
 		return ABOVE_UNKNOWN;
-	if (!path_is_below(parent->facts.target, root->rules.path))
+	if (!path_is_below(parent->facts.target, root_path_in(root, mount->ns)))
 		return above_carrier(model, root, parent, ret);
 	if (!parent->instance || parent->instance->root != root)
 		return ABOVE_UNKNOWN;

@@ -49,11 +49,11 @@ struct root *model_root_by_path(struct model *model, const char *path)
 	return root;
 }
 
-struct root *roots_above(const struct model *model, const char *target)
+struct root *roots_above(const struct model *model, const struct mount_namespace *ns, const char *target)
 {
 	struct root *root = model->roots;
 
-	while (root && !path_is_below(target, root->rules.path))
+	while (root && !path_is_below(target, root_path_in(root, ns)))
 		root = root->next;
 	return root;
 }
@@ -182,7 +182,7 @@ void roots_kill_instance(struct model *model, struct root_instance *instance)
  */
 static char *path_within(const struct root *root, const struct mount *carrier)
 {
-	const char *rest = path_relative(root->rules.path, carrier->facts.target);
+	const char *rest = path_relative(root_path_in(root, carrier->ns), carrier->facts.target);
 
 	return rest ? path_join(carrier->facts.root, rest) : NULL;
 }
@@ -228,7 +228,7 @@ static bool carries(const struct root_instance *instance, const struct mount *ca
 /* Of what a walk to the root's path shows in a namespace. */
 static struct root_view *look(struct model *model, struct root *root, struct mount_namespace *ns)
 {
-	struct mount *top = model_mount_in(model, ns, root->rules.path);
+	struct mount *top = model_mount_in(model, ns, root_path_in(root, ns));
 	CLEANUP_FREE char *fs_path = NULL;
 	struct root_instance *instance = NULL;
 	struct root_view *view = NULL;

@@ -141,7 +141,7 @@ static const struct root_view *check_views(struct check *check, const struct roo
 	const struct root_view *chosen = NULL;
 
 	for (const struct root_view *view = instance_node(instance)->views; view; view = view->next) {
-		const char *path = instance->root->rules.path;
+		const char *path = root_path_in(instance->root, view->ns);
 
 		*visible += view->visible;
 		expect(check, !view->visible || view->carrier == model_mount_in(check->model, view->ns, path),
@@ -156,12 +156,12 @@ static const struct root_view *check_views(struct check *check, const struct roo
 	return chosen;
 }
 
-static size_t namespaces_with(const struct model *model, const char *path)
+static size_t namespaces_with(const struct model *model, const struct root *root)
 {
 	size_t count = 0;
 
 	for (const struct mount_namespace *ns = &model->own.ns; ns; ns = ns->next)
-		count += model_mount_in(model, ns, path) != NULL;
+		count += model_mount_in(model, ns, root_path_in(root, ns)) != NULL;
 	return count;
 }
 
@@ -185,7 +185,7 @@ static void check_instances(struct check *check, const struct root *root)
 			check_action(check, instance, action);
 		}
 	}
-	expect(check, visible == namespaces_with(check->model, root->rules.path), "root %s: %zu instances are visible",
+	expect(check, visible == namespaces_with(check->model, root), "root %s: %zu instances are visible",
 	       root->rules.path, visible);
 }
 

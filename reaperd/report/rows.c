@@ -114,7 +114,7 @@ json_t *report_mount(const struct mount *mount, uint64_t mnt_namespace)
 	struct store_mount_row row = {
 		.id = mount->facts.id,
 		.parent = mount->facts.parent,
-		.namespace = mnt_namespace,
+		.namespace = mount->ns->own ? mnt_namespace : mount->ns->inode,
 		.root = root ? root->rules.path : NULL,
 		.action = mount->action ? mount->action->name : NULL,
 		.generation = mount->action ? mount->action->generation : 0,

@@ -33,14 +33,11 @@ struct text {
 	size_t length;
 };
 
-static int text_read(const char *path, struct text *ret)
+static int text_read(int fd, struct text *ret)
 {
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	CLEANUP_FREE char *bytes = NULL;
 	size_t length = 0, allocated = 0;
 
-	if (fd < 0)
-		return -errno;
 	for (;;) {
 		ssize_t n;
 
@@ -304,10 +301,19 @@ static int take_text(struct text *text, struct scan *ret)
 
 int mountinfo_read(const char *path, struct scan *ret)
 {
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : mountinfo_read_open(fd, ret);
+}
+
+int mountinfo_read_open(int fd, struct scan *ret)
+{
 	struct text text = { 0 };
 	int r;
 
-	r = text_read(path, &text);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	r = text_read(fd, &text);
 	if (r == 0 && text.length > 0)
 		r = take_text(&text, ret);
 	free(text.bytes);

@@ -21,6 +21,7 @@
  * -EBADMSG: a line that is not one of mountinfo, or a last one without its end. On failure the caller clears `ret`.
  */
 int mountinfo_read(const char *path, struct scan *ret);
+int mountinfo_read_open(int fd, struct scan *ret); /* the same of an open one, from its start */
 
 /* Takes MOUNTINFO_DELETED off the end of a mount's root: true where it was there. */
 bool mountinfo_strip_deleted(char *root);

@@ -42,7 +42,7 @@ static int write_intent(struct store *store, const struct ring_intent *intent)
 		return r;
 	binding = store_bind(store, STATEMENT_INTENT);
 	bind_integer(&binding, intent->attempt);
-	bind_number(&binding, store->namespace_row);
+	bind_number(&binding, intent->ns_row ? intent->ns_row : store->namespace_row);
 	bind_integer(&binding, (int64_t)intent->mount_id);
 	bind_number(&binding, intent->mount_row);
 	bind_number(&binding, intent->action_row);
@@ -156,6 +156,7 @@ int64_t store_add_intent(struct store *store, const struct mount *mount, enum st
 			 struct now now)
 {
 	struct ring_intent intent = {
+		.ns_row = mount->ns->own ? 0 : mount->ns->row,
 		.mount_id = mount->facts.id,
 		.mount_row = mount->row,
 		.target = mount->facts.target,

@@ -25,6 +25,7 @@ enum ring_kind {
 };
 
 struct ring_intent {
+	int64_t ns_row; /* of another namespace than our own; 0 */
 	int64_t attempt;
 	uint64_t mount_id;
 	int64_t mount_row, action_row;

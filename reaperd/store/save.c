@@ -252,15 +252,43 @@ static void bind_state(struct binding *binding, const struct mount *mount, const
 	bind_integer(binding, mount->confirmed);
 }
 
-static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t root, int64_t attached_by,
-		       const char *detached_by)
+/* Of another namespace than our own: what an earlier start left open there was not watched since. */
+static int begin_namespace(struct store *store, struct mount_namespace *ns)
+{
+	struct binding binding = store_bind(store, STATEMENT_NAMESPACE);
+	int r;
+
+	bind_integer(&binding, store->boot_row);
+	bind_integer(&binding, (int64_t)ns->inode);
+	bind_integer(&binding, store->begun.real);
+	r = store_run(store, STATEMENT_NAMESPACE, &ns->row);
+	if (r < 0 || ns->begun)
+		return r;
+	binding = store_bind(store, STATEMENT_CLOSE_NAMESPACE);
+	bind_integer(&binding, store->begun.real);
+	bind_integer(&binding, ns->row);
+	r = store_run(store, STATEMENT_CLOSE_NAMESPACE, NULL);
+	ns->begun = r == 0;
+	return r;
+}
+
+static int namespace_row(struct store *store, struct mount_namespace *ns, int64_t *ret)
+{
+	int r = ns->own || ns->row ? 0 : begin_namespace(store, ns);
+
+	*ret = ns->own ? store->namespace_row : ns->row;
+	return r;
+}
+
+static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t ns, int64_t root,
+		       int64_t attached_by, const char *detached_by)
 {
 	struct binding binding = store_bind(store, STATEMENT_MOUNT);
 	char evidence[EVIDENCE_SIZE];
 
 	mount_evidence(mount, evidence);
 	bind_integer(&binding, row);
-	bind_number(&binding, store->namespace_row);
+	bind_number(&binding, ns);
 	bind_facts(&binding, &mount->facts);
 	bind_number(&binding, root);
 	bind_number(&binding, mount->action ? mount->action->row : 0);
@@ -294,7 +322,7 @@ static const char *mount_root_path(const struct mount *mount)
 
 int store_save_mount(struct store *store, struct mount *mount, const char *detached_by)
 {
-	int64_t root = 0, attached_by = 0, row = mount->row;
+	int64_t root = 0, attached_by = 0, row = mount->row, ns = 0;
 	bool done = false;
 	int r;
 
@@ -305,6 +333,8 @@ int store_save_mount(struct store *store, struct mount *mount, const char *detac
 		r = store_save_action(store, mount->action);
 	if (r == 0)
 		r = store_root_row(store, mount_root_path(mount), NULL, &root);
+	if (r == 0)
+		r = namespace_row(store, mount->ns, &ns);
 	if (r < 0)
 		return r;
 	if (row == 0)
@@ -314,7 +344,7 @@ int store_save_mount(struct store *store, struct mount *mount, const char *detac
 	if (r == 0 && !done)
 		r = save_actor(store, mount->facts.attached_by, &attached_by);
 	if (r == 0 && !done)
-		r = write_mount(store, mount, row, root, attached_by, detached_by);
+		r = write_mount(store, mount, row, ns, root, attached_by, detached_by);
 	if (r < 0)
 		return r;
 	mount->row = row;

@@ -84,6 +84,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			   "ON CONFLICT (boot_id) DO UPDATE SET boot_id = excluded.boot_id RETURNING id",
 	[STATEMENT_NAMESPACE] = "INSERT INTO namespaces (boot, inode, watched, first_seen) VALUES (?, ?, 1, ?) "
 				"ON CONFLICT (boot, inode) DO UPDATE SET watched = 1 RETURNING id",
+	[STATEMENT_CLOSE_NAMESPACE] = "UPDATE mounts SET state = 'detached', detached = max(?, attached), "
+				      "detached_by = 'not watching' WHERE detached IS NULL AND namespace = ?",
 	[STATEMENT_UNWATCH] = "UPDATE namespaces SET watched = 0 WHERE watched = 1 AND id <> ?",
 	[STATEMENT_FIND_NAMESPACE] =
 		"SELECT b.id, n.id FROM boots b JOIN namespaces n ON n.boot = b.id WHERE b.boot_id = ? AND n.inode = ?",

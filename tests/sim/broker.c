@@ -161,6 +161,9 @@ static void answer(const struct pending *one)
 			steps[i] = take_step(&request->steps[i], one->meant[i], root, &one->config.rules[root]);
 	} else if (request->type == MESSAGE_WATCH) {
 		result.watches = watches;
+	} else if (request->type == MESSAGE_NAMESPACES) {
+		result.error = EPERM; /* this world has one */
+		result.count = 0;
 	} else {
 		world_violated("a request of type %d", (int)request->type);
 		return;
@@ -177,6 +180,8 @@ static void receive(struct pending *one)
 	const struct message_request *request = &one->request;
 
 	one->config = world.config;
+	if (request->type == MESSAGE_NAMESPACES)
+		return;
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++) {
 		const struct world_mount *mount = world_referred(&request->steps[i].mount);
 
@@ -216,7 +221,8 @@ void world_broker_take(void)
 			continue;
 		}
 		one->due = world.now.mono;
-		if (world_chance(one->request.type == MESSAGE_STEP ? 40 : 20))
+		if (one->request.type != MESSAGE_NAMESPACES &&
+		    world_chance(one->request.type == MESSAGE_STEP ? 40 : 20))
 			one->due += (int64_t)world_random(3000) * NSEC_PER_MSEC;
 		receive(one);
 		*pending_end = one;

@@ -24,6 +24,8 @@
 
 struct engine *engine;
 struct now now;
+bool (*engine_answer)(const struct message_request *request, struct message_result *result);
+uint64_t step_namespace;
 size_t steps_asked, steps_intended;
 const char *engine_root_lines = "";
 
@@ -223,7 +225,9 @@ static void send_result(struct message_result *result)
 	ssize_t length = message_encode_result(result, buffer);
 
 	ck_assert_int_gt(length, 0);
-	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, NULL, 0), 0);
+	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, result->fds, result->fd_count), 0);
+	for (uint32_t i = 0; i < result->fd_count; i++)
+		close(result->fds[i]);
 }
 
 static void answer(const struct message_request *request, enum outcome outcome)
@@ -233,7 +237,14 @@ static void answer(const struct message_request *request, enum outcome outcome)
 	struct probe_result probes[REQUEST_ITEMS_MAX];
 	struct step_result steps[REQUEST_ITEMS_MAX];
 
-	if (request->type == MESSAGE_PROBE)
+	if (engine_answer && engine_answer(request, &result)) {
+		send_result(&result);
+		return;
+	}
+	/* There are no others to be seen. */
+	if (request->type == MESSAGE_NAMESPACES)
+		result.error = EPERM;
+	else if (request->type == MESSAGE_PROBE)
 		result.probes = probes;
 	else if (request->type == MESSAGE_STEP)
 		result.steps = steps;
@@ -326,6 +337,8 @@ int __wrap_broker_request(struct broker *broker, struct message_request *request
 int __wrap_broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
 			  void *context)
 {
+	if (request->type == MESSAGE_STEP)
+		step_namespace = request->ns.inode;
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++) {
 		char sql[128];
 

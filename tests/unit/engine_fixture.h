@@ -71,6 +71,13 @@ void answer_steps(enum outcome outcome);
 /* Another program holds the ledger, so that nothing can be written. */
 void ledger_lock(bool lock);
 
+/*
+ * What the test answers itself: true where `result` is filled in, with its fds. Asked first, for every request that does
+ * not wait.
+ */
+extern bool (*engine_answer)(const struct message_request *request, struct message_result *result);
+extern uint64_t step_namespace; /* of the last step that was asked for: its inode; 0: our own */
+
 /* One value from the ledger as others read it, "" for NULL, "none" for no row; valid until the next call. */
 const char *ledger_value(const char *sql);
 

@@ -45,6 +45,8 @@ static inline struct now at_second(int64_t second)
 	return (struct now){ .mono = (1000 + second) * NSEC_PER_SEC, .real = START + second * NSEC_PER_SEC };
 }
 
+static struct mount_namespace own_namespace = { .own = true };
+
 static inline void world_mount(struct mount *mount, struct action *action, uint64_t id, const char *target)
 {
 	*mount = (struct mount){
@@ -59,6 +61,7 @@ static inline void world_mount(struct mount *mount, struct action *action, uint6
 			   .source = (char *)"/proc",
 			   .options = (char *)"rw,noexec",
 			   .super_options = (char *)"rw" },
+		.ns = &own_namespace,
 		.instance = &world.instance,
 		.action = action,
 		.first_seen = world.now,

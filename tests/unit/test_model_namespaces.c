@@ -191,6 +191,32 @@ START_TEST(what_stays_in_another_namespace_does_not_follow_a_move)
 }
 END_TEST
 
+/* A runner's container has the worker's directory under a name of its own. */
+START_TEST(a_root_may_stand_at_another_path)
+{
+	struct action *action;
+
+	begin(3);
+	fake_mount(other, "/build", "fuse.bb", 2);
+	fake_mount(other, "/build/a/proc", "proc", 11);
+	fake_mount(own, ROOT "/a/proc", "proc", 10);
+	feed(own);
+	feed(other);
+	ck_assert_ptr_null(mount_in(other, "/build/a/proc")->action);
+	action = mount_in(own, ROOT "/a/proc")->action;
+	ck_assert_int_eq(model_place_root(own->model, other->ns, fake_root(own), "/build"), 0);
+	feed(other);
+	ck_assert_ptr_eq(mount_in(other, "/build/a/proc")->action, action);
+	ck_assert_str_eq(mount_root_relative(mount_in(other, "/build/a/proc")), "a/proc");
+	ck_assert_uint_eq(count_instances(), 1);
+	ck_assert_int_eq(model_place_root(own->model, other->ns, fake_root(own), NULL), 0);
+	feed(other);
+	ck_assert_ptr_null(mount_in(other, "/build/a/proc")->action);
+	ck_assert_uint_eq(action->mount_count, 1);
+	end();
+}
+END_TEST
+
 START_TEST(a_namespace_is_known_once)
 {
 	begin(2);
@@ -212,6 +238,7 @@ int main(void)
 	tcase_add_test(tests, a_directory_that_only_another_namespace_shows_is_seen_from_there);
 	tcase_add_loop_test(tests, a_directory_renamed_is_followed_whichever_table_is_read_first, 0, 2);
 	tcase_add_test(tests, what_stays_in_another_namespace_does_not_follow_a_move);
+	tcase_add_test(tests, a_root_may_stand_at_another_path);
 	tcase_add_test(tests, a_namespace_is_known_once);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

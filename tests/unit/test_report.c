@@ -44,9 +44,12 @@ static struct action some_action(void)
 	};
 }
 
+static struct mount_namespace own_namespace = { .own = true };
+
 static struct mount some_mount(struct action *action)
 {
 	return (struct mount){
+		.ns = &own_namespace,
 		.facts = { .id = UINT64_C(4294969000),
 			   .parent = 30,
 			   .target = (char *)"/worker/build/f3fb7c74c3b342a0/root/proc",

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Other mount namespaces as the engine sees them: what it asks for, what it takes in, and where it has steps taken. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/namespaces.h"
+#include "engine_fixture.h"
+#include "run_suite.h"
+
+#define OTHER 7
+
+static const struct directory live = { .name = "a", .state = PROBE_PRESENT, .ino = 5, .full = true };
+static const struct directory missing = { .name = "a", .state = PROBE_MISSING };
+
+/* Our own "/" is mount 1 on device 101; theirs is the same, or a disk of another. */
+static struct {
+	bool exists, selected;
+	uint64_t dev;
+	bool has_mount;
+	int error;     /* of its table */
+	bool silent;   /* tables are not answered for now */
+	size_t tables; /* asked for */
+} other;
+
+static int memfd_of(struct wire_records *records)
+{
+	int fd = memfd_create("records", MFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	if (records->used)
+		ck_assert_int_eq(write(fd, records->bytes, records->used), (ssize_t)records->used);
+	records_clear(records);
+	return fd;
+}
+
+static void give_list(struct message_result *result)
+{
+	static struct namespaces_result list;
+	struct wire_records records = { 0 };
+	const struct message_namespace ns = { .reference = { .inode = OTHER, .id = 70, .pid = 12 },
+					      .comm = "runner",
+					      .selected = other.selected };
+
+	if (other.exists)
+		ck_assert_int_eq(records_add_namespace(&records, &ns), 0);
+	list = (struct namespaces_result){ .count = other.exists };
+	result->namespaces = &list;
+	result->count = 1;
+	result->fd_count = 1;
+	result->fds[0] = memfd_of(&records);
+}
+
+static void add(struct wire_records *records, uint64_t id, uint64_t parent, uint64_t dev, const char *target)
+{
+	const struct message_mount mount = { .id = id,
+					     .parent = parent,
+					     .id32 = (uint32_t)id,
+					     .parent32 = (uint32_t)parent,
+					     .dev = dev,
+					     .root = "/",
+					     .target = target,
+					     .fstype = parent == id ? "ext4" : "tmpfs",
+					     .source = "none",
+					     .options = "rw",
+					     .super_options = "rw" };
+
+	ck_assert_int_eq(records_add_mount(records, &mount), 0);
+}
+
+static void give_table(struct message_result *result)
+{
+	static struct table_result table;
+	struct wire_records records = { 0 };
+
+	add(&records, 1001, 1001, other.dev, "/");
+	if (other.has_mount)
+		add(&records, 1002, 1001, 900, ROOT "/a/proc");
+	table = (struct table_result){ .kind = TABLE_RECORDS, .count = other.has_mount ? 2 : 1 };
+	result->tables = &table;
+	result->count = 1;
+	result->fd_count = 1;
+	result->fds[0] = memfd_of(&records);
+}
+
+static bool answer(const struct message_request *request, struct message_result *result)
+{
+	if (request->type == MESSAGE_NAMESPACES) {
+		give_list(result);
+		return true;
+	}
+	if (request->type == MESSAGE_EVENTS) {
+		result->error = EPERM;
+		result->count = 0;
+		return true;
+	}
+	if (request->type != MESSAGE_TABLE)
+		return false;
+	ck_assert_uint_eq(request->ns.inode, OTHER);
+	other.tables++;
+	if (other.error || other.silent) {
+		result->error = other.error ? other.error : EAGAIN;
+		result->count = 0;
+	} else {
+		give_table(result);
+	}
+	return true;
+}
+
+static void begin_with(bool selected)
+{
+	memset(&other, 0, sizeof(other));
+	other.exists = other.has_mount = true;
+	other.selected = selected;
+	other.dev = 101;
+	engine_answer = answer;
+	engine_root_lines = "";
+	engine_begin_world("", true);
+	set_directory(&live);
+}
+
+static void setup(void)
+{
+	begin_with(true);
+}
+
+static void setup_unselected(void)
+{
+	begin_with(false);
+}
+
+static struct mount *their_mount(void)
+{
+	return model_mount(engine->model, 1002);
+}
+
+START_TEST(what_is_mounted_there_is_the_actions)
+{
+	attach("a/proc");
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	ck_assert_ptr_eq(their_mount()->action, action("a"));
+	ck_assert_uint_eq(action("a")->mount_count, 2);
+	ck_assert_str_eq(ledger_value("SELECT n.inode FROM mounts m JOIN namespaces n ON n.id = m.namespace "
+				      "WHERE m.mount_id = 1002"),
+			 "7");
+}
+END_TEST
+
+START_TEST(its_step_is_taken_there)
+{
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	end("a");
+	turn();
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_uint_eq(step_namespace, OTHER);
+	other.has_mount = false;
+	answer_steps(OUTCOME_GONE);
+	pass(7);
+	ck_assert_ptr_null(their_mount());
+	ck_assert_str_eq(ledger_value("SELECT state FROM mounts WHERE mount_id = 1002"), "reaped");
+}
+END_TEST
+
+START_TEST(one_that_is_not_selected_is_let_be)
+{
+	pass(70);
+	ck_assert_uint_eq(other.tables, 0);
+	ck_assert_ptr_null(their_mount());
+}
+END_TEST
+
+START_TEST(one_without_a_root_is_looked_at_ever_more_rarely)
+{
+	other.dev = 555;
+	other.has_mount = false;
+	pass(30);
+	ck_assert_uint_ge(other.tables, 4);
+	ck_assert_uint_le(other.tables, 6);
+	ck_assert_ptr_null(model_namespaces(engine->model)->next);
+	other.has_mount = true;
+	pass(40);
+	ck_assert_ptr_nonnull(their_mount());
+}
+END_TEST
+
+START_TEST(what_is_mounted_in_one_that_ends_went_with_it)
+{
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	other.exists = false;
+	if (_i)
+		other.error = ESRCH;
+	pass(70);
+	ck_assert_ptr_null(their_mount());
+	ck_assert_ptr_null(model_namespaces(engine->model)->next);
+	ck_assert_str_eq(ledger_value("SELECT state || ' ' || detached_by FROM mounts WHERE mount_id = 1002"),
+			 "detached kernel");
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
+START_TEST(one_that_is_deselected_is_left)
+{
+	pass(3);
+	other.selected = false;
+	pass(70);
+	ck_assert_ptr_null(their_mount());
+	ck_assert_str_eq(ledger_value("SELECT count(*) FROM mounts WHERE mount_id = 1002 AND detached IS NULL"), "0");
+}
+END_TEST
+
+/* Its directory may have been renamed: then its own table shows the new path. */
+START_TEST(what_is_missing_acts_only_after_their_table_was_read)
+{
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	other.silent = true;
+	pass(1);
+	set_directory(&missing);
+	pass(20);
+	ck_assert_uint_ne(action("a")->evidence & EVIDENCE_BIT(EVIDENCE_MISSING), 0);
+	ck_assert_uint_eq(steps_asked, 0);
+	other.silent = false;
+	pass(20);
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_uint_eq(step_namespace, OTHER);
+}
+END_TEST
+
+START_TEST(after_a_restart_what_was_open_there_is_closed_and_found_anew)
+{
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	engine_restart();
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	ck_assert_str_eq(ledger_value("SELECT group_concat(coalesce(detached_by, 'open'), ' ') FROM "
+				      "(SELECT detached_by FROM mounts WHERE mount_id = 1002 ORDER BY id)"),
+			 "not watching open");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine: namespaces");
+	TCase *tests = tcase_create("namespaces"), *unselected = tcase_create("unselected");
+
+	tcase_add_checked_fixture(tests, setup, engine_end_world);
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, what_is_mounted_there_is_the_actions);
+	tcase_add_test(tests, its_step_is_taken_there);
+	tcase_add_test(tests, one_without_a_root_is_looked_at_ever_more_rarely);
+	tcase_add_loop_test(tests, what_is_mounted_in_one_that_ends_went_with_it, 0, 2);
+	tcase_add_test(tests, one_that_is_deselected_is_left);
+	tcase_add_test(tests, what_is_missing_acts_only_after_their_table_was_read);
+	tcase_add_test(tests, after_a_restart_what_was_open_there_is_closed_and_found_anew);
+	tcase_add_checked_fixture(unselected, setup_unselected, engine_end_world);
+	tcase_add_test(unselected, one_that_is_not_selected_is_let_be);
+	suite_add_tcase(suite, tests);
+	suite_add_tcase(suite, unselected);
+	return run_suite(suite);
+}
