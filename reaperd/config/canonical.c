@@ -100,6 +100,13 @@ static void print_owner(FILE *out, const struct root_rules *rules)
 	}
 }
 
+static void print_path(FILE *out, const struct root_path *path)
+{
+	fprintf(out, "path.%s = ", path->selector);
+	print_word(out, path->path);
+	fputc('\n', out);
+}
+
 static void print_root(FILE *out, const struct root_rules *rules)
 {
 	fputs("\n[root ", out);
@@ -123,6 +130,8 @@ static void print_root(FILE *out, const struct root_rules *rules)
 	fprintf(out, "reap-root = %s\n", rules->reap_root ? "yes" : "no");
 	fprintf(out, "prune = %s\n", rules->prune ? "yes" : "no");
 	print_list(out, "register", &rules->register_users);
+	for (size_t i = 0; i < rules->path_count; i++)
+		print_path(out, &rules->paths[i]);
 }
 
 char *config_text(const struct config *config)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/layout.h"
 #include "base/path.h"
+#include "base/selector.h"
 #include "base/text.h"
 
 #define LEAST_TIMEOUT (10 * NSEC_PER_MSEC)
@@ -31,20 +32,15 @@ static int set_source(struct config *config, const char *value, char *why)
 	return 0;
 }
 
-static int check_namespace(const char *selector, char *why)
+static int check_selector(const char *text, char *why)
 {
 	static const char *const words[] = { "self", "all", "pid:", "pidfile:", "comm:", NULL };
-	char hint[64];
+	char hint[64], sentence[160];
+	struct selector selector;
 
-	if (strcmp(selector, "self") == 0)
+	if (selector_parse(text, &selector, sentence, sizeof(sentence)) == 0)
 		return 0;
-	for (size_t i = 1; words[i]; i++)
-		if (strncmp(selector, words[i], strlen(words[i])) == 0)
-			return value_refuse(why, "other mount namespaces than \"self\" are not built yet");
-	if (*selector == '/')
-		return value_refuse(why, "other mount namespaces than \"self\" are not built yet");
-	return value_refuse(why, "this selects no mount namespace%s",
-			    nearest_hint(selector, words, hint, sizeof(hint)));
+	return value_refuse(why, "%s%s", sentence, nearest_hint(text, words, hint, sizeof(hint)));
 }
 
 static int set_namespaces(struct config *config, const char *value, char *why)
@@ -53,7 +49,7 @@ static int set_namespaces(struct config *config, const char *value, char *why)
 	int r = value_list(*value ? value : "self", &list, why);
 
 	for (size_t i = 0; i < list.count && r == 0; i++)
-		r = check_namespace(list.items[i], why);
+		r = check_selector(list.items[i], why);
 	if (r < 0) {
 		string_list_clear(&list);
 		return r;
@@ -380,6 +376,21 @@ static int set_ladder_for_type(struct root_rules *rules, const char *type, const
 	return r < 0 ? r : add_ladder(rules, type, &ladder);
 }
 
+/* "self" is where the root's own path counts. */
+static int add_path(struct root_rules *rules, const char *selector, const char *value, char *why)
+{
+	CLEANUP_FREE char *path = NULL;
+	int r = check_selector(selector, why);
+
+	if (r == 0 && !*value)
+		return 0;
+	if (r == 0 && strcmp(selector, "self") == 0)
+		r = value_refuse(why, "in our own namespace the root stands at its own path");
+	if (r == 0)
+		r = root_path_parse(value, &path, why);
+	return r < 0 ? r : rules_add_path(rules, selector, path);
+}
+
 int root_key_set(struct root_rules *rules, const char *key, const char *value, char *why)
 {
 	const char *words[ARRAY_SIZE(root_keys) + 2] = { 0 };
@@ -393,7 +404,7 @@ int root_key_set(struct root_rules *rules, const char *key, const char *value, c
 	if (strncmp(key, "ladder.", 7) == 0)
 		return set_ladder_for_type(rules, key + 7, value, why);
 	if (strncmp(key, "path.", 5) == 0)
-		return value_not_yet(value, "the root's path in other mount namespaces (path.SELECTOR)", why);
+		return add_path(rules, key + 5, value, why);
 	return refuse_key(key, words, "root", why);
 }
 

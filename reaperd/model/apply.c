@@ -310,6 +310,7 @@ int model_apply(struct model *model, struct scan *scan, struct now now, struct c
 		place_pending(model);
 	model->place_all = false;
 	roots_refresh(model);
+	stale_review(model);
 	model->applying = false;
 	return model->error;
 }

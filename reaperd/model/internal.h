@@ -93,6 +93,7 @@ struct root_view {
 	struct mount_namespace *ns;
 	struct mount *carrier;
 	bool visible;
+	bool stale; /* see model/stale.c */
 	struct root_view *next;
 };
 
@@ -231,6 +232,10 @@ void action_free(struct action_node *node);
 void place_later(struct model *model, struct mount_node *node); /* adds it to the pending ones */
 void place_pending(struct model *model);
 void place_all(struct model *model);
+
+/* ---- stale.c ---- */
+
+void stale_review(struct model *model);
 
 /* ---- identity.c, model.c: for apply.c ---- */
 

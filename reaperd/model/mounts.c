@@ -186,7 +186,8 @@ void mounts_set_action(struct model *model, struct mount_node *node, struct acti
 			action_list_remove(node);
 		node->mount.action = action;
 		node->mount.joined = model->now;
-		node->mount.confirmed = false; /* it was of the other's directory */
+		node->mount.confirmed = false;				    /* it was of the other's directory */
+		node->mount.evidence &= ~EVIDENCE_BIT(EVIDENCE_STALE_COPY); /* likewise: stale_review() */
 		node->mount.dirty = true;
 		if (action)
 			action_list_add(node, action);

@@ -80,6 +80,17 @@ static bool hoist_one(struct action *action, enum evidence evidence, struct now 
 	return changed;
 }
 
+/* Nothing acts on it, so since when each mount has it is not kept. */
+static bool hoist_stale_copy(struct action *action, struct now now)
+{
+	bool all = action->mounts;
+
+	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		all = all && mount->evidence & EVIDENCE_BIT(EVIDENCE_STALE_COPY);
+	return all ? policy_evidence_set(action, EVIDENCE_STALE_COPY, now) :
+		     policy_evidence_clear(action, EVIDENCE_STALE_COPY);
+}
+
 uint32_t policy_hoist(struct action *action, struct now now)
 {
 	uint32_t changed = 0;
@@ -88,5 +99,7 @@ uint32_t policy_hoist(struct action *action, struct now now)
 		changed |= EVIDENCE_BIT(EVIDENCE_MOVED);
 	if (hoist_one(action, EVIDENCE_SOURCE_DELETED, now))
 		changed |= EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED);
+	if (hoist_stale_copy(action, now))
+		changed |= EVIDENCE_BIT(EVIDENCE_STALE_COPY);
 	return changed;
 }

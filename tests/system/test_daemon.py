@@ -77,7 +77,7 @@ def test_help_and_version(cell):
     ("[daemon]\nuser =\n[root /]\n", 3, ["/"]),
     ("[daemon]\nuser =\n[root b]\n", 3, ["b"]),
     ("[daemon]\nuser =\nmetrics-listen = 127.0.0.1:9835\n[root /b]\n", 3, ["metrics-listen"]),
-    ("[daemon]\nuser =\nnamespaces = all\n[root /b]\n", 3, ["namespaces"]),
+    ("[daemon]\nuser =\nnamespaces = al\n[root /b]\n", 3, ["namespaces", "all"]),
     ("[daemon]\nuser =\nrunner-socket = /run/x\n[root /b]\n", 3, ["runner-socket"]),
     ("[daemon]\nuser =\nsource = fanotif\n[root /b]\n", 3, ["fanotify"]),
     ("[daemon]\nuser =\n[root /b]\nowner = cgroup\n", 4, ["cgroup"]),

@@ -93,6 +93,24 @@ def test_another_directory_at_the_same_path_is_another_action(shared):
     assert {theirs, root} <= numbers(shared.other)
 
 
+def test_a_root_may_stand_at_another_path_there(cell, source):
+    elsewhere = cell.make("elsewhere")
+    pid = cell.other_namespace()
+    name = cell.spawn("nsenter", "--mount", f"--target={pid}", "python3", "-c",
+                      "import ctypes, signal; ctypes.CDLL(None).prctl(15, b'oddrunner', 0, 0, 0); signal.pause()")
+    farm = harness.Farm(cell, source=source, daemon={"namespaces": "comm:oddrunner"})
+    farm.daemon.configure(farm.config + f"path.comm:oddrunner = {elsewhere}\n")
+    farm.make_place("a1", "root")
+    inside(pid, "mount", "--bind", farm.root, elsewhere)
+    daemon = farm.start().daemon
+    made = mount_inside(pid, os.path.join(elsewhere, "a1", "root"))
+    wait_for(lambda: rows(daemon, action="a1"), "it is seen")
+    assert rows(daemon, action="a1")[0]["target"] == os.path.join(elsewhere, "a1", "root")
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: made not in numbers(pid), "it is reaped")
+    assert name.poll() is None
+
+
 def test_a_namespace_that_dies_takes_its_mounts_along(cell, source):
     farm = harness.Farm(cell, source=source, daemon={"namespaces": "self all"})
     farm.make_place("a1", "root")
@@ -123,7 +141,7 @@ def test_after_a_restart_what_is_mounted_elsewhere_is_found_again(shared):
     assert made in numbers(shared.other)
     daemon.ctl("end", "a1", "--root", shared.root)
     wait_for(lambda: made not in numbers(shared.other), "it is reaped")
-    assert daemon.query("SELECT count(*) FROM mounts WHERE detached IS NULL AND action IS NOT NULL") == [(0,)]
+    wait_for(lambda: daemon.query("SELECT count(*) FROM mounts WHERE detached IS NULL AND action IS NOT NULL") == [(0,)], "nothing is left open")
 
 
 def test_what_is_not_selected_is_let_be(cell, source):

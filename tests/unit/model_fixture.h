@@ -18,7 +18,7 @@
 #define FAKE_MAX 512
 
 struct fake_mount {
-	uint64_t id, parent, dev;
+	uint64_t id, parent, dev, master;
 	uint32_t id32;
 	char root[128], target[512], fstype[32], options[32];
 	bool deleted;
@@ -153,6 +153,7 @@ static inline void fake_fill(const struct fake *fake, const struct fake_mount *m
 	facts->id32 = mount->id32;
 	facts->parent32 = parent ? parent->id32 : 0;
 	facts->dev = mount->dev;
+	facts->master = mount->master;
 	facts->root = strdup(mount->root);
 	facts->root_deleted = mount->deleted;
 	facts->target = strdup(mount->target);

@@ -71,15 +71,7 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
 			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
 	daemon_value_refused("runner-socket = /run/x", "f:2: runner-socket: a second socket for runners");
-	daemon_value_refused("namespaces = self all",
-			     "f:2: namespaces: other mount namespaces than \"self\" are not built yet");
-	daemon_value_refused("namespaces = comm:bb_runner", "f:2: namespaces: other mount namespaces");
-	daemon_value_refused("namespaces = /run/netns/x", "f:2: namespaces: other mount namespaces");
-	daemon_value_refused("namespaces = slef",
-			     "f:2: namespaces: this selects no mount namespace, did you mean \"self\"?");
 	root_value_refused("owner = cgroup", "f:2: owner: owner = cgroup is not built yet");
-	root_value_refused("path.comm:bb_runner = /build",
-			   "f:2: path.comm:bb_runner: the root's path in other mount namespaces");
 	root_value_refused("reap-root = yes", "f:2: reap-root: reap-root = yes is not built yet");
 	root_value_refused("prune = yes", "f:2: prune: prune = yes is not built yet");
 	root_value_refused("prune = ya", "f:2: prune: \"ya\" is unknown here");
@@ -88,6 +80,17 @@ END_TEST
 
 START_TEST(a_value_of_another_form_is_refused)
 {
+	daemon_value_refused("namespaces = slef",
+			     "f:2: namespaces: this selects no mount namespace, did you mean \"self\"?");
+	daemon_value_refused("namespaces = self pid:0", "f:2: namespaces: pid: is followed by the number of a process");
+	daemon_value_refused("namespaces = pidfile:run/x", "f:2: namespaces: pidfile: is followed by an absolute path");
+	daemon_value_refused("namespaces = comm:a-name-that-is-too-long", "f:2: namespaces: the kernel keeps 15 bytes");
+	daemon_value_refused("namespaces = /run/../x", "f:2: namespaces: a namespace's path has no");
+	root_value_refused("path.self = /build",
+			   "f:2: path.self: in our own namespace the root stands at its own path");
+	root_value_refused("path.comm:bb_runner = build", "f:2: path.comm:bb_runner: ");
+	root_value_refused("path.comm:bb_runner = /", "f:2: path.comm:bb_runner: ");
+	root_value_refused("path.com:x = /build", "f:2: path.com:x: this selects no mount namespace");
 	daemon_value_refused("user = a b", "f:2: user: a user's name");
 	daemon_value_refused("state-dir = var", "f:2: state-dir: \"var\" is no absolute path");
 	daemon_value_refused("runtime-dir = /run/../x", "f:2: runtime-dir: \"/run/../x\" is no absolute path");

@@ -53,7 +53,7 @@ static const char everything[] = "# how the manual shows it\n"
 				 "[daemon]\n"
 				 "user =\n"
 				 "source = mountinfo\n"
-				 "namespaces = self\n"
+				 "namespaces = self all pid:12 pidfile:/run/w.pid comm:bb_runner /run/netns/x\\x20y\n"
 				 "metrics-listen =\n"
 				 "runner-socket =\n"
 				 "state-dir = /srv/with\\x20space\n"
@@ -81,7 +81,8 @@ static const char everything[] = "# how the manual shows it\n"
 				 "reap-root = no\n"
 				 "prune = no\n"
 				 "register = builder @build\n"
-				 "path.comm:bb_runner =\n"
+				 "path.comm:bb_runner = /build\\x20root\n"
+				 "path.pid:7 =\n"
 				 "\n"
 				 "; another\n"
 				 "[root /w\\xfdrker \\x0a]\n"
@@ -99,6 +100,12 @@ static void check_everything(const struct config *config)
 	ck_assert_int_eq(config->retain_size, INT64_C(2) << 30);
 	ck_assert_uint_eq(config->max_reaps_per_minute, 0);
 	ck_assert_uint_eq(config->root_count, 2);
+	ck_assert_uint_eq(config->namespaces.count, 6);
+	ck_assert_str_eq(config->namespaces.items[4], "comm:bb_runner");
+	ck_assert_str_eq(config->namespaces.items[5], "/run/netns/x y");
+	ck_assert_uint_eq(rules->path_count, 1);
+	ck_assert_str_eq(rules->paths[0].selector, "comm:bb_runner");
+	ck_assert_str_eq(rules->paths[0].path, "/build root");
 	ck_assert_str_eq(rules->layout, "*/{action}");
 	ck_assert_uint_eq(rules->match.count, 2);
 	ck_assert_str_eq(rules->match.items[1], "x y");

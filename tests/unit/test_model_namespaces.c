@@ -217,6 +217,75 @@ START_TEST(a_root_may_stand_at_another_path)
 }
 END_TEST
 
+static void set_master(struct fake *fake, uint64_t id, uint64_t master)
+{
+	fake_by_id(fake, id)->master = master;
+}
+
+/* The runner's own mount keeps its copy of the dead filesystem, on device 2, on top of the new one, on device 3. */
+static uint64_t leave_stale_copy(uint64_t *ret_upper)
+{
+	uint64_t upper, lower, leftover;
+
+	begin(2);
+	upper = *ret_upper = other->mounts[1].id;
+	leftover = fake_mount(other, ROOT "/a/proc", "proc", 11);
+	lower = fake_mount(other, ROOT, "fuse.bb", 3);
+	fake_by_id(other, lower)->parent = fake_by_id(other, upper)->parent;
+	fake_by_id(other, upper)->parent = lower;
+	set_master(other, lower, 5);
+	fake_umount(own, own->mounts[1].id);
+	fake_mount(own, ROOT, "fuse.bb", 3);
+	feed(own);
+	feed(other);
+	return leftover;
+}
+
+START_TEST(a_copy_that_lost_its_master_is_stale)
+{
+	const uint32_t stale = EVIDENCE_BIT(EVIDENCE_STALE_COPY);
+	uint64_t upper, leftover = leave_stale_copy(&upper);
+
+	ck_assert_uint_eq(known(other, leftover)->evidence, stale);
+	fake_mount(own, ROOT "/a/proc", "proc", 12);
+	feed(own);
+	ck_assert_uint_eq(mount_in(own, ROOT "/a/proc")->evidence, 0);
+	fake_umount(other, upper);
+	fake_mount(other, ROOT "/a/proc", "proc", 13);
+	feed(other);
+	ck_assert_uint_eq(mount_in(other, ROOT "/a/proc")->evidence, 0);
+	end();
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	uint64_t dev;
+	uint64_t lower_master, upper_master;
+	bool elsewhere;
+} not_stale[] = {
+	{ "it has a master", 2, 5, 6, false },
+	{ "what it covers has none", 2, 0, 0, false },
+	{ "it is the same filesystem", 3, 5, 0, false },
+	{ "another namespace has it, too", 2, 5, 0, true },
+};
+
+START_TEST(what_only_looks_like_a_stale_copy_is_none)
+{
+	uint64_t upper, leftover = leave_stale_copy(&upper);
+
+	set_master(other, fake_by_id(other, upper)->parent, not_stale[_i].lower_master);
+	set_master(other, upper, not_stale[_i].upper_master);
+	fake_by_id(other, upper)->dev = not_stale[_i].dev;
+	if (not_stale[_i].elsewhere)
+		fake_mount(own, "/elsewhere", "fuse.bb", 2);
+	feed(own);
+	feed(other);
+	ck_assert_msg(known(other, leftover)->evidence == 0, "though %s", not_stale[_i].what);
+	end();
+}
+END_TEST
+
 START_TEST(a_namespace_is_known_once)
 {
 	begin(2);
@@ -239,6 +308,9 @@ int main(void)
 	tcase_add_loop_test(tests, a_directory_renamed_is_followed_whichever_table_is_read_first, 0, 2);
 	tcase_add_test(tests, what_stays_in_another_namespace_does_not_follow_a_move);
 	tcase_add_test(tests, a_root_may_stand_at_another_path);
+	tcase_add_test(tests, a_copy_that_lost_its_master_is_stale);
+	tcase_add_loop_test(tests, what_only_looks_like_a_stale_copy_is_none, 0,
+			    sizeof(not_stale) / sizeof(not_stale[0]));
 	tcase_add_test(tests, a_namespace_is_known_once);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What system tests are made of. Nothing here shares code with the programs under test; every wait is for a condition, with a deadline."""
+from . import container
 from .cell import Cell, Misfuse
 from .daemon import Daemon, reaperctl_program, reaperd_program
 from .farm import Farm, config_text, root_section
@@ -13,7 +14,7 @@ from .varlink import Varlink, VarlinkError
 
 __all__ = [
     "Cell", "Daemon", "Farm", "MNT_DETACH", "MS_PRIVATE", "MS_RDONLY", "MS_REC", "MS_SHARED", "MS_SLAVE", "Misfuse", "PATIENCE", "SLOWNESS",
-    "SOURCE_TREE", "Varlink", "VarlinkError", "bind", "children", "comm", "config_text", "count_under", "cpu_seconds", "enter_cell", "gone",
+    "SOURCE_TREE", "Varlink", "VarlinkError", "bind", "children", "comm", "config_text", "container", "count_under", "cpu_seconds", "enter_cell", "gone",
     "host_mounts", "ids", "is_alive", "kernel_is_before", "mount", "mountinfo", "mounts", "program", "reaperctl_program", "reaperd_program",
     "root_section", "set_comm", "top_id", "umount", "wait_for",
 ]
