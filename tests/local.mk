@@ -83,9 +83,13 @@ tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_source tests/unit/test_source_events tests/unit/test_source_mountinfo tests/unit/test_source_random
+unit_tests += tests/unit/test_source tests/unit/test_source_actors tests/unit/test_source_events tests/unit/test_source_mountinfo \
+	tests/unit/test_source_random
 tests_unit_test_source_SOURCES = tests/unit/test_source.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_LDADD = $(use_source) $(CHECK_LIBS)
+tests_unit_test_source_actors_SOURCES = tests/unit/test_source_actors.c tests/lib/cgroups.h
+tests_unit_test_source_actors_LDFLAGS = -Wl,--wrap=kernel_process_stat -Wl,--wrap=kernel_process_cgroup
+tests_unit_test_source_actors_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_events_SOURCES = tests/unit/test_source_events.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_events_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_mountinfo_LDADD = $(use_source) $(CHECK_LIBS)
@@ -232,6 +236,10 @@ tests_lib_oldkernel_LDADD = $(SECCOMP_LIBS)
 dist_check_SCRIPTS += tests/below-valgrind tests/on-kernel tests/unit/test-below-valgrind.sh
 EXTRA_DIST += tests/valgrind-suppressions.txt
 LOG_COMPILER = $(srcdir)/tests/on-kernel
+
+# Processes that mount and exit at once, for the system tests
+
+check_PROGRAMS += tests/lib/mounters
 
 # A filesystem that misbehaves on command, for the system tests
 

@@ -222,6 +222,14 @@ static void remounted(struct engine *engine, struct mount *mount)
 	journal_write(engine, &(struct journal_event){ .type = EVENT_REMOUNT, .mount = mount, .detail = detail });
 }
 
+/* Of one that is not attested the pid alone is known: the same may be another's, but nothing says so. */
+static bool is_said_of_another(const struct actor *actor, const struct actor *other)
+{
+	if (!actor || !other || actor->pid != other->pid)
+		return actor && other;
+	return actor->attested && other->attested && actor->start_time != other->start_time;
+}
+
 /*
  * Nobody can say where it was. Whoever looks for what an action did has its pid; that the one who unmounted was another
  * is said beside it.
@@ -229,7 +237,8 @@ static void remounted(struct engine *engine, struct mount *mount)
 static void flashed(struct engine *engine, const struct flash *flash)
 {
 	const struct actor *by = flash->attached_by ? flash->attached_by : flash->detached_by;
-	CLEANUP_FREE char *gone_by = flash->detached_by != by ? describe_actor(flash->detached_by) : NULL;
+	CLEANUP_FREE char *gone_by =
+		is_said_of_another(flash->detached_by, by) ? describe_actor(flash->detached_by) : NULL;
 	CLEANUP_FREE char *detail = journal_detail("detached_by", gone_by);
 
 	journal_write_row(engine, &(struct store_event){

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "kernel/process.h"
 
 #define DELETED " (deleted)"
 #define ID_SIZE 64
@@ -16,17 +17,12 @@
 static bool split(char *line, char **ret_controllers, char **ret_path)
 {
 	char *first = strchr(line, ':'), *second = first ? strchr(first + 1, ':') : NULL;
-	size_t length;
 
 	if (!second)
 		return false;
 	*second = '\0';
 	*ret_controllers = first + 1;
 	*ret_path = second + 1;
-	/* Of a group that was removed, which a zombie is still in. */
-	length = strlen(*ret_path);
-	if (length > strlen(DELETED) && strcmp(*ret_path + length - strlen(DELETED), DELETED) == 0)
-		(*ret_path)[length - strlen(DELETED)] = '\0';
 	return true;
 }
 
@@ -50,14 +46,34 @@ static char *choose(FILE *file)
 	return old ? take_ptr(old) : strdup("/");
 }
 
+/* Only what exits can be in a group that was removed; of all others this is the end of a name. */
+static void remove_deleted(char *path)
+{
+	size_t length = strlen(path);
+
+	if (length > strlen(DELETED) && strcmp(path + length - strlen(DELETED), DELETED) == 0)
+		path[length - strlen(DELETED)] = '\0';
+}
+
 char *kernel_process_cgroup(int32_t pid)
 {
 	CLEANUP_FCLOSE FILE *file = NULL;
+	CLEANUP_FREE char *group = NULL;
+	struct process_stat status;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	file = fopen(path, "re");
-	return file ? choose(file) : NULL;
+	group = file ? choose(file) : NULL;
+	/* Asked afterwards: if it does not exit now, it did not then. */
+	if (!group || kernel_process_stat(pid, &status) < 0)
+		return NULL;
+	if (!status.exiting)
+		return take_ptr(group);
+	if (strcmp(group, "/") == 0)
+		return NULL;
+	remove_deleted(group);
+	return take_ptr(group);
 }
 
 /* The last 64 digits of a segment without its ".scope", with nothing or a dash before them. */

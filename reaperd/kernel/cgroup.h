@@ -8,7 +8,9 @@
 /*
  * "/a/b" of cgroup version 2. Where that is the top, as on hosts that use version 1 beside it: "HIERARCHY:/a/b" of the
  * first of version 1 that is not, with what /proc/PID/cgroup names it by ("memory", "name=systemd"); else "/". As seen
- * from our own cgroup namespace. NULL where it cannot be read or memory is out. The caller frees it.
+ * from our own cgroup namespace. NULL where it cannot be told or memory is out. The caller frees it.
+ *
+ * Of a process that exits version 1 says the top, whatever group it was in: then nothing is told.
  */
 char *kernel_process_cgroup(int32_t pid);
 

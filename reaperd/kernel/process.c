@@ -39,10 +39,9 @@ static char *read_of(int32_t pid, const char *name)
 
 uint64_t kernel_process_start_time(int32_t pid)
 {
-	char comm[PROCESS_COMM_SIZE];
-	uint64_t start;
+	struct process_stat status;
 
-	return kernel_process_stat(pid, comm, &start) < 0 ? 0 : start;
+	return kernel_process_stat(pid, &status) < 0 ? 0 : status.start_time;
 }
 
 char *kernel_process_comm(int32_t pid)

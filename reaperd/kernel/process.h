@@ -3,6 +3,7 @@
 #ifndef REAPERD_KERNEL_PROCESS_H
 #define REAPERD_KERNEL_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A close-on-exec pidfd, readable once the process has ended; -ESRCH where there is none. */
@@ -30,10 +31,20 @@ uint64_t kernel_pidfd_inode(int pidfd);
 
 #define PROCESS_COMM_SIZE 65 /* kernel threads have the longest */
 
+/* What one reading of /proc/PID/stat says of a process: of its first thread, though another one may have done it. */
+struct process_stat {
+	char comm[PROCESS_COMM_SIZE]; /* bytes without NUL */
+	uint64_t start_time;	      /* clock ticks since boot */
+	bool exiting;		      /* or a zombie */
+};
+
+/* 0 or -errno, -EBADMSG where it cannot be understood. */
+int kernel_process_stat(int32_t pid, struct process_stat *ret);
+
 /*
- * Both from one reading of /proc/PID/stat: 0 or -errno, -EBADMSG where it cannot be understood. A command is bytes
- * without NUL.
+ * True where the numbers in /proc are those by which our own pid namespace knows processes: in a container that was
+ * given the host's /proc they are others', of other processes.
  */
-int kernel_process_stat(int32_t pid, char ret_comm[static PROCESS_COMM_SIZE], uint64_t *ret_start_time);
+bool kernel_proc_is_ours(void);
 
 #endif

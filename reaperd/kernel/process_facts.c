@@ -50,23 +50,26 @@ uint64_t kernel_pidfd_inode(int pidfd)
 	return fstat(pidfd, &status) < 0 ? 0 : status.st_ino;
 }
 
+#define EXITING 0x00000004u /* the kernel's PF_EXITING */
+
 /* The command may hold spaces, newlines and parentheses: it ends at the last one, and the fields go on behind it. */
-static int parse_stat(char *text, char ret_comm[static PROCESS_COMM_SIZE], uint64_t *ret_start_time)
+static int parse_stat(char *text, struct process_stat *ret)
 {
 	char *begin = strchr(text, '('), *end = strrchr(text, ')');
 	unsigned long long start;
+	unsigned flags;
 
 	if (!begin || !end || end <= begin || end - begin > PROCESS_COMM_SIZE ||
-	    sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &start) != 1)
+	    sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &flags,
+		   &start) != 2)
 		return -EBADMSG;
 	*end = '\0';
-	snprintf(ret_comm, PROCESS_COMM_SIZE, "%s", begin + 1);
-	*ret_start_time = start;
+	*ret = (struct process_stat){ .start_time = start, .exiting = flags & EXITING };
+	snprintf(ret->comm, sizeof(ret->comm), "%s", begin + 1);
 	return 0;
 }
 
-int kernel_process_stat(int32_t pid, char ret_comm[static PROCESS_COMM_SIZE], uint64_t *ret_start_time)
+int kernel_process_stat(int32_t pid, struct process_stat *ret)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char text[1024];
@@ -77,5 +80,19 @@ int kernel_process_stat(int32_t pid, char ret_comm[static PROCESS_COMM_SIZE], ui
 	if (length < 0)
 		return -errno;
 	text[length] = '\0';
-	return parse_stat(text, ret_comm, ret_start_time);
+	return parse_stat(text, ret);
+}
+
+/* NSpid has a number for each pid namespace from the one of this /proc down to ours. */
+bool kernel_proc_is_ours(void)
+{
+	CLEANUP_FCLOSE FILE *file = fopen("/proc/self/status", "re");
+	CLEANUP_FREE char *line = NULL;
+	size_t size = 0;
+	int first, second;
+
+	while (file && getline(&line, &size, file) > 0)
+		if (strncmp(line, "NSpid:", strlen("NSpid:")) == 0)
+			return sscanf(line + strlen("NSpid:"), "%d %d", &first, &second) == 1;
+	return false;
 }

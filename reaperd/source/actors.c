@@ -5,17 +5,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 
 #define KNOWN_COUNT 64
-/* A process may take another command or group meanwhile: then what is said of it was so a moment ago. */
-#define KNOWN_FOR NSEC_PER_SEC
 
 struct known_process {
 	uint64_t inode; /* of its pidfd; 0: none */
-	int64_t read;	/* mono */
+	uint64_t batch;
 	struct actor *actor;
 };
 
@@ -25,13 +22,18 @@ struct known_cgroup {
 };
 
 struct actors {
+	bool nameless; /* /proc is of no use */
 	struct known_process processes[KNOWN_COUNT];
 	struct known_cgroup cgroups[KNOWN_COUNT];
 };
 
 struct actors *actors_new(void)
 {
-	return calloc(1, sizeof(struct actors));
+	struct actors *actors = calloc(1, sizeof(*actors));
+
+	if (actors)
+		actors->nameless = !kernel_proc_is_ours();
+	return actors;
 }
 
 static void forget_cgroup(struct known_cgroup *cgroup)
@@ -52,71 +54,84 @@ void actors_free(struct actors *actors)
 	free(actors);
 }
 
+/* NULL: not known. Id 1 is the top of version 2, where hosts with version 1 have everybody. */
+static const struct known_cgroup *find_cgroup(const struct actors *actors, uint64_t id)
+{
+	const struct known_cgroup *cgroup = &actors->cgroups[id % KNOWN_COUNT];
+
+	return id > 1 && cgroup->id == id ? cgroup : NULL;
+}
+
 static void read_cgroup(struct known_cgroup *cgroup, int32_t pid)
 {
 	cgroup->path = kernel_process_cgroup(pid);
 	cgroup->container = cgroup->path ? kernel_cgroup_container(cgroup->path) : NULL;
 }
 
-/* Id 1 is the top of version 2, where hosts with version 1 have everybody. `own` is for what is not kept. */
-static struct known_cgroup *find_cgroup(struct actors *actors, uint64_t id, int32_t pid, struct known_cgroup *own)
+static bool is_of_version_2(const struct known_cgroup *cgroup)
 {
-	struct known_cgroup *cgroup = id > 1 ? &actors->cgroups[id % KNOWN_COUNT] : own;
+	return cgroup->path && cgroup->path[0] == '/';
+}
 
-	if (cgroup->id == id && cgroup->path)
-		return cgroup;
-	forget_cgroup(cgroup);
-	read_cgroup(cgroup, pid);
-	cgroup->id = id;
-	return cgroup;
+/* The id is that of version 2, so the path must be. */
+static void keep_cgroup(struct actors *actors, uint64_t id, struct known_cgroup *cgroup)
+{
+	struct known_cgroup *place = &actors->cgroups[id % KNOWN_COUNT];
+
+	if (id <= 1 || !is_of_version_2(cgroup))
+		return;
+	forget_cgroup(place);
+	*place = (struct known_cgroup){ id, take_ptr(cgroup->path), take_ptr(cgroup->container) };
 }
 
 /*
  * What /proc says of the pid is this process's where it still has the pid afterwards: a pid is given anew only once its
- * process was reaped, and the pidfd then says so.
+ * process was reaped, and the pidfd then says so. One that went over to another group meanwhile is in none that we know.
  */
 static struct actor *read_actor(struct actors *actors, const struct mount_event *event)
 {
 	struct actor facts = { .pid = event->pid, .uid = -1 };
-	struct known_cgroup own = { 0 }, *cgroup = &own;
+	CLEANUP(forget_cgroup) struct known_cgroup own = { 0 };
+	const struct known_cgroup *cgroup;
 	struct pidfd_info before, after;
-	char comm[PROCESS_COMM_SIZE];
+	struct process_stat status;
 	struct actor *actor;
 
-	if (event->pidfd >= 0 && kernel_pidfd_info(event->pidfd, &before) == 0 && before.pid == event->pid &&
-	    kernel_process_stat(event->pid, comm, &facts.start_time) == 0) {
-		cgroup = find_cgroup(actors, before.cgroup_id, event->pid, &own);
-		facts.attested = kernel_pidfd_info(event->pidfd, &after) == 0;
-		/* It went over to another group meanwhile: which path was read nobody knows. */
-		if (!facts.attested || after.cgroup_id != before.cgroup_id)
-			forget_cgroup(cgroup);
-	}
-	if (facts.attested) {
-		facts.uid = before.uid;
-		facts.comm = comm;
-		facts.cgroup = cgroup->path;
-		facts.cgroup_id = before.cgroup_id > 1 ? before.cgroup_id : 0;
-		facts.container = cgroup->container;
-	} else
-		facts.start_time = 0;
+	if (actors->nameless || event->pidfd < 0 || kernel_pidfd_info(event->pidfd, &before) < 0 ||
+	    before.pid != event->pid || kernel_process_stat(event->pid, &status) < 0)
+		return actor_new(&facts);
+	cgroup = find_cgroup(actors, before.cgroup_id);
+	if (!cgroup)
+		read_cgroup(&own, event->pid);
+	if (kernel_pidfd_info(event->pidfd, &after) < 0)
+		return actor_new(&facts);
+	if (after.cgroup_id != before.cgroup_id)
+		forget_cgroup(&own);
+	facts.attested = true;
+	facts.start_time = status.start_time;
+	facts.uid = before.uid;
+	facts.comm = status.comm;
+	facts.cgroup = cgroup ? cgroup->path : own.path;
+	facts.container = cgroup ? cgroup->container : own.container;
+	facts.cgroup_id = before.cgroup_id > 1 && is_of_version_2(cgroup ? cgroup : &own) ? before.cgroup_id : 0;
 	actor = actor_new(&facts);
-	forget_cgroup(&own);
+	keep_cgroup(actors, before.cgroup_id, &own);
 	return actor;
 }
 
-struct actor *actors_find(struct actors *actors, const struct mount_event *event, int64_t mono)
+struct actor *actors_find(struct actors *actors, const struct mount_event *event, uint64_t batch)
 {
 	uint64_t inode = event->pidfd >= 0 ? kernel_pidfd_inode(event->pidfd) : 0;
 	struct known_process *known = &actors->processes[inode % KNOWN_COUNT];
 
 	if (event->pid <= 0)
 		return NULL;
-	if (inode && known->inode == inode && mono - known->read < KNOWN_FOR)
+	if (inode && known->inode == inode && known->batch == batch)
 		return actor_ref(known->actor);
 	if (!inode)
 		return read_actor(actors, event);
 	actor_unref(known->actor);
-	*known = (struct known_process){ .inode = inode, .read = mono, .actor = read_actor(actors, event) };
+	*known = (struct known_process){ .inode = inode, .batch = batch, .actor = read_actor(actors, event) };
 	if (!known->actor)
 		known->inode = 0;
 	return actor_ref(known->actor);

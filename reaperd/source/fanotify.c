@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "kernel/mount_events.h"
 #include "kernel/mounts.h"
+#include "kernel/process.h"
 #include "source/mountinfo.h"
 #include "source/source.h"
 #include "source/statmount.h"
@@ -286,6 +287,8 @@ static int fanotify_open(struct source *source, struct source_inputs *inputs, ch
 	source->fd = fanotify->epoll;
 	if (inputs->events_lack & MOUNT_EVENTS_NAMELESS)
 		snprintf(why, size, "fanotify: in a user namespace the kernel does not say who mounts");
+	else if (!kernel_proc_is_ours())
+		snprintf(why, size, "fanotify: /proc is of another pid namespace, so nobody is attested");
 	return 0;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "kernel/mount_events.h"
 #include "source/actors.h"
 
@@ -46,7 +45,7 @@ static struct told *add_told(struct told_list *list)
 	return &list->items[list->count++];
 }
 
-static void take_event(struct told_list *list, const struct mount_event *event, int64_t mono)
+static void take_event(struct told_list *list, const struct mount_event *event)
 {
 	struct told *told = event->id ? add_told(list) : NULL;
 	struct actor *actor;
@@ -55,14 +54,14 @@ static void take_event(struct told_list *list, const struct mount_event *event, 
 		list->overflowed = true;
 		return;
 	}
-	actor = actors_find(list->actors, event, mono);
+	actor = actors_find(list->actors, event, list->batch);
 	*told = (struct told){
 		.id = event->id,
 		.order = list->count,
 		.attached = event->attached,
 		.detached = event->detached,
-		.attached_by = event->attached ? actor_ref(actor) : NULL,
-		.detached_by = event->detached ? actor_ref(actor) : NULL,
+		.attached_by = event->detached ? NULL : actor_ref(actor),
+		.detached_by = event->attached ? NULL : actor_ref(actor),
 	};
 	actor_unref(actor);
 }
@@ -89,13 +88,12 @@ bool told_read(struct told_list *list, int group)
 	ssize_t count;
 
 	do {
-		const int64_t now = clock_now().mono;
-
+		list->batch++;
 		count = kernel_mount_events_read(group, events, at_once);
 		if (count < 0)
 			list->overflowed = true;
 		for (ssize_t i = 0; i < count; i++)
-			take_event(list, &events[i], now);
+			take_event(list, &events[i]);
 		kernel_mount_events_close(events, count > 0 ? (size_t)count : 0);
 	} while (count > 0 && list->count < before + READ_MAX);
 	return list->count > before || list->overflowed;
@@ -114,11 +112,11 @@ static void take_later(struct told *told, struct told *later)
 {
 	told->attached |= later->attached;
 	told->detached |= later->detached;
-	if (later->attached) {
+	if (later->attached_by) {
 		actor_unref(told->attached_by);
 		told->attached_by = take_ptr(later->attached_by);
 	}
-	if (later->detached) {
+	if (later->detached_by) {
 		actor_unref(told->detached_by);
 		told->detached_by = take_ptr(later->detached_by);
 	}

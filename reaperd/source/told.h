@@ -11,12 +11,12 @@
 
 struct actors;
 
-/* An event that was read; after told_gather() all of one mount, with who did it last. */
+/* An event that was read; after told_gather() all of one mount. */
 struct told {
 	uint64_t id;
 	size_t order; /* in which they were read */
 	bool attached, detached;
-	struct actor *attached_by, *detached_by; /* references */
+	struct actor *attached_by, *detached_by; /* references; who moves it has done neither */
 };
 
 struct told_list {
@@ -24,6 +24,7 @@ struct told_list {
 	size_t count, allocated;
 	bool overflowed; /* what was told is not all */
 	struct actors *actors;
+	uint64_t batch; /* of events read at once */
 };
 
 /* Raises our limit of fds as far as it may: each event takes one while it is read. 0 or -ENOMEM. */

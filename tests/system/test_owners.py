@@ -100,3 +100,71 @@ def test_a_mount_that_was_found_is_laid_to_nobody(farm):
     daemon.knows(made)
     assert set(daemon.mount(made)["attached_by"].values()) == {False, None}
     assert daemon.action("a1")["owner"]["kind"] == "inferred"
+
+
+MOUNTERS = int(os.environ.get("REAPERD_TEST_MOUNTERS", "1000"))
+PID_MAX = 400
+
+
+def mounters_named(log):
+    """{number: (pid, mount id)} as they wrote it down themselves."""
+    with open(log) as file:
+        return {int(number): (int(pid), int(mount)) for number, pid, mount in (line.split() for line in file)}
+
+
+def check_attacher(by, number, pid):
+    """Right, or nothing. True where it is attested."""
+    if by["attested"]:
+        assert (by["pid"], by["comm"], by["uid"]) == (pid, f"m{number}", 20000 + number), by
+        assert by["cgroup"] in (None, harness.cgroup()), by
+    else:
+        assert by["pid"] in (None, pid) and by["comm"] is by["uid"] is by["cgroup"] is by["container"] is None, by
+    return by["attested"]
+
+
+@pytest.mark.limit(60 + MOUNTERS / 100)
+def test_of_mounters_that_exit_at_once_and_whose_pids_come_again_nothing_wrong_is_said(cell, source):
+    # On a tmpfs, for so many directories.
+    farm = harness.Farm(cell, source, root=os.path.join(cell.memory, "build"), grace="1h", probe_interval="1h")
+    os.mkdir(farm.root)
+    daemon = farm.start().daemon
+    with open("/proc/sys/kernel/pid_max", "w") as file:
+        file.write(str(PID_MAX))
+    log = os.path.join(cell.directory, "mounters")
+    cell.run(harness.program("tests/lib/mounters"), farm.root, str(MOUNTERS), log, patience=harness.PATIENCE + MOUNTERS / 100)
+    made = mounters_named(log)
+    numbers = {mount: number for number, (_, mount) in made.items()}
+    pids = {pid for pid, _ in made.values()}
+    assert len(made) == MOUNTERS and max(pids) <= PID_MAX and (MOUNTERS <= PID_MAX or len(pids) < MOUNTERS)
+    staying = [mount for mount, number in numbers.items() if number % 3]
+    daemon.knows(*staying)
+
+    attested = 0
+    rows = {m["id"]: m for m in daemon.mounts(all=True) if m["id"] in numbers}
+    for mount, row in rows.items():
+        number = numbers[mount]
+        pid = made[number][0]
+        assert row["source"] == f"m{number}"
+        attested += check_attacher(row["attached_by"], number, pid)
+        assert row["detached_by"] in (None, f"pid {pid}", f"pid {pid} (m{number})"), row
+    for action in daemon.actions(all=True):
+        owner, number = action["owner"], int(action["name"][1:])
+        assert owner["kind"] in ("attested", "inferred") and owner["comm"] in (None, f"m{number}"), action
+        assert (owner["kind"] == "attested") == (owner["pid"] is not None) and owner["pid"] in (None, made[number][0]), action
+    named = flashes = 0
+    for event in daemon.events():
+        if event["id"] not in numbers:
+            continue
+        number = numbers[event["id"]]
+        flashes += event["type"] == "flash"
+        named += event["type"] == "flash" and event["comm"] is not None
+        assert event["pid"] in (None, made[number][0]) and event["comm"] in (None, f"m{number}"), event
+        assert "detached_by" not in (event["detail"] or {}), event
+    # Each of them left a trace, and nobody else is in the ledger.
+    assert len(rows) + flashes == MOUNTERS
+    assert daemon.query("SELECT count(*) FROM owners WHERE CAST(comm AS TEXT) NOT IN ('', 'm' || (uid - 20000))") == [(0,)]
+    assert attested > 0
+    status = daemon.status()
+    assert (status["attached"], status["attested"], status["lost"]) == (len(rows), attested, 0)
+    print(f"attested: {attested} of {len(rows)} mounts, {100 * attested / len(rows):.1f} %; and {named} of {flashes} that were gone before "
+          f"they could be read, {100 * named / max(flashes, 1):.1f} %; {len(pids)} pids")

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,7 +130,6 @@ START_TEST(who_mounts_and_who_unmounts_is_known)
 	ck_assert_str_eq(actor->comm, "a (mounter)\n");
 	ck_assert_int_eq(actor->uid, getuid());
 	ck_assert_uint_eq(actor->start_time, kernel_process_start_time(child));
-	ck_assert_ptr_nonnull(actor->cgroup);
 	apply_scan(fanotify, &scan);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(at(fanotify, scratch_file("build/a"))->facts.attached_by->pid, child);
@@ -137,6 +137,139 @@ START_TEST(who_mounts_and_who_unmounts_is_known)
 	scan = read_scan(fanotify);
 	ck_assert_uint_eq(scan.gone_count, 1);
 	ck_assert_int_eq(scan.gone[0].by->pid, getpid());
+	apply_scan(fanotify, &scan);
+	end();
+}
+END_TEST
+
+/* Named so, in a process of its own, which is a zombie afterwards. */
+static pid_t by_another(const char *comm, void (*work)(void))
+{
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		prctl(PR_SET_NAME, comm);
+		work();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	return child;
+}
+
+static void mount_it(void)
+{
+	scratch_tmpfs(scratch_file("build/a"));
+}
+
+static void move_it(void)
+{
+	ck_assert_int_eq(mount(scratch_file("build/a"), scratch_file("build/b"), NULL, MS_MOVE, NULL), 0);
+}
+
+static void unmount_it(void)
+{
+	ck_assert_int_eq(umount2(scratch_file("build/b"), 0), 0);
+}
+
+/* `read_each`: after each of them; else all that is told of the mount is told together. */
+static void who_did_what(bool read_each)
+{
+	struct scan scan;
+	pid_t mover, mounter;
+
+	begin();
+	fanotify_compare_after = INT64_MAX;
+	ck_assert_int_eq(mkdir(scratch_file("build/b"), 0755), 0);
+	mounter = by_another("mounter", mount_it);
+	if (read_each)
+		update(fanotify, false);
+	mover = by_another("mover", move_it);
+	update(fanotify, false);
+	ck_assert_pstr_eq(at(fanotify, scratch_file("build/b"))->facts.attached_by->comm, "mounter");
+	ck_assert_int_eq(at(fanotify, scratch_file("build/b"))->facts.attached_by->pid, mounter);
+	by_another("unmounter", unmount_it);
+	scan = read_scan(fanotify);
+	ck_assert_uint_eq(scan.gone_count, 1);
+	ck_assert_str_eq(scan.gone[0].by->comm, "unmounter");
+	apply_scan(fanotify, &scan);
+	ck_assert_int_eq(waitpid(mover, NULL, 0), mover);
+	end();
+}
+
+START_TEST(who_moves_a_mount_has_neither_attached_nor_detached_it)
+{
+	NEED_FANOTIFY();
+	who_did_what(_i);
+}
+END_TEST
+
+START_TEST(of_what_flashed_by_who_moved_it_is_not_said)
+{
+	struct scan scan;
+
+	NEED_FANOTIFY();
+	begin();
+	ck_assert_int_eq(mkdir(scratch_file("build/b"), 0755), 0);
+	by_another("mounter", mount_it);
+	by_another("mover", move_it);
+	by_another("unmounter", unmount_it);
+	scan = read_scan(fanotify);
+	ck_assert_uint_eq(scan.flash_count, 1);
+	ck_assert_str_eq(scan.flashes[0].attached_by->comm, "mounter");
+	ck_assert_str_eq(scan.flashes[0].detached_by->comm, "unmounter");
+	apply_scan(fanotify, &scan);
+	end();
+}
+END_TEST
+
+static unsigned numbered;
+
+static void mount_numbered(void)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "m%u", numbered);
+	prctl(PR_SET_NAME, name);
+	ck_assert_int_eq(mkdir(scratch_file("build/%s", name), 0755), 0);
+	ck_assert_int_eq(mount(name, scratch_file("build/%s", name), "tmpfs", 0, NULL), 0);
+}
+
+/* A read takes as many events as fds are free. Whatever else takes them meanwhile costs names, and neither events nor truth. */
+START_TEST(few_fds_cost_nothing_but_names)
+{
+	const struct rlimit few = { .rlim_cur = 64, .rlim_max = 64 };
+	const unsigned count = 200;
+	struct scan scan;
+	int taken[64];
+	size_t attested = 0;
+
+	NEED_FANOTIFY();
+	begin();
+	fanotify_compare_after = INT64_MAX;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (numbered = 0; numbered < count; numbered++)
+		by_another("", mount_numbered);
+	/* With few, and then with none. */
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		taken[i] = _i ? dup(STDERR_FILENO) : -1;
+	scan = read_scan(fanotify);
+	ck_assert(!scan.overflowed && !scan.complete);
+	ck_assert_uint_eq(scan.count, count);
+	for (size_t i = 0; i < scan.count; i++) {
+		const struct actor *by = scan.mounts[i].attached_by;
+
+		ck_assert_ptr_nonnull(by);
+		attested += by->attested;
+		if (by->attested)
+			ck_assert_str_eq(by->comm, scan.mounts[i].source);
+		else
+			ck_assert(!by->comm && !by->cgroup && by->uid == -1);
+	}
+	ck_assert_uint_eq(attested, _i ? 0 : count);
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		if (taken[i] >= 0)
+			close(taken[i]);
 	apply_scan(fanotify, &scan);
 	end();
 }
@@ -234,6 +367,9 @@ int main(void)
 	tcase_add_test(tests, a_remount_is_seen_though_it_sends_no_event);
 	tcase_add_test(tests, what_is_gone_before_it_is_read_is_told_once_with_its_id);
 	tcase_add_test(tests, who_mounts_and_who_unmounts_is_known);
+	tcase_add_loop_test(tests, who_moves_a_mount_has_neither_attached_nor_detached_it, 0, 2);
+	tcase_add_test(tests, of_what_flashed_by_who_moved_it_is_not_said);
+	tcase_add_loop_test(tests, few_fds_cost_nothing_but_names, 0, 2);
 	tcase_add_test(tests, of_who_was_reaped_before_it_is_read_nothing_is_said);
 	tcase_add_test(tests, after_an_overflow_everything_is_read_again);
 	suite_add_tcase(suite, tests);

@@ -5,7 +5,7 @@ from .cell import Cell, Misfuse
 from .daemon import Daemon, reaperctl_program, reaperd_program
 from .farm import Farm, config_text, root_section
 from .namespace import enter_cell, host_mounts
-from .processes import children, comm, cpu_seconds, is_alive, set_comm
+from .processes import cgroup, children, comm, cpu_seconds, is_alive, set_comm
 from .settings import PATIENCE, SLOWNESS, SOURCE_TREE, kernel_is_before, program, wait_for
 from .table import (
     MNT_DETACH, MS_PRIVATE, MS_RDONLY, MS_REC, MS_SHARED, MS_SLAVE, bind, count_under, gone, ids, mount, mountinfo, mounts, top_id,
@@ -14,7 +14,7 @@ from .varlink import Varlink, VarlinkError
 
 __all__ = [
     "Cell", "Daemon", "Farm", "MNT_DETACH", "MS_PRIVATE", "MS_RDONLY", "MS_REC", "MS_SHARED", "MS_SLAVE", "Misfuse", "PATIENCE", "SLOWNESS",
-    "SOURCE_TREE", "Varlink", "VarlinkError", "bind", "children", "comm", "config_text", "container", "count_under", "cpu_seconds", "enter_cell", "gone",
+    "SOURCE_TREE", "Varlink", "VarlinkError", "bind", "cgroup", "children", "comm", "config_text", "container", "count_under", "cpu_seconds", "enter_cell", "gone",
     "host_mounts", "ids", "is_alive", "kernel_is_before", "mount", "mountinfo", "mounts", "program", "reaperctl_program", "reaperd_program",
     "root_section", "set_comm", "top_id", "umount", "wait_for",
 ]

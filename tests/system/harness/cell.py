@@ -52,6 +52,11 @@ class Cell:
         self.processes.append(process)
         return process
 
+    def run(self, *command, patience=None):
+        """To its end, which must be a good one."""
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience)
+        assert done.returncode == 0, f"{command}: {done}"
+
     def runner(self, directory=None):
         """A process that stands for an action's runner: it waits until it is killed."""
         return self.spawn("sleep", "1000000", cwd=directory)

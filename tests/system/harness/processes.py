@@ -42,6 +42,15 @@ def set_comm(name):
     LIBC.prctl(PR_SET_NAME, os.fsencode(name), 0, 0, 0)
 
 
+def cgroup(pid="self"):
+    """As reaperd says it: of version 2, else the first of version 1 that is not the top; "/" where all are."""
+    with open(f"/proc/{pid}/cgroup") as file:
+        groups = [line.rstrip("\n").split(":", 2) for line in file]
+    groups = [(controllers, path) for _, controllers, path in groups if path != "/"]
+    return next((path for controllers, path in groups if not controllers), None) or \
+        next((f"{controllers}:{path}" for controllers, path in groups), "/")
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
