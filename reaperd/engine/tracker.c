@@ -13,6 +13,7 @@
 #define REST_MIN	   (5 * NSEC_PER_MSEC)
 #define REST_REAPING	   (20 * NSEC_PER_MSEC) /* our own batch changes the table all the time */
 #define REST_AFTER_FAILURE NSEC_PER_SEC
+#define AT_ONCE		   64 /* reads without a rest between them */
 
 struct tracker {
 	struct engine *engine;
@@ -22,6 +23,7 @@ struct tracker {
 	bool has_read;	      /* once at least: the model is the table, not the ledger's memory of it */
 	int64_t woken;	      /* mono; 0: not */
 	int64_t not_before;   /* mono */
+	int64_t owed;	      /* mono: when it has rested for all that it read */
 	int64_t read_at;      /* mono: before the last read of the table, which a refresh is not */
 	int64_t looked_at;    /* mono: before the last read or refresh */
 };
@@ -153,12 +155,24 @@ static int64_t rest_after(const struct engine *engine, int64_t took, bool comple
 	return took * REST_FACTOR > least ? took * REST_FACTOR : least;
 }
 
+/*
+ * Where each change is told, who made it has gone a moment later: the first of many are read at once, one by one, and
+ * rests are saved up for that. In the long run there is one after each read all the same.
+ */
+static int64_t not_before(struct tracker *tracker, int64_t end, int64_t rest)
+{
+	if (!tracker->engine->source.ops->rest || tracker->engine->batches_in_flight)
+		return end + rest;
+	tracker->owed = (tracker->owed > end ? tracker->owed : end) + rest;
+	return tracker->owed - AT_ONCE * tracker->engine->source.ops->rest;
+}
+
 static void finish(struct tracker *tracker, int64_t begun, bool complete, bool looked)
 {
 	struct engine *engine = tracker->engine;
 	int64_t end = clock_now().mono;
 
-	tracker->not_before = end + rest_after(engine, end - begun, complete);
+	tracker->not_before = not_before(tracker, end, rest_after(engine, end - begun, complete));
 	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
 	if (looked) {

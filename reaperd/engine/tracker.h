@@ -2,7 +2,8 @@
 /*
  * Keeps the model at the state of the kernel's mount table: wakes with the source, reads, applies, and hands on what
  * changed. Reads at once while it is quiet; after a read that took long, rests for several times as long, so that a
- * storm costs a bounded share of a processor.
+ * storm costs a bounded share of a processor. Where the source tells of each change the first of many are read at once
+ * all the same.
  */
 #ifndef REAPERD_ENGINE_TRACKER_H
 #define REAPERD_ENGINE_TRACKER_H

@@ -86,11 +86,13 @@ int kernel_process_stat(int32_t pid, struct process_stat *ret)
 /* NSpid has a number for each pid namespace from the one of this /proc down to ours. */
 bool kernel_proc_is_ours(void)
 {
-	CLEANUP_FCLOSE FILE *file = fopen("/proc/self/status", "re");
+	CLEANUP_FCLOSE FILE *file = NULL;
 	CLEANUP_FREE char *line = NULL;
+	char path[PROCFS_NAME_SIZE];
 	size_t size = 0;
 	int first, second;
 
+	file = fopen(procfs_name(path, sizeof(path), "self/status"), "re");
 	while (file && getline(&line, &size, file) > 0)
 		if (strncmp(line, "NSpid:", strlen("NSpid:")) == 0)
 			return sscanf(line + strlen("NSpid:"), "%d %d", &first, &second) == 1;

@@ -37,6 +37,8 @@ static struct {
 static uint64_t last_id;
 static bool table_changed, table_fails;
 bool engine_numbers;
+int64_t engine_gathers;
+size_t tables_read;
 
 static struct directory directories[DIRECTORIES_MAX];
 static size_t directory_count;
@@ -74,6 +76,7 @@ static int read_table(struct source *source, const struct model *model, bool com
 	(void)source;
 	(void)model;
 	(void)complete;
+	tables_read++;
 	if (table_fails)
 		return -EIO;
 	ret->complete = true;
@@ -122,6 +125,7 @@ static const struct source_ops with_numbers = {
 	.read = read_table,
 	.refresh = refresh,
 };
+static struct source_ops ops;
 
 int source_open(enum source_kind kind, struct source_inputs *inputs, struct source *ret, char *why, size_t size)
 {
@@ -129,8 +133,9 @@ int source_open(enum source_kind kind, struct source_inputs *inputs, struct sour
 	(void)inputs;
 	(void)size;
 	*why = '\0';
-	*ret = (struct source){ .ops = engine_numbers ? &with_numbers : &with_ids,
-				.fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
+	ops = engine_numbers ? with_numbers : with_ids;
+	ops.rest = engine_gathers;
+	*ret = (struct source){ .ops = &ops, .fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
 	return ret->fd < 0 ? -errno : 0;
 }
 
@@ -434,7 +439,7 @@ void engine_begin_world(const char *daemon, bool with_ledger)
 		actor_unref(take_ptr(table[i].by));
 		table[i].id = 0;
 	}
-	last_id = directory_count = steps_asked = steps_intended = 0;
+	last_id = directory_count = steps_asked = steps_intended = tables_read = 0;
 	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n%s\n", daemon,
 		 engine_root_lines);

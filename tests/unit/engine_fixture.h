@@ -39,6 +39,9 @@ void end(const char *name);
 
 /* Mounts have no unique ids; to be set before engine_begin_world(). */
 extern bool engine_numbers;
+/* The source tells of each change, and the loop gathers for so long, ns; likewise. */
+extern int64_t engine_gathers;
+extern size_t tables_read; /* since the start */
 
 /* Below ROOT, as "a/proc". */
 uint64_t attach(const char *below);

@@ -493,6 +493,46 @@ START_TEST(the_brake_counts_the_mounts_that_go)
 }
 END_TEST
 
+/* --- the table --- */
+
+/* How many of so many changes, all at one moment, were read at that moment. */
+static size_t read_at_once(size_t changes)
+{
+	size_t before = tables_read;
+
+	for (size_t i = 0; i < changes; i++) {
+		detach(attach("a/proc"));
+		turn();
+	}
+	return tables_read - before;
+}
+
+START_TEST(where_changes_are_told_the_first_of_many_are_read_at_once)
+{
+	size_t first;
+
+	engine_end_world();
+	engine_gathers = NSEC_PER_MSEC;
+	engine_begin_world("", true);
+	pass(1);
+	first = read_at_once(100);
+	ck_assert_uint_ge(first, 60);
+	ck_assert_uint_le(first, 70);
+	/* Then it rests, and once it has rested for all of them it reads at once again. */
+	ck_assert_uint_eq(read_at_once(10), 0);
+	pass(1);
+	ck_assert_uint_eq(read_at_once(10), 10);
+	engine_gathers = 0;
+}
+END_TEST
+
+START_TEST(where_changes_are_not_told_it_rests_after_each_read)
+{
+	pass(1);
+	ck_assert_uint_le(read_at_once(10), 1);
+}
+END_TEST
+
 START_TEST(a_pause_outlives_a_start)
 {
 	make_action(&live);
@@ -569,6 +609,8 @@ int main(void)
 	tcase_add_test(tests, what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, the_brake_counts_the_mounts_that_go);
+	tcase_add_test(tests, where_changes_are_told_the_first_of_many_are_read_at_once);
+	tcase_add_test(tests, where_changes_are_not_told_it_rests_after_each_read);
 	tcase_add_test(tests, a_pause_outlives_a_start);
 	tcase_add_test(tests, a_root_that_is_paused_stays_so_when_the_pause_of_everything_runs_out);
 	tcase_add_test(tests, a_pause_outlives_its_ledger);
