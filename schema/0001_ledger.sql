@@ -3,7 +3,8 @@
 -- The ledger of reaperd. A record, not the truth: the kernel's mount table is the truth.
 --
 -- Paths, names and other bytes of the kernel or of users are BLOBs, so that any byte comes back as it went in. Times are nanoseconds since
--- 1970 (UTC). Words (states, steps, kinds of evidence) are stored by name. Flags are 0 or 1.
+-- 1970 (UTC). Words (states, steps, kinds of evidence) are stored by name. Flags are 0 or 1. Of more than two words each is compared by
+-- itself: for a longer list of IN, SQLite makes a table of its own each time a row is written.
 -- Read it through the views of 0002_views.sql: tables change with versions, views keep their columns.
 
 PRAGMA application_id = 0x52656170; -- "Reap"
@@ -37,7 +38,7 @@ CREATE TABLE roots (
 CREATE TABLE owners (
 	id INTEGER PRIMARY KEY,
 	boot INTEGER NOT NULL REFERENCES boots,
-	kind TEXT NOT NULL CHECK (kind IN ('inferred', 'registered', 'attested')),
+	kind TEXT NOT NULL CHECK (kind = 'inferred' OR kind = 'registered' OR kind = 'attested'),
 	pid INTEGER NOT NULL,
 	start_time INTEGER NOT NULL, -- clock ticks since boot
 	uid INTEGER NOT NULL,
@@ -58,7 +59,7 @@ CREATE TABLE actions (
 	generation INTEGER NOT NULL,
 	instance_dev INTEGER NOT NULL,
 	instance_path BLOB NOT NULL,
-	state TEXT NOT NULL CHECK (state IN ('active', 'suspect', 'over', 'reaping', 'cleared', 'stuck')),
+	state TEXT NOT NULL CHECK (state = 'active' OR state = 'suspect' OR state = 'over' OR state = 'reaping' OR state = 'cleared' OR state = 'stuck'),
 	-- Which directory it is; NULL where not known.
 	dir_dev INTEGER,
 	dir_ino INTEGER,
@@ -100,7 +101,7 @@ CREATE TABLE mounts (
 	master INTEGER NOT NULL,
 	root INTEGER REFERENCES roots, -- the build root that it is below
 	action INTEGER REFERENCES actions, -- NULL: unowned
-	state TEXT NOT NULL CHECK (state IN ('attached', 'stuck', 'detached', 'reaped')),
+	state TEXT NOT NULL CHECK (state = 'attached' OR state = 'stuck' OR state = 'detached' OR state = 'reaped'),
 	evidence TEXT NOT NULL, -- likewise, of this mount alone
 	attached INTEGER NOT NULL, -- first seen
 	detached INTEGER,

@@ -145,7 +145,8 @@ static void bind_identity(struct binding *binding, const struct dir_identity *id
 
 static int write_action(struct store *store, const struct action *action, int64_t row, int64_t root, int64_t owner)
 {
-	struct binding binding = store_bind(store, STATEMENT_ACTION);
+	enum statement statement = action->row ? STATEMENT_ACTION : STATEMENT_NEW_ACTION;
+	struct binding binding = store_bind(store, statement);
 	char evidence[EVIDENCE_SIZE];
 
 	action_evidence(action, evidence);
@@ -169,7 +170,7 @@ static int write_action(struct store *store, const struct action *action, int64_
 	bind_text(&binding, evidence);
 	bind_integer(&binding, action->first_seen.real);
 	bind_number(&binding, action->ended.real);
-	return store_run(store, STATEMENT_ACTION, NULL);
+	return store_run(store, statement, NULL);
 }
 
 /*
@@ -283,7 +284,8 @@ static int namespace_row(struct store *store, struct mount_namespace *ns, int64_
 static int write_mount(struct store *store, const struct mount *mount, int64_t row, int64_t ns, int64_t root,
 		       int64_t attached_by, const char *detached_by)
 {
-	struct binding binding = store_bind(store, STATEMENT_MOUNT);
+	enum statement statement = mount->row ? STATEMENT_MOUNT : STATEMENT_NEW_MOUNT;
+	struct binding binding = store_bind(store, statement);
 	char evidence[EVIDENCE_SIZE];
 
 	mount_evidence(mount, evidence);
@@ -295,7 +297,7 @@ static int write_mount(struct store *store, const struct mount *mount, int64_t r
 	bind_integer(&binding, mount->first_seen.real);
 	bind_state(&binding, mount, evidence, detached_by);
 	bind_number(&binding, attached_by);
-	return store_run(store, STATEMENT_MOUNT, NULL);
+	return store_run(store, statement, NULL);
 }
 
 /* Of a mount whose facts are in its row. *ret_found: whether there is such a row. */

@@ -72,6 +72,22 @@
 	"UPDATE actions SET state = 'cleared', ended = coalesce(ended, max(?, first_seen)), lease = 0, registered = 0 " \
 	"WHERE state <> 'cleared'"
 
+/*
+ * A new row is written by a statement that looks for no other to change: readiness for that costs as much again as the
+ * writing.
+ */
+#define NEW_ACTION                                                                                                     \
+	"INSERT INTO actions (id, boot, namespace, root, name, path, generation, instance_dev, instance_path, state, " \
+	"dir_dev, dir_ino, dir_birth, handle_type, handle, in_trash, registered, seen_full, owner, lease, max_age, "   \
+	"evidence, first_seen, ended) "                                                                                \
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define NEW_MOUNT                                                                                                      \
+	"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, " \
+	"fstype, source, options, super_options, peer_group, master, root, action, attached, state, evidence, "        \
+	"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed, attached_by) "                   \
+	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "           \
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 const char *const statement_sql[STATEMENT_COUNT] = {
 	/* IMMEDIATE: whether the file can be written is found out here, before anything is put into it. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -112,35 +128,28 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_OWNER] =
 		"INSERT INTO owners (boot, kind, pid, start_time, uid, comm, cgroup, cgroup_id, container) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cgroup_id = excluded.cgroup_id RETURNING id",
-	[STATEMENT_ACTION] =
-		"INSERT INTO actions (id, boot, namespace, root, name, path, generation, instance_dev, instance_path, state, "
-		"dir_dev, dir_ino, dir_birth, handle_type, handle, in_trash, registered, seen_full, owner, lease, max_age, "
-		"evidence, first_seen, ended) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-		"ON CONFLICT (id) DO UPDATE SET name = excluded.name, path = excluded.path, "
-		"generation = excluded.generation, state = excluded.state, dir_dev = excluded.dir_dev, "
-		"dir_ino = excluded.dir_ino, dir_birth = excluded.dir_birth, handle_type = excluded.handle_type, "
-		"handle = excluded.handle, in_trash = excluded.in_trash, registered = excluded.registered, "
-		"seen_full = excluded.seen_full, owner = excluded.owner, lease = excluded.lease, "
-		"max_age = excluded.max_age, evidence = excluded.evidence, ended = excluded.ended",
+	[STATEMENT_NEW_ACTION] = NEW_ACTION,
+	[STATEMENT_ACTION] = NEW_ACTION
+	" ON CONFLICT (id) DO UPDATE SET name = excluded.name, path = excluded.path, "
+	"generation = excluded.generation, state = excluded.state, dir_dev = excluded.dir_dev, "
+	"dir_ino = excluded.dir_ino, dir_birth = excluded.dir_birth, handle_type = excluded.handle_type, "
+	"handle = excluded.handle, in_trash = excluded.in_trash, registered = excluded.registered, "
+	"seen_full = excluded.seen_full, owner = excluded.owner, lease = excluded.lease, "
+	"max_age = excluded.max_age, evidence = excluded.evidence, ended = excluded.ended",
 	/*
 	 * The action's row may be missing in a file that was begun anew: the mount is then written without it, and
 	 * again when all is.
 	 */
-	[STATEMENT_MOUNT] =
-		"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, "
-		"fstype, source, options, super_options, peer_group, master, root, action, attached, state, evidence, "
-		"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed, attached_by) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "
-		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-		"ON CONFLICT (id) DO UPDATE SET mount_id = excluded.mount_id, parent_id = excluded.parent_id, "
-		"parent32 = excluded.parent32, fs_root = excluded.fs_root, root_deleted = excluded.root_deleted, "
-		"target = excluded.target, source = excluded.source, options = excluded.options, "
-		"super_options = excluded.super_options, peer_group = excluded.peer_group, master = excluded.master, "
-		"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
-		"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
-		"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
-		"confirmed = excluded.confirmed, attached_by = excluded.attached_by",
+	[STATEMENT_NEW_MOUNT] = NEW_MOUNT,
+	[STATEMENT_MOUNT] = NEW_MOUNT
+	" ON CONFLICT (id) DO UPDATE SET mount_id = excluded.mount_id, parent_id = excluded.parent_id, "
+	"parent32 = excluded.parent32, fs_root = excluded.fs_root, root_deleted = excluded.root_deleted, "
+	"target = excluded.target, source = excluded.source, options = excluded.options, "
+	"super_options = excluded.super_options, peer_group = excluded.peer_group, master = excluded.master, "
+	"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
+	"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
+	"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
+	"confirmed = excluded.confirmed, attached_by = excluded.attached_by",
 	/* The same without what the indexes go by, each of which would be written anew. */
 	[STATEMENT_MOUNT_STATE] =
 		"UPDATE mounts SET state = ?, evidence = ?, detached = ?, detached_by = ?, next_step = ?, attempts = ?, "
