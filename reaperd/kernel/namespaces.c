@@ -381,7 +381,7 @@ static void sort(struct kernel_namespaces *namespaces)
 static int add_of_process(struct list *list, int32_t pid)
 {
 	CLEANUP_CLOSE int fd = kernel_namespace_open_process(pid);
-	struct kernel_namespace ns;
+	struct kernel_namespace ns = { 0 };
 	int r;
 
 	if (fd < 0 || kernel_namespace_identify(fd, &ns) < 0 || kernel_namespaces_find(list->namespaces, ns.inode))

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 
 #define STEP_ROWS   256
-#define STEP_OWNERS (4 * STEP_ROWS) /* looked at: a mount has one at most, and most are still named */
+#define STEP_OWNERS (INT64_C(4) * STEP_ROWS) /* looked at: a mount has one at most, and most are still named */
 
 static int64_t one_integer(struct store *store, sqlite3_stmt *statement, int64_t or)
 {

@@ -111,6 +111,7 @@ void codec_path(struct codec *codec, char **path)
 {
 	char buffer[PATH_MAX];
 
+	*buffer = '\0';
 	if (codec->writer && strlen(*path) >= sizeof(buffer)) {
 		codec_refuse(codec, -EINVAL);
 		return;

@@ -160,7 +160,7 @@ static void save_records(const char *name, struct wire_records *records)
 
 static void save_tables(void)
 {
-	static const struct message_namespace spaces[] = {
+	const struct message_namespace spaces[] = {
 		{ .reference = container,
 		  .comm = odd,
 		  .owner = 4026531837,
