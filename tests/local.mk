@@ -139,8 +139,10 @@ tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
-	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables
+	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
+	tests/unit/test_broker_travel
 tests_unit_test_broker_elsewhere_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_travel_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_tables_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_namespaces_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)

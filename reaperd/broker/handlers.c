@@ -165,7 +165,7 @@ static bool has_gone(const struct namespace_reference *ns, uint64_t id)
 
 	if (!id || (!namespace_is_own(ns) && !ns->id))
 		return false;
-	return (namespace_is_own(ns) ? kernel_statmount(id, &status) : kernel_statmount_in(ns->id, id)) == -ENOENT;
+	return kernel_statmount_in(ns->id, id, &status) == -ENOENT;
 }
 
 /* What it had written before (a parent made private) stays said. Gone is gone, even where the call did not return. */

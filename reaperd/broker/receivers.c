@@ -2,12 +2,13 @@
 #include "broker/receivers.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
 
-/* A growing set of numbers; small, so it is searched from its start. */
+/* A growing set of numbers, sorted: with all namespaces they may be many. */
 struct numbers {
 	uint64_t *items;
 	size_t count, allocated;
@@ -18,16 +19,33 @@ static void numbers_clear(struct numbers *numbers)
 	free(numbers->items);
 }
 
+/* The index of the first that is not smaller. */
+static size_t numbers_find(const struct numbers *numbers, uint64_t number)
+{
+	size_t from = 0, to = numbers->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (numbers->items[middle] < number)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
 static bool numbers_have(const struct numbers *numbers, uint64_t number)
 {
-	for (size_t i = 0; i < numbers->count; i++)
-		if (numbers->items[i] == number)
-			return true;
-	return false;
+	size_t i = numbers_find(numbers, number);
+
+	return i < numbers->count && numbers->items[i] == number;
 }
 
 static int numbers_add(struct numbers *numbers, uint64_t number)
 {
+	size_t i = numbers_find(numbers, number);
+
 	if (numbers->count == numbers->allocated) {
 		size_t more = numbers->allocated ? 2 * numbers->allocated : 16;
 		uint64_t *items = reallocarray(numbers->items, more, sizeof(*items));
@@ -37,7 +55,9 @@ static int numbers_add(struct numbers *numbers, uint64_t number)
 		numbers->items = items;
 		numbers->allocated = more;
 	}
-	numbers->items[numbers->count++] = number;
+	memmove(numbers->items + i + 1, numbers->items + i, (numbers->count - i) * sizeof(*numbers->items));
+	numbers->items[i] = number;
+	numbers->count++;
 	return 0;
 }
 
@@ -73,15 +93,61 @@ static int reached_groups(const struct mount_table *table, uint64_t first, struc
 	return r;
 }
 
-/* The ids of the peers and slaves of `parent`, without itself. */
-static int receivers_of(const struct mount_table *table, const struct mount_entry *parent, struct numbers *ret)
+/* What one peer group reaches is asked for each copy, of which there may be one in each namespace. */
+struct closure {
+	uint64_t group;
+	struct numbers reached;
+};
+
+struct judging {
+	const struct receivers_question *question;
+	struct closure closures[8];
+	size_t count;
+};
+
+static void judging_clear(struct judging *judging)
 {
-	CLEANUP(numbers_clear) struct numbers groups = { 0 };
-	int r = reached_groups(table, parent->peer_group, &groups);
+	for (size_t i = 0; i < judging->count; i++)
+		numbers_clear(&judging->closures[i].reached);
+}
+
+/* NULL: memory is out. Good until the next call. */
+static const struct numbers *groups_from(struct judging *judging, uint64_t group)
+{
+	struct closure *closure = judging->closures;
+
+	for (size_t i = 0; i < judging->count; i++)
+		if (judging->closures[i].group == group)
+			return &judging->closures[i].reached;
+	if (judging->count < ARRAY_SIZE(judging->closures))
+		closure = &judging->closures[judging->count++];
+	else
+		numbers_clear(&closure->reached);
+	*closure = (struct closure){ .group = group };
+	return reached_groups(judging->question->table, group, &closure->reached) < 0 ? NULL : &closure->reached;
+}
+
+/* Whether an event at `parent` reaches `other`: 1, 0 or -ENOMEM. */
+static int is_receiver(struct judging *judging, const struct mount_entry *parent, const struct mount_entry *other)
+{
+	const struct numbers *groups;
+
+	if (!parent->peer_group)
+		return 0;
+	groups = groups_from(judging, parent->peer_group);
+	return groups ? is_reached(other, groups) : -ENOMEM;
+}
+
+/* The ids of the peers and slaves of `parent`, without itself. */
+static int receivers_of(struct judging *judging, const struct mount_entry *parent, struct numbers *ret)
+{
+	const struct mount_table *table = judging->question->table;
+	const struct numbers *groups = groups_from(judging, parent->peer_group);
+	int r = groups ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < table->count && r == 0; i++) {
 		const struct mount_entry *entry = &table->entries[i];
-		if (entry != parent && is_reached(entry, &groups))
+		if (entry != parent && is_reached(entry, groups))
 			r = numbers_add(ret, entry->id);
 	}
 	return r;
@@ -114,26 +180,14 @@ static bool is_copy(const struct mount_entry *mount, const struct mount_entry *o
 	return other->dev == mount->dev && !strcmp(other->root, mount->root);
 }
 
-/* Whether an event at `parent` reaches `other`: 1, 0 or -ENOMEM. */
-static int is_receiver(const struct mount_table *table, const struct mount_entry *parent,
-		       const struct mount_entry *other)
-{
-	CLEANUP(numbers_clear) struct numbers groups = { 0 };
-	int r = parent->peer_group ? reached_groups(table, parent->peer_group, &groups) : 0;
-
-	if (r < 0)
-		return r;
-	return is_reached(other, &groups);
-}
-
 /*
  * Whether `other`, which stands at `mount`'s place of a receiver, is its copy all the way up to where the action is
  * mounted: then its parent is a copy, too, that goes with the action, and not what the action bound from outside. 1, 0
  * or -errno.
  */
-static int goes_along(const struct receivers_question *question, struct mount_entry *mount, struct mount_entry *other)
+static int goes_along(struct judging *judging, struct mount_entry *mount, struct mount_entry *other)
 {
-	const struct mount_table *table = question->table;
+	const struct mount_table *table = judging->question->table;
 
 	for (size_t depth = 0; depth <= table->count; depth++) {
 		struct mount_entry *parent = kernel_table_find(table, mount->parent);
@@ -148,17 +202,25 @@ static int goes_along(const struct receivers_question *question, struct mount_en
 		if (r == 0)
 			r = place_in_filesystem(table, other, other_parent, &other_place);
 		if (r == 0)
-			r = is_receiver(table, parent, other_parent);
+			r = is_receiver(judging, parent, other_parent);
 		if (r <= 0)
 			return r;
 		if (!is_copy(mount, other) || !place || !other_place || strcmp(place, other_place) != 0)
 			return 0;
-		if (!path_relative(parent->target, question->action))
+		if (!path_relative(parent->target, judging->question->action))
 			return 1;
 		mount = parent;
 		other = other_parent;
 	}
 	return 0;
+}
+
+/* In another namespace even the same directory of the same filesystem may be what somebody there mounted himself. */
+static int is_copy_elsewhere(struct judging *judging, const struct mount_entry *other)
+{
+	const struct mount_entry *mount = judging->question->mount;
+
+	return is_copy(mount, other) ? is_receiver(judging, mount, other) : 0;
 }
 
 static bool is_protected(const struct root_rules *rules, const struct mount_entry *other)
@@ -169,28 +231,34 @@ static bool is_protected(const struct root_rules *rules, const struct mount_entr
 }
 
 /* 1, 0 or -errno. */
-static int may_go(const struct receivers_question *question, struct mount_entry *other, bool copies_may_go)
+static int may_go(struct judging *judging, struct mount_entry *other, bool copies_may_go)
 {
-	if (is_protected(question->rules, other))
+	const struct receivers_question *question = judging->question;
+
+	/* Paths elsewhere are not from our root. */
+	if (!other->ns_inode && is_protected(question->rules, other))
 		return 0;
-	if (path_relative(other->target, question->action))
+	if (!other->ns_inode && path_relative(other->target, question->action))
 		return 1;
 	if (!copies_may_go)
-		return goes_along(question, (struct mount_entry *)question->mount, other);
+		return goes_along(judging, (struct mount_entry *)question->mount, other);
 	for (size_t i = 0; i < question->batch_count; i++)
 		if (question->batch[i] == other->id)
 			return 1;
+	if (other->ns_inode)
+		return is_copy_elsewhere(judging, other);
 	return is_copy(question->mount, other);
 }
 
 /* The first mount that an unmount would take although it may not go. */
-static int find_stranger(const struct receivers_question *question, struct mount_entry *parent, bool copies_may_go,
+static int find_stranger(struct judging *judging, struct mount_entry *parent, bool copies_may_go,
 			 const struct mount_entry **ret)
 {
+	const struct receivers_question *question = judging->question;
 	CLEANUP(numbers_clear) struct numbers receivers = { 0 };
 	CLEANUP_FREE char *place = NULL;
 	const struct mount_table *table = question->table;
-	int r = receivers_of(table, parent, &receivers);
+	int r = receivers_of(judging, parent, &receivers);
 
 	*ret = NULL;
 	if (r < 0 || !receivers.count)
@@ -204,7 +272,7 @@ static int find_stranger(const struct receivers_question *question, struct mount
 			continue;
 		r = place_in_filesystem(table, entry, kernel_table_find(table, entry->parent), &other);
 		if (r == 0 && (!place || !other || !strcmp(place, other))) {
-			r = may_go(question, entry, copies_may_go);
+			r = may_go(judging, entry, copies_may_go);
 			*ret = r == 0 ? entry : NULL;
 		}
 		if (r == -ENOENT || r > 0)
@@ -217,6 +285,7 @@ int receivers_judge(const struct receivers_question *question, enum receivers *r
 		    const struct mount_entry **ret_stranger)
 {
 	struct mount_entry *parent = kernel_table_find(question->table, question->mount->parent);
+	CLEANUP(judging_clear) struct judging judging = { .question = question };
 	bool is_own;
 	int r;
 
@@ -231,7 +300,7 @@ int receivers_judge(const struct receivers_question *question, enum receivers *r
 	if (r < 0)
 		return r;
 	is_own = path_relative(parent->target, question->action);
-	r = find_stranger(question, parent, !is_own, ret_stranger);
+	r = find_stranger(&judging, parent, !is_own, ret_stranger);
 	if (r < 0)
 		return r;
 	if (*ret_stranger)

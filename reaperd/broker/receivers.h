@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where an unmount would travel to. Unmounting M, which sits at a place of its parent mount, also takes whatever is
- * mounted at that place in every peer and slave of the *parent*. Pure: a table in, a judgement out. It knows one
- * namespace, the table's.
+ * mounted at that place in every peer and slave of the *parent*. Pure: a table in, a judgement out. It knows the
+ * namespaces that the table has.
+ *
+ * What stands in another namespace may go only if it came there, or was cloned, from the mount itself. That it stands in
+ * the directory of an action that is over is not enough: whether it is over as well the engine knows, and if so it goes
+ * first, by a step of its own.
  */
 #ifndef REAPERD_BROKER_RECEIVERS_H
 #define REAPERD_BROKER_RECEIVERS_H

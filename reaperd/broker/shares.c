@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "kernel/mounts.h"
+#include "kernel/namespaces.h"
 #include "kernel/procfs.h"
 
 /*
@@ -127,6 +128,34 @@ static bool process_is_fine(long pid, uint64_t dev, const char *action, struct s
 	return !stranger;
 }
 
+/* Namespaces that an open fd or a mount keeps, with no process to show them. Before Linux 6.12 they cannot be seen. */
+static bool unattended_are_fine(uint64_t dev, const char *action, char *why, size_t size)
+{
+	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all = { 0 };
+	bool fine = true;
+	int r = kernel_namespaces_read(&all, true);
+
+	if (r < 0) {
+		snprintf(why, size, "mount namespaces cannot be listed: %s", strerror(-r));
+		return false;
+	}
+	for (size_t i = 0; i < all.count && fine; i++) {
+		CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+		const struct mount_entry *stranger = NULL;
+
+		if (all.entries[i].pid || !all.entries[i].ns.id)
+			continue;
+		if (kernel_table_read_in(all.entries[i].ns.id, &table) == 0)
+			stranger = find_stranger(&table, dev, action);
+		if (stranger)
+			snprintf(why, size, "mount namespace %llu, which has no process, has the filesystem at %s",
+				 (unsigned long long)all.entries[i].ns.inode,
+				 stranger->target ? stranger->target : "a place that cannot be read");
+		fine = !stranger;
+	}
+	return fine;
+}
+
 static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t size)
 {
 	char path[PROCFS_NAME_SIZE];
@@ -147,6 +176,8 @@ static bool others_are_fine(uint64_t dev, const char *action, char *why, size_t 
 		if (pid > 0 && !process_is_fine(pid, dev, action, &seen, why, size))
 			return false;
 	}
+	if (!unattended_are_fine(dev, action, why, size))
+		return false;
 	/* Last, for who has the filesystem is worth more to know than that somebody else might. */
 	if (st.st_ino != INITIAL_PID_NAMESPACE)
 		snprintf(why, size, "not every mount namespace can be seen from this pid namespace");

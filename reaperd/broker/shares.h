@@ -10,8 +10,8 @@
 #include "kernel/table.h"
 
 /*
- * Whether all mounts of `dev` lie at or below the directory `action` (absolute), in our table and in those of all
- * processes: true, or false with a sentence in `why` and in *ret_stranger the mount of our own table that does not (0:
+ * Whether all mounts of `dev` lie at or below the directory `action` (absolute), in our table, in those of all
+ * processes, and in namespaces without any: true, or false with a sentence in `why` and in *ret_stranger the mount of our own table that does not (0:
  * none).
  */
 bool shares_are_own(const struct mount_table *table, uint64_t dev, const char *action, uint64_t *ret_stranger,

@@ -38,6 +38,7 @@ static int read_by_number(struct doing *doing)
 	int r;
 
 	kernel_table_clear(table);
+	doing->batch->others = false;
 	r = kernel_table_read(table);
 	if (r < 0)
 		return r;

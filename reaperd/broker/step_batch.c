@@ -7,7 +7,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "kernel/mounts.h"
+#include "kernel/others.h"
 
+/* And four times as long as it took to read, for with hundreds of namespaces nothing else would be done. */
 #define TABLE_AGE (200 * NSEC_PER_MSEC)
 
 void step_batch_clear(struct step_batch *batch)
@@ -37,29 +39,60 @@ int step_batch_note_newest(struct step_batch *batch)
 	return batch->newest ? 0 : kernel_newest_mount(&batch->newest);
 }
 
+static void drop_table(struct step_batch *batch)
+{
+	kernel_table_clear(&batch->table);
+	batch->others = false;
+	batch->table_cost = 0;
+}
+
+static int read_table(struct step_batch *batch, int (*read)(struct mount_table *table))
+{
+	int64_t start = clock_now().mono;
+	int r = read(&batch->table);
+
+	batch->table_time = clock_now().mono;
+	batch->table_cost += batch->table_time - start;
+	return r;
+}
+
+static struct mount_entry *find_own(const struct step_batch *batch, uint64_t id)
+{
+	struct mount_entry *entry = kernel_table_find(&batch->table, id);
+
+	return entry && !entry->ns_inode ? entry : NULL;
+}
+
+static bool travels(const struct step_batch *batch, const struct mount_entry *entry)
+{
+	const struct mount_entry *parent = kernel_table_find(&batch->table, entry->parent);
+
+	return parent && parent->peer_group;
+}
+
 int step_batch_find(struct step_batch *batch, uint64_t id, struct mount_entry **ret)
 {
+	int r;
+
 	*ret = NULL;
 	for (int tries = 0; tries < 2 && !*ret; tries++) {
-		int r = 0;
-
 		if (tries)
-			kernel_table_clear(&batch->table);
-		if (!batch->table.count)
-			r = kernel_table_read(&batch->table);
+			drop_table(batch);
+		r = batch->table.count ? 0 : read_table(batch, kernel_table_read);
 		if (r < 0)
 			return r;
-		*ret = kernel_table_find(&batch->table, id);
+		*ret = find_own(batch, id);
 	}
-	return 0;
+	if (!*ret || batch->others || !travels(batch, *ret))
+		return 0;
+	r = read_table(batch, kernel_table_add_others);
+	batch->others = r == 0;
+	*ret = find_own(batch, id);
+	return r;
 }
 
 void step_batch_drop_old_table(struct step_batch *batch)
 {
-	int64_t now = clock_now().mono;
-
-	if (batch->table.count && now - batch->table_time > TABLE_AGE)
-		kernel_table_clear(&batch->table);
-	if (!batch->table.count)
-		batch->table_time = now;
+	if (batch->table.count && clock_now().mono - batch->table_time > TABLE_AGE + 4 * batch->table_cost)
+		drop_table(batch);
 }

@@ -91,7 +91,7 @@ int asroot_list_namespaces(const struct config *config, struct selection *select
 	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all = { 0 };
 	CLEANUP(records_clear) struct wire_records records = { 0 };
 	uint64_t own = kernel_mount_namespace();
-	int r = kernel_namespaces_read(&all);
+	int r = kernel_namespaces_read(&all, true);
 
 	*ret = (struct namespaces_result){ .lacking = (uint32_t)all.lacking };
 	for (size_t i = 0; i < all.count && r == 0; i++) {

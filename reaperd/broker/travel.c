@@ -2,6 +2,7 @@
 #include "broker/travel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -37,24 +38,38 @@ static int cut(struct doing *doing, const struct mount_entry *mount)
 	return r;
 }
 
+/* " in mount namespace N", as lsns(8) has it; "" for ours. */
+static const char *where(const struct mount_entry *entry, char *buffer, size_t size)
+{
+	*buffer = '\0';
+	if (entry->ns_inode)
+		snprintf(buffer, size, " in mount namespace %llu", (unsigned long long)entry->ns_inode);
+	return buffer;
+}
+
 static bool cut_or_refuse(struct doing *doing, const struct mount_entry *mount, const struct mount_entry *stranger)
 {
 	int r = cut(doing, mount);
+	char place[64];
 
 	if (r == 0)
 		return true;
 	doing->ret->error = -r;
 	doing->ret->stranger = stranger->id;
 	doing_conclude(doing, OUTCOME_REFUSED,
-		       "propagation would also unmount %s, and the parent cannot be made private", stranger->target);
+		       "propagation would also unmount %s%s, and the parent cannot be made private", stranger->target,
+		       where(stranger, place, sizeof(place)));
 	return false;
 }
 
 static bool refuse(struct doing *doing, const struct mount_entry *stranger)
 {
+	char place[64];
+
 	doing->ret->stranger = stranger ? stranger->id : 0;
 	if (stranger)
-		doing_conclude(doing, OUTCOME_REFUSED, "propagation would also unmount %s", stranger->target);
+		doing_conclude(doing, OUTCOME_REFUSED, "propagation would also unmount %s%s", stranger->target,
+			       where(stranger, place, sizeof(place)));
 	else
 		doing_conclude(doing, OUTCOME_REFUSED,
 			       "its parent mount is out of sight, and so is whom the unmount would reach");

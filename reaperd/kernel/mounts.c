@@ -91,9 +91,12 @@ struct mount_answer {
 };
 _Static_assert(sizeof(struct mount_answer) == 512, "the kernel's strings begin at byte 512");
 
-static int ask_mount(uint64_t id, uint64_t wanted, struct mount_answer *answer, size_t size)
+/* `ns`: 0, or the id of another namespace. */
+static int ask_mount(uint64_t ns, uint64_t id, uint64_t wanted, struct mount_answer *answer, size_t size)
 {
-	const struct mount_request request = { .size = REQUEST_SIZE, .id = id, .param = wanted };
+	const struct mount_request request = {
+		.size = ns ? REQUEST_SIZE_FOREIGN : REQUEST_SIZE, .id = id, .param = wanted, .namespace_id = ns
+	};
 
 	if (syscall(SYS_statmount, &request, answer, size, 0) < 0)
 		return -errno;
@@ -123,26 +126,21 @@ static void take_numbers(const struct mount_answer *answer, struct mount_status 
 	};
 }
 
-int kernel_statmount(uint64_t id, struct mount_status *ret)
+int kernel_statmount_in(uint64_t ns, uint64_t id, struct mount_status *ret)
 {
 	struct mount_answer answer;
 	int r;
 
-	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC, &answer, sizeof(answer));
+	r = ask_mount(ns, id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC, &answer, sizeof(answer));
 	if (r < 0)
 		return r;
 	take_numbers(&answer, ret);
 	return 0;
 }
 
-int kernel_statmount_in(uint64_t namespace_id, uint64_t id)
+int kernel_statmount(uint64_t id, struct mount_status *ret)
 {
-	const struct mount_request request = {
-		.size = REQUEST_SIZE_FOREIGN, .id = id, .param = STATMOUNT_MNT_BASIC, .namespace_id = namespace_id
-	};
-	struct mount_answer answer;
-
-	return syscall(SYS_statmount, &request, &answer, sizeof(answer), 0) < 0 ? -errno : 0;
+	return kernel_statmount_in(0, id, ret);
 }
 
 int kernel_statmount_propagate_from(uint64_t id, uint64_t *ret_group)
@@ -150,7 +148,7 @@ int kernel_statmount_propagate_from(uint64_t id, uint64_t *ret_group)
 	struct mount_answer answer;
 	int r;
 
-	r = ask_mount(id, STATMOUNT_PROPAGATE_FROM, &answer, sizeof(answer));
+	r = ask_mount(0, id, STATMOUNT_PROPAGATE_FROM, &answer, sizeof(answer));
 	if (r < 0)
 		return r;
 	*ret_group = answer.mask & STATMOUNT_PROPAGATE_FROM ? answer.propagate_from : 0;
@@ -177,14 +175,15 @@ static uint64_t known_fields(const struct mount_answer *answer)
 	return known;
 }
 
-int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_status *ret, uint64_t *ret_known)
+int kernel_statmount_full_in(uint64_t ns, uint64_t id, void *buffer, size_t size, struct mount_status *ret,
+			     uint64_t *ret_known)
 {
 	struct mount_answer *answer = buffer;
 	int r;
 
 	if (size < sizeof(*answer))
 		return -EOVERFLOW;
-	r = ask_mount(id,
+	r = ask_mount(ns, id,
 		      STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT |
 			      STATMOUNT_FS_TYPE | STATMOUNT_MNT_OPTS | STATMOUNT_FS_SUBTYPE | STATMOUNT_SB_SOURCE |
 			      STATMOUNT_SUPPORTED_MASK,
@@ -203,6 +202,11 @@ int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_s
 	return 0;
 }
 
+int kernel_statmount_full(uint64_t id, void *buffer, size_t size, struct mount_status *ret, uint64_t *ret_known)
+{
+	return kernel_statmount_full_in(0, id, buffer, size, ret, ret_known);
+}
+
 int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_status *ret)
 {
 	struct mount_answer *answer = buffer;
@@ -210,8 +214,8 @@ int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_
 
 	if (size < sizeof(*answer))
 		return -EOVERFLOW;
-	r = ask_mount(id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT, answer,
-		      size);
+	r = ask_mount(0, id, STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT,
+		      answer, size);
 	if (r < 0)
 		return r;
 	take_numbers(answer, ret);
@@ -220,12 +224,13 @@ int kernel_statmount_place(uint64_t id, void *buffer, size_t size, struct mount_
 	return 0;
 }
 
-static ssize_t list(uint64_t under, uint64_t after, uint64_t *ids, size_t size, unsigned flags)
+static ssize_t list(uint64_t ns, uint64_t under, uint64_t after, uint64_t *ids, size_t size, unsigned flags)
 {
 	const struct mount_request request = {
-		.size = REQUEST_SIZE,
+		.size = ns ? REQUEST_SIZE_FOREIGN : REQUEST_SIZE,
 		.id = under ? under : LIST_FROM_ROOT,
 		.param = after,
+		.namespace_id = ns,
 	};
 	ssize_t n;
 
@@ -235,10 +240,10 @@ static ssize_t list(uint64_t under, uint64_t after, uint64_t *ids, size_t size, 
 
 ssize_t kernel_listmount(uint64_t under, uint64_t after, uint64_t *ids, size_t size)
 {
-	return list(under, after, ids, size, 0);
+	return list(0, under, after, ids, size, 0);
 }
 
-int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
+int kernel_listmount_all_in(uint64_t ns, uint64_t **ret_ids, size_t *ret_count)
 {
 	CLEANUP_FREE uint64_t *ids = NULL;
 	size_t count = 0, allocated = 1024;
@@ -250,7 +255,7 @@ int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
 		if (!more)
 			return -ENOMEM;
 		ids = more;
-		n = kernel_listmount(0, count ? ids[count - 1] : 0, ids + count, allocated - count);
+		n = list(ns, 0, count ? ids[count - 1] : 0, ids + count, allocated - count, 0);
 		if (n < 0)
 			return (int)n;
 		count += n;
@@ -263,11 +268,16 @@ int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
 	return 0;
 }
 
+int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count)
+{
+	return kernel_listmount_all_in(0, ret_ids, ret_count);
+}
+
 int kernel_newest_mount(uint64_t *ret_id)
 {
 	CLEANUP_FREE uint64_t *ids = NULL;
 	size_t count;
-	ssize_t n = list(0, 0, ret_id, 1, LISTMOUNT_REVERSE);
+	ssize_t n = list(0, 0, 0, ret_id, 1, LISTMOUNT_REVERSE);
 	int r;
 
 	if (n != -EINVAL)

@@ -54,12 +54,6 @@ struct mount_status {
 int kernel_statmount(uint64_t id, struct mount_status *ret);
 
 /*
- * Whether a mount is in the namespace with that id (namespaces.h), which need not be ours: 0, -ENOENT: it is not, or there
- * is no such namespace; else -errno, and nobody can tell (before Linux 6.11, 09b31295f833).
- */
-int kernel_statmount_in(uint64_t namespace_id, uint64_t id);
-
-/*
  * The nearest peer group in our sight that a slave receives from, which is not its master's where that is in another
  * namespace; 0: none. The kernel walks the peers for it. 0 or -errno.
  */
@@ -89,6 +83,15 @@ int kernel_listmount_all(uint64_t **ret_ids, size_t *ret_count);
  * 0 or -errno.
  */
 int kernel_newest_mount(uint64_t *ret_id);
+
+/*
+ * The same of another namespace, by its id (namespaces.h), from Linux 6.11 on (f608cabaeda4); 0: ours. Paths are from
+ * its root. -ENOENT also says that there is no such namespace, and that we lack SYS_ADMIN over it.
+ */
+int kernel_statmount_in(uint64_t ns, uint64_t id, struct mount_status *ret);
+int kernel_statmount_full_in(uint64_t ns, uint64_t id, void *buffer, size_t size, struct mount_status *ret,
+			     uint64_t *ret_known);
+int kernel_listmount_all_in(uint64_t ns, uint64_t **ret_ids, size_t *ret_count);
 
 /*
  * The unique id that a 32-bit one stands for is not asked here: statx() is what ties a place to an id, see kernel/at.h.

@@ -423,7 +423,7 @@ static bool in_initial_pid_namespace(void)
 	return stat(procfs_name(name, sizeof(name), "self/ns/pid"), &st) == 0 && st.st_ino == INITIAL_PID_NAMESPACE;
 }
 
-int kernel_namespaces_read(struct kernel_namespaces *ret)
+int kernel_namespaces_read(struct kernel_namespaces *ret, bool processes)
 {
 	struct list list = { .namespaces = ret };
 	int r, walked = 0;
@@ -436,7 +436,7 @@ int kernel_namespaces_read(struct kernel_namespaces *ret)
 	if (walked == -ENOMEM)
 		r = walked;
 	sort(ret);
-	if (r == 0)
+	if (r == 0 && (processes || walked))
 		r = add_of_processes(&list, &hidden);
 	if (r < 0) {
 		kernel_namespaces_clear(ret);

@@ -4,7 +4,7 @@
  * keeps it alive, so each is closed at once. It never touches a filesystem but procfs and nsfs.
  *
  * A namespace is known by the inode of /proc/PID/ns/mnt, which comes again soon after it has gone, and from Linux 6.11 on
- * (NS_GET_MNTNS_ID, ca567df74a28) by an id that does not. A process in it is only where to look first, for pids come
+ * (NS_GET_MNTNS_ID, f608cabaeda4) by an id that does not. A process in it is only where to look first, for pids come
  * again, too, and many namespaces have none: they are kept by an open fd, by a mount of nsfs, or by a thread.
  */
 #ifndef REAPERD_KERNEL_NAMESPACES_H
@@ -63,7 +63,7 @@ struct kernel_namespace_entry {
 	struct kernel_namespace ns;
 	uint32_t mounts; /* 0: not known */
 	uint64_t owner;	 /* the inode of the user namespace that it belongs to; 0: not known, or it is above ours */
-	int32_t pid;	 /* the lowest of the processes in it; 0: none is seen */
+	int32_t pid;	 /* the lowest of the processes in it; 0: none is seen, or was looked for */
 };
 
 struct kernel_namespaces {
@@ -78,9 +78,10 @@ struct kernel_namespaces {
 
 /*
  * All mount namespaces: by NS_MNT_GET_NEXT and _PREV from ours on (Linux 6.12, a1d220d9dafa; 2 us each; ids are not in
- * the order of birth, so both ways), and those of all processes. 0 or -errno; the caller clears it.
+ * the order of birth, so both ways), and those of all processes. Where the list is whole, processes are looked at only
+ * if `processes` are wanted. 0 or -errno; the caller clears it.
  */
-int kernel_namespaces_read(struct kernel_namespaces *ret);
+int kernel_namespaces_read(struct kernel_namespaces *ret, bool processes);
 struct kernel_namespace_entry *kernel_namespaces_find(const struct kernel_namespaces *namespaces, uint64_t inode);
 void kernel_namespaces_clear(struct kernel_namespaces *namespaces);
 

@@ -31,15 +31,16 @@ static struct mount_entry *add(struct mount_table *table, size_t *allocated)
 	return &table->entries[table->count++];
 }
 
-static int read_numbers(const uint64_t *ids, size_t count, struct mount_table *table)
+/* Of the namespace with that id; 0: ours. */
+static int read_numbers(uint64_t ns, const uint64_t *ids, size_t count, struct mount_table *table)
 {
 	size_t allocated = 0;
 
-	table->unique_ids = true;
+	table->unique_ids = table->sorted = true;
 	for (size_t i = 0; i < count; i++) {
 		struct mount_status status;
 		struct mount_entry *entry;
-		int r = kernel_statmount(ids[i], &status);
+		int r = kernel_statmount_in(ns, ids[i], &status);
 
 		if (r == -ENOENT)
 			continue;
@@ -54,6 +55,7 @@ static int read_numbers(const uint64_t *ids, size_t count, struct mount_table *t
 		entry->dev = status.dev;
 		entry->peer_group = status.peer_group;
 		entry->master = status.master;
+		entry->ns = ns;
 	}
 	return 0;
 }
@@ -100,7 +102,7 @@ int kernel_table_read(struct mount_table *ret)
 		return kernel_table_read_own_mountinfo(ret);
 	if (r < 0)
 		return r;
-	r = read_numbers(ids, count, ret);
+	r = read_numbers(0, ids, count, ret);
 	if (r == 0)
 		r = read_hidden_masters(ret);
 	if (r < 0)
@@ -255,20 +257,66 @@ int kernel_table_read_own_mountinfo(struct mount_table *ret)
 	return kernel_table_read_mountinfo(procfs_name(name, sizeof(name), "self/mountinfo"), ret);
 }
 
+int kernel_table_read_in(uint64_t ns, struct mount_table *ret)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count;
+	int r = kernel_listmount_all_in(ns, &ids, &count);
+
+	*ret = (struct mount_table){ 0 };
+	if (r == 0)
+		r = read_numbers(ns, ids, count, ret);
+	if (r < 0)
+		kernel_table_clear(ret);
+	return r;
+}
+
+int kernel_table_append(struct mount_table *table, struct mount_table *more)
+{
+	struct mount_entry *entries;
+
+	if (!more->count)
+		return 0;
+	entries = reallocarray(table->entries, table->count + more->count, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	memcpy(entries + table->count, more->entries, more->count * sizeof(*entries));
+	table->entries = entries;
+	table->count += more->count;
+	table->sorted = false;
+	free(more->entries);
+	*more = (struct mount_table){ 0 };
+	return 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct mount_entry *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+void kernel_table_sort(struct mount_table *table)
+{
+	if (table->count && !table->sorted)
+		qsort(table->entries, table->count, sizeof(*table->entries), compare_entries);
+	table->sorted = true;
+}
+
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry)
 {
 	CLEANUP_FREE char *buffer = NULL;
 	struct mount_status status;
 	int r = -EOVERFLOW;
 
-	if (entry->target || !table->unique_ids)
+	if (entry->target || (!table->unique_ids && !entry->ns))
 		return 0;
 	for (size_t size = STRINGS_SIZE; r == -EOVERFLOW; size *= 2) {
 		free(take_ptr(buffer));
 		buffer = malloc(size);
 		if (!buffer)
 			return -ENOMEM;
-		r = kernel_statmount_full(entry->id, buffer, size, &status, NULL);
+		r = kernel_statmount_full_in(entry->ns, entry->id, buffer, size, &status, NULL);
 	}
 	if (r < 0)
 		return r;
@@ -280,6 +328,10 @@ int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry
 
 struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t id)
 {
+	const struct mount_entry wanted = { .id = id };
+
+	if (table->count && table->sorted)
+		return bsearch(&wanted, table->entries, table->count, sizeof(wanted), compare_entries);
 	for (size_t i = 0; i < table->count; i++)
 		if (table->entries[i].id == id)
 			return &table->entries[i];

@@ -22,12 +22,15 @@ struct mount_entry {
 	 * a slave whose master's group is out of sight: the nearest one in sight that it receives from; else 0
 	 */
 	uint64_t from;
+	/* Of a mount in another namespace its id, if it has one, and its inode; 0: it is in ours. */
+	uint64_t ns, ns_inode;
 	/* NULL until kernel_table_fill() */
 	char *root, *target, *fstype;
 };
 
 struct mount_table {
 	bool unique_ids;
+	bool sorted; /* by id */
 	struct mount_entry *entries;
 	size_t count;
 };
@@ -41,6 +44,15 @@ int kernel_table_read(struct mount_table *ret);
  */
 int kernel_table_read_mountinfo(const char *file, struct mount_table *ret);
 int kernel_table_read_own_mountinfo(struct mount_table *ret); /* of our namespace */
+
+/* All mounts of the namespace with that id (Linux 6.11): 0, -ENOMEM or -errno; -ENOENT where there is none such. */
+int kernel_table_read_in(uint64_t ns, struct mount_table *ret);
+
+/* Takes the entries of `more` over, behind its own, which are elsewhere in memory then. 0 or -ENOMEM. */
+int kernel_table_append(struct mount_table *table, struct mount_table *more);
+
+/* By id, so that one is found quickly: of a table that is long, or searched often. Entries are elsewhere then. */
+void kernel_table_sort(struct mount_table *table);
 
 /* Makes root, target and fstype known: 0, -ENOENT (the mount has gone), -ENOMEM or -errno. */
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry);

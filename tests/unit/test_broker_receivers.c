@@ -19,6 +19,13 @@
 		.target = (char *)(t), .fstype = (char *)"x"                                                           \
 	}
 
+/* A mount in another namespace. */
+#define THERE(i, p, d, g, m, r, t)                                                                                     \
+	{                                                                                                              \
+		.id = (i), .parent = (p), .dev = (d), .peer_group = (g), .master = (m), .root = (char *)(r),           \
+		.target = (char *)(t), .fstype = (char *)"x", .ns_inode = 7                                            \
+	}
+
 struct expectation {
 	const char *what;
 	uint64_t mount;
@@ -72,6 +79,57 @@ static struct expectation cases[] = {
 	  { 4 },
 	  { MOUNT(3, 1, 3, 9, 0, "/", "/b/a/dev"), MOUNT(4, 3, 4, 0, 0, "/", "/b/a/dev/pts"),
 	    SLAVE_FROM(5, 1, 3, 12, 9, "/", "/srv"), MOUNT(6, 5, 4, 0, 0, "/", "/srv/pts") } },
+	{ "a copy in another namespace goes along",
+	  3,
+	  RECEIVERS_NONE,
+	  0,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"),
+	    THERE(12, 11, 2, 0, 2, "/", "/elsewhere"), THERE(13, 12, 3, 0, 5, "/", "/elsewhere/a/proc") } },
+	{ "a copy of a copy in a third namespace as well",
+	  3,
+	  RECEIVERS_NONE,
+	  0,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"), THERE(12, 11, 2, 6, 2, "/", "/b"),
+	    THERE(13, 12, 3, 8, 5, "/", "/b/a/proc"), THERE(22, 21, 2, 0, 6, "/", "/b"),
+	    THERE(23, 22, 3, 0, 8, "/", "/b/a/proc") } },
+	{ "what another namespace mounted at that place stays, also in the action's directory",
+	  3,
+	  RECEIVERS_REFUSED,
+	  13,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"), THERE(12, 11, 2, 0, 2, "/", "/b"),
+	    THERE(13, 12, 4, 0, 0, "/", "/b/a/proc") } },
+	{ "also if it is the same directory of the same filesystem, and none of its copies",
+	  3,
+	  RECEIVERS_REFUSED,
+	  13,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"), THERE(12, 11, 2, 0, 2, "/", "/b"),
+	    THERE(13, 12, 3, 6, 0, "/", "/b/a/proc") } },
+	{ "what is stacked upon the copy is not reached",
+	  3,
+	  RECEIVERS_NONE,
+	  0,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"), THERE(12, 11, 2, 0, 2, "/", "/b"),
+	    THERE(13, 12, 3, 0, 5, "/", "/b/a/proc"), THERE(14, 13, 4, 0, 0, "/", "/b/a/proc") } },
+	{ "a path elsewhere says nothing of the action's directory here",
+	  3,
+	  RECEIVERS_REFUSED,
+	  13,
+	  { 3 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/proc"),
+	    THERE(12, 11, 2, 0, 2, "/a", "/b/a"), THERE(13, 12, 4, 0, 0, "/", "/b/a/proc") } },
+	{ "an action's mount that another namespace uses otherwise is cut off",
+	  4,
+	  RECEIVERS_CUT,
+	  14,
+	  { 4 },
+	  { MOUNT(2, 1, 2, 2, 0, "/", "/b"), MOUNT(3, 2, 3, 5, 0, "/", "/b/a/t"), MOUNT(4, 3, 4, 8, 0, "/", "/b/a/t/u"),
+	    THERE(12, 11, 2, 0, 2, "/", "/b"), THERE(13, 12, 3, 0, 5, "/", "/b/a/t"),
+	    THERE(14, 13, 6, 0, 0, "/", "/b/a/t/u") } },
 	{ "peers within the action need no cut",
 	  4,
 	  RECEIVERS_NONE,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Force and abort, of which everybody feels who shares the superblock. */
+#include "base/cleanup.h"
 #include "misfuse_fixture.h"
+#include "namespace_fixture.h"
 #include "run_suite.h"
 #include "step_fixture.h"
 
@@ -175,6 +177,34 @@ START_TEST(a_fuse_beside_a_chroot_in_another_namespace_is_not_forced)
 }
 END_TEST
 
+static int bind_it(void)
+{
+	return mount(BUILD "/a/f", PLACE "/x", NULL, MS_BIND, NULL) < 0 ? errno : 0;
+}
+
+START_TEST(a_fuse_in_a_namespace_without_a_process_is_not_forced)
+{
+	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all;
+	struct other other;
+	int ns;
+
+	ck_assert_int_eq(kernel_namespaces_read(&all, false), 0);
+	if (all.lacking)
+		SKIP_TEST("this kernel does not list namespaces (Linux 6.12), or not to this process");
+	make_directory(PLACE "/x");
+	other = start_other(bind_it);
+	ns = kernel_namespace_open(&other.ns, other.pid);
+	ck_assert_int_ge(ns, 0);
+	end_other(&other);
+	want("a/f", STEP_FORCE);
+	go();
+	ck_outcome(0, OUTCOME_REFUSED);
+	ck_assert_ptr_nonnull(strstr(results[0].detail, "which has no process, has the filesystem at " PLACE "/x"));
+	ck_assert(is_alive());
+	close(ns);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("broker step on FUSE");
@@ -189,6 +219,7 @@ int main(void)
 	tcase_add_test(tests, a_fuse_in_another_namespace_is_not_forced);
 	tcase_add_test(tests, a_fuse_is_not_forced_where_not_every_process_is_in_sight);
 	tcase_add_test(tests, a_fuse_beside_a_chroot_in_another_namespace_is_not_forced);
+	tcase_add_test(tests, a_fuse_in_a_namespace_without_a_process_is_not_forced);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

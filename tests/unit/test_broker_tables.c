@@ -255,7 +255,7 @@ static bool has_gone(const void *context)
 	const struct kernel_namespace *ns = context;
 	const struct kernel_namespace_entry *entry;
 
-	ck_assert_int_eq(kernel_namespaces_read(&all), 0);
+	ck_assert_int_eq(kernel_namespaces_read(&all, true), 0);
 	entry = kernel_namespaces_find(&all, ns->inode);
 	return !ns->id || !entry || !kernel_namespace_is(&entry->ns, ns);
 }
@@ -264,7 +264,7 @@ static bool sees_those_without_a_process(void)
 {
 	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all;
 
-	ck_assert_int_eq(kernel_namespaces_read(&all), 0);
+	ck_assert_int_eq(kernel_namespaces_read(&all, true), 0);
 	return all.lacking == 0;
 }
 
