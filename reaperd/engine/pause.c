@@ -42,15 +42,6 @@ static void keep_one(struct engine *engine, const struct root *root, bool paused
 	keep(engine, root, paused ? value : NULL);
 }
 
-/* The ledger was begun anew, or did not take for a while what was said: a pause that it does not have would not last. */
-static void keep_all(struct engine *engine)
-{
-	engine->pauses_lost = false;
-	keep_one(engine, NULL, engine->facts.paused, engine->paused_until_real);
-	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		keep_one(engine, root, root->paused, root->paused_until);
-}
-
 static void set(struct engine *engine, struct root *root, bool paused, int64_t until)
 {
 	if (root) {
@@ -61,6 +52,40 @@ static void set(struct engine *engine, struct root *root, bool paused, int64_t u
 		engine->paused_until_real = until;
 	}
 	engine_wake(engine);
+}
+
+static void restore_one(struct engine *engine, struct root *root)
+{
+	CLEANUP_FREE char *key = key_of(root);
+	CLEANUP_FREE char *value = key ? store_get(engine->store, key) : NULL;
+
+	if (!value)
+		return;
+	set(engine, root, true, strtoll(value, NULL, 10));
+	log_notice("reaping is paused%s%s, since before this start: reaperctl resume ends that", root ? " below " : "",
+		   root ? root->rules.path : "");
+}
+
+void pause_restore(struct engine *engine)
+{
+	engine->pauses_unread = !store_is_open(engine->store);
+	restore_one(engine, NULL);
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		restore_one(engine, root);
+}
+
+/*
+ * The ledger was begun anew, or did not take for a while what was said: a pause that it does not have would not last.
+ * And what was said before a start that could not read it is not to be overwritten, but heeded from now on.
+ */
+static void keep_all(struct engine *engine)
+{
+	engine->pauses_lost = false;
+	if (engine->pauses_unread)
+		pause_restore(engine);
+	keep_one(engine, NULL, engine->facts.paused, engine->paused_until_real);
+	for (struct root *root = model_roots(engine->model); root; root = root->next)
+		keep_one(engine, root, root->paused, root->paused_until);
 }
 
 void pause_begin(struct engine *engine, struct root *root, double seconds)
@@ -93,25 +118,6 @@ void pause_end(struct engine *engine, struct root *root)
 		if (one->paused)
 			lift(engine, one);
 	lift(engine, root);
-}
-
-static void restore_one(struct engine *engine, struct root *root)
-{
-	CLEANUP_FREE char *key = key_of(root);
-	CLEANUP_FREE char *value = key ? store_get(engine->store, key) : NULL;
-
-	if (!value)
-		return;
-	set(engine, root, true, strtoll(value, NULL, 10));
-	log_notice("reaping is paused%s%s, since before this start: reaperctl resume ends that", root ? " below " : "",
-		   root ? root->rules.path : "");
-}
-
-void pause_restore(struct engine *engine)
-{
-	restore_one(engine, NULL);
-	for (struct root *root = model_roots(engine->model); root; root = root->next)
-		restore_one(engine, root);
 }
 
 /*

@@ -66,6 +66,7 @@ struct engine {
 	struct policy_facts facts;
 	int64_t paused_until_real; /* ns since 1970; 0: until resume */
 	bool pauses_lost;	   /* the ledger may not have them: to be kept once more */
+	bool pauses_unread;	   /* the ledger may have some that it could not tell at the start */
 
 	uint64_t events, lost, rescans; /* since the start */
 	uint64_t wakeups;		/* turns of the loop */

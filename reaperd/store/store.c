@@ -185,6 +185,11 @@ const char *store_path(const struct store *store)
 	return store->path;
 }
 
+bool store_is_open(const struct store *store)
+{
+	return store->db;
+}
+
 int64_t store_bytes(const struct store *store)
 {
 	CLEANUP_FREE char *wal = NULL;

@@ -50,6 +50,7 @@ enum store_state store_state(const struct store *store);
 const char *store_problem(const struct store *store);
 const char *store_path(const struct store *store);
 int64_t store_bytes(const struct store *store); /* of the file with its WAL */
+bool store_is_open(const struct store *store);	/* what is in the file can be asked for, as far as it can be read */
 
 /*
  * Ends the turn. 0, or -EIO where the store is or became degraded. While it is, tries every 10 s to have the file
