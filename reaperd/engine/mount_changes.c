@@ -63,12 +63,12 @@ static bool name_was_left(const struct action *action, struct now now)
 }
 
 /*
- * Said to be over, and all that it had was gone when the table was read after that: what is mounted at the name later
- * is somebody else's. Nobody may know which directory the former one was, so the directory itself need not tell.
+ * All that it had was gone when the table was read: what is mounted at the name later is somebody else's where the
+ * action was said to be over before, and may be where it hides the directory, so that nobody can tell which that is.
  */
 static bool was_past(const struct action *action)
 {
-	return action->state == ACTION_CLEARED && policy_said_over(action) != INT64_MAX;
+	return action->state == ACTION_CLEARED && (policy_said_over(action) != INT64_MAX || action->covered_by_own);
 }
 
 /*

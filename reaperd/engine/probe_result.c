@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
+#include "engine/registry.h"
 
 #define PROBED                                                                                                         \
 	(EVIDENCE_BIT(EVIDENCE_MISSING) | EVIDENCE_BIT(EVIDENCE_REPLACED) | EVIDENCE_BIT(EVIDENCE_HOLLOW) |            \
@@ -50,7 +51,7 @@ void probe_result_deny_absence(struct engine *engine, struct action *action)
 	}
 }
 
-static void take_identity(struct action *action, const struct probe_result *result)
+static struct dir_identity identity_of(const struct probe_result *result)
 {
 	struct dir_identity identity = {
 		.known = true,
@@ -62,8 +63,21 @@ static void take_identity(struct action *action, const struct probe_result *resu
 	};
 
 	memcpy(identity.handle, result->handle, sizeof(identity.handle));
-	action->identity = identity;
+	return identity;
+}
+
+static void take_identity(struct action *action, const struct probe_result *result)
+{
+	action->identity = identity_of(result);
 	action->dirty = true;
+}
+
+/* Told at two moments by the same filesystem, so whatever it tells must be the same. */
+static bool is_identity(const struct dir_identity *identity, const struct probe_result *result)
+{
+	return identity->dev == result->dev && identity->ino == result->ino && identity->birth == result->birth &&
+	       identity->handle_type == result->handle_type && identity->handle_length == result->handle_length &&
+	       memcmp(identity->handle, result->handle, identity->handle_length) == 0;
 }
 
 /*
@@ -84,6 +98,39 @@ static void confirm(struct engine *engine, struct action *action, struct now sen
 		engine_want_probe(engine, action);
 }
 
+/* An earlier answer made it: these mounts came while that was under way. NULL where it is another directory's. */
+static struct action *known_next(struct engine *engine, const struct action *action, const struct probe_result *result)
+{
+	struct action *newest = NULL;
+
+	model_find_actions(engine->model, action->root, action->name, &newest, 1);
+	if (!newest || newest->generation <= action->generation || newest->instance != action->instance ||
+	    strcmp(newest->path, action->path) != 0 || policy_has_evidence(newest))
+		return NULL;
+	return result && newest->identity.known && !is_identity(&newest->identity, result) ? NULL : newest;
+}
+
+/*
+ * With these mounts, of the directory that stands at the name (which the answer may tell), and with the registration
+ * where that was said of this one. NULL where nothing begins.
+ */
+static struct action *begin_next(struct engine *engine, struct action *action, struct mount **mounts, size_t count,
+				 const struct probe_result *result)
+{
+	struct action *next;
+
+	if (count == 0 && !action->owner.unplaced)
+		return NULL;
+	next = known_next(engine, action, result);
+	if (next)
+		model_give_mounts(engine->model, next, mounts, count, engine->now);
+	else
+		next = model_next_generation(engine->model, action, mounts, count, engine->now);
+	if (next && action->owner.unplaced)
+		registry_pass_on(engine, action, next);
+	return next;
+}
+
 /* Those of the action that `begin_anew` is true of begin the next generation, whose directory is not known yet. */
 static void part_with(struct engine *engine, struct action *action, bool (*begin_anew)(const struct mount *))
 {
@@ -94,9 +141,7 @@ static void part_with(struct engine *engine, struct action *action, bool (*begin
 	for (struct mount *mount = action->mounts; newcomers && mount; mount = mount->action_next)
 		if (begin_anew(mount))
 			newcomers[count++] = mount;
-	if (count == 0)
-		return;
-	next = model_next_generation(engine->model, action, newcomers, count, engine->now);
+	next = begin_next(engine, action, newcomers, count, NULL);
 	if (!next)
 		return;
 	ledger_save_action(engine, next);
@@ -208,14 +253,14 @@ static void replaced(struct engine *engine, struct action *action, const struct 
 	for (struct mount *mount = action->mounts; reached && mount; mount = mount->action_next)
 		if (may_be_reached(mount, mounts, mount_count, result->reachable))
 			reached[count++] = mount;
-	if (count > 0) {
-		next = model_next_generation(engine->model, action, reached, count, engine->now);
+	if (count > 0 || action->owner.unplaced) {
+		next = begin_next(engine, action, reached, count, result);
 		if (!next)
 			return;
 		take_identity(next, result);
 		next->identity_checked = sent;
 		ledger_save_action(engine, next);
-		log_info("%s: another directory stands at %s: generation %u begins", action->root->rules.path,
+		log_info("%s: another directory stands at %s: it is generation %u", action->root->rules.path,
 			 action->path, next->generation);
 	}
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_REPLACED), NULL, sent);
@@ -227,7 +272,7 @@ static void replaced(struct engine *engine, struct action *action, const struct 
  */
 static void elsewhere(struct engine *engine, struct action *action, struct now sent)
 {
-	if (action->evidence & EVIDENCE_BIT(EVIDENCE_UNKNOWN))
+	if (action->evidence & EVIDENCE_BIT(EVIDENCE_UNKNOWN) || action->owner.unplaced)
 		part_with_newcomers(engine, action);
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), "the directory has another name", sent);
 }
@@ -239,10 +284,9 @@ static void unknown(struct engine *engine, struct action *action, const struct p
 	hold_exactly(engine, action, EVIDENCE_BIT(EVIDENCE_UNKNOWN), why ? why : "unexpected answer", sent);
 }
 
-void probe_result_take(struct engine *engine, struct action *action, const struct probe_result *result,
-		       struct mount *const *mounts, size_t mount_count, struct now sent)
+static void take(struct engine *engine, struct action *action, const struct probe_result *result,
+		 struct mount *const *mounts, size_t mount_count, struct now sent)
 {
-	action->probed = sent;
 	switch ((enum probe_state)result->state) {
 	case PROBE_PRESENT:
 		present(engine, action, result, sent);
@@ -267,4 +311,14 @@ void probe_result_take(struct engine *engine, struct action *action, const struc
 	default:
 		unknown(engine, action, result, sent);
 	}
+}
+
+void probe_result_take(struct engine *engine, struct action *action, const struct probe_result *result,
+		       struct mount *const *mounts, size_t mount_count, struct now sent)
+{
+	action->probed = sent;
+	take(engine, action, result, mounts, mount_count, sent);
+	/* Only the first answer to a question of later: what it does not find gone, goes after it was registered. */
+	if (sent.mono > action->owner.begun.mono)
+		action->owner.unplaced = false;
 }

@@ -183,6 +183,7 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	owner->max_age = max_age;
 	owner->begun = now;
 	owner->restored = false;
+	owner->unplaced = action->identity.known;
 	action->registered = true;
 	action->dirty = true;
 }
@@ -320,6 +321,36 @@ void registry_review(struct engine *engine, struct action *action)
 	owner->pid = 0;
 	owner->max_age = 0;
 	action->dirty = true;
+}
+
+void registry_pass_on(struct engine *engine, struct action *from, struct action *to)
+{
+	static const enum evidence words[] = { EVIDENCE_ENDED, EVIDENCE_OWNER_EXITED, EVIDENCE_EXPIRED };
+	struct owner registered = from->owner;
+
+	from->owner.unplaced = false;
+	if (to->owner.kind == OWNER_REGISTERED) /* by whoever came later */
+		return;
+	from->owner = to->owner;
+	to->owner = registered;
+	to->owner.unplaced = false;
+	to->registered = from->registered || (from->evidence & EVIDENCE_BIT(EVIDENCE_ENDED) && !to->mounts);
+	to->ended = from->ended;
+	to->dirty = from->dirty = true;
+	from->registered = false;
+	from->ended = (struct now){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const struct now since = from->evidence_state[words[i]].since;
+
+		/* By the root's rule the directory is too old, not the registration. */
+		if ((words[i] == EVIDENCE_EXPIRED && !to->owner.max_age) || !policy_evidence_clear(from, words[i]))
+			continue;
+		policy_evidence_set(to, words[i], since);
+		journal_evidence(engine, from, words[i], false, "said of the next generation");
+		journal_evidence(engine, to, words[i], true, "said before it was known");
+	}
+	log_info("%s: %s was registered as generation %u when generation %u had its name", to->root->rules.path,
+		 to->name, from->generation, to->generation);
 }
 
 static void restore_owner(struct registry *registry, struct action *action)

@@ -37,6 +37,12 @@ void registry_restore(struct registry *registry);
  */
 void registry_review(struct engine *engine, struct action *action);
 
+/*
+ * The directory that was known when `from` was registered is found to have gone, by the first answer since: the
+ * registration, and what was said of it, is of the next generation. See owner.unplaced.
+ */
+void registry_pass_on(struct engine *engine, struct action *from, struct action *to);
+
 /* The roots changed: watch what their pidfiles name. */
 void registry_configure(struct registry *registry);
 

@@ -275,6 +275,13 @@ void model_forget_action(struct model *model, struct action *action)
 		action_unlink(model, action);
 }
 
+void model_give_mounts(struct model *model, struct action *action, struct mount **mounts, size_t count, struct now now)
+{
+	model->now = now;
+	for (size_t i = 0; i < count; i++)
+		mounts_set_action(model, mount_node(mounts[i]), action);
+}
+
 struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count,
 				     struct now now)
 {
@@ -290,9 +297,7 @@ struct action *model_next_generation(struct model *model, struct action *action,
 	if (!next)
 		return NULL;
 	next->first_seen = now;
-	model->now = now;
-	for (size_t i = 0; i < count; i++)
-		mounts_set_action(model, mount_node(mounts[i]), next);
+	model_give_mounts(model, next, mounts, count, now);
 	return next;
 }
 

@@ -115,6 +115,7 @@ struct owner {
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
 	uint32_t begun_generation;
 	bool restored;	 /* from the ledger: said to an earlier start, and not since */
+	bool unplaced;	 /* of the directory that stood there when it was said, which has not been asked about since */
 	bool lease;	 /* held by an open connection */
 	int64_t max_age; /* of the registration, ns; 0: none */
 };
@@ -167,7 +168,7 @@ struct mount {
 	struct actor *detached_by; /* a reference; NULL: not known */
 	struct now joined;	   /* when it came to its action: attached, or moved there */
 	bool confirmed;		   /* a probe that was sent after it joined found its action's directory at the path */
-	bool restored;		   /* known from the ledger, first_seen of an earlier start */
+	bool restored;		   /* known from the ledger, with its action; first_seen of an earlier start */
 	bool astray; /* its action was renamed for what another namespace shows: its own place is to be read again */
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
 	uint8_t next_step;	   /* index into its ladder */
@@ -236,6 +237,9 @@ void model_on_generation(struct model *model, model_generation_function *functio
 /* The next generation of `action`'s name: it takes the given mounts over. NULL when out of memory. */
 struct action *model_next_generation(struct model *model, struct action *action, struct mount **mounts, size_t count,
 				     struct now now);
+
+/* To another action of the same directory's name. */
+void model_give_mounts(struct model *model, struct action *action, struct mount **mounts, size_t count, struct now now);
 
 /*
  * An action that a runner announced before it has any mount. Its instance is the visible one of the root; -ENOENT

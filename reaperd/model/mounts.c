@@ -187,6 +187,7 @@ void mounts_set_action(struct model *model, struct mount_node *node, struct acti
 		node->mount.action = action;
 		node->mount.joined = model->now;
 		node->mount.confirmed = false;				    /* it was of the other's directory */
+		node->mount.restored = false;				    /* the ledger knew it as the other's */
 		node->mount.evidence &= ~EVIDENCE_BIT(EVIDENCE_STALE_COPY); /* likewise: stale_review() */
 		node->mount.dirty = true;
 		if (action)

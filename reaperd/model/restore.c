@@ -37,11 +37,11 @@ struct mount *model_restore_mount(struct model *model, struct mount_facts *facts
 		node = mounts_new(model, &model->own.ns, facts, (struct now){ 0 });
 		if (!node)
 			return NULL;
-		node->mount.restored = true;
 		if (action) {
 			mounts_set_instance(model, node, action->instance);
 			mounts_set_action(model, node, action);
 		}
+		node->mount.restored = true;
 		node->mount.dirty = false;
 		reserve_synthetic(model, facts->id);
 		model->look_for_parents = true;

@@ -193,6 +193,14 @@ void detach(uint64_t id)
 	table_changed = true;
 }
 
+void move(uint64_t id, const char *below)
+{
+	for (size_t i = 0; i < MOUNTS_MAX; i++)
+		if (table[i].id == id)
+			snprintf(table[i].target, sizeof(table[i].target), ROOT "/%s", below);
+	table_changed = true;
+}
+
 /* --- the broker --- */
 
 void set_directory(const struct directory *directory)
@@ -221,6 +229,8 @@ static void answer_question(const struct probe_item *item, struct probe_result *
 		ret->full = one->full;
 		ret->hollow = one->hollow;
 		ret->local = !one->remote;
+		if (one->state == PROBE_PRESENT && one->ino && item->known && item->ino != one->ino)
+			ret->state = PROBE_REPLACED, ret->reachable = one->reached ? UINT64_MAX : 0;
 	}
 }
 
@@ -357,18 +367,29 @@ int __wrap_broker_request(struct broker *broker, struct message_request *request
 	return __real_broker_request(broker, request, function, context);
 }
 
-void ledger_lock(bool lock)
+static sqlite3 *others;
+
+static void hold_ledger(const char *sql)
 {
-	static sqlite3 *db;
 	char path[128];
 
-	sqlite3_close(db);
-	db = NULL;
-	if (!lock)
-		return;
 	snprintf(path, sizeof(path), "%s/ledger.db", state_directory);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_open(path, &others), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(others, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+void ledger_lock(bool lock)
+{
+	sqlite3_close(others);
+	others = NULL;
+	if (lock)
+		hold_ledger("BEGIN IMMEDIATE");
+}
+
+void ledger_lock_out(void)
+{
+	hold_ledger(
+		"PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; DELETE FROM settings WHERE key = 'none'; COMMIT");
 }
 
 const char *ledger_value(const char *sql)
@@ -410,7 +431,7 @@ static void configure(void)
 	close(fd);
 }
 
-static void start(void)
+void engine_start(void)
 {
 	int fds[2];
 
@@ -424,7 +445,7 @@ static void start(void)
 	ck_assert_msg(engine->ready, "the engine did not get ready");
 }
 
-static void stop(void)
+void engine_stop(void)
 {
 	engine_free(engine);
 	close(broker_fd);
@@ -447,7 +468,7 @@ void engine_begin_world(const char *daemon, bool with_ledger)
 	if (with_ledger)
 		ck_assert_ptr_nonnull(mkdtemp(state_directory));
 	add_mount(0, "/");
-	start();
+	engine_start();
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
@@ -460,18 +481,18 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 
 void engine_end_world(void)
 {
-	stop();
+	engine_stop();
 	if (*state_directory)
 		nftw(state_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void engine_restart(void)
 {
-	stop();
+	engine_stop();
 	/* Of what was there before nobody tells who made it. */
 	for (size_t i = 0; i < MOUNTS_MAX; i++)
 		actor_unref(take_ptr(table[i].by));
-	start();
+	engine_start();
 }
 
 /* No two turns are at the same moment. */

@@ -26,6 +26,9 @@ void engine_begin_world(const char *daemon, bool with_ledger);
 void engine_end_world(void);
 /* As after a kill: what is under way is answered by nobody. */
 void engine_restart(void);
+/* The same in two, for what happens between. */
+void engine_stop(void);
+void engine_start(void);
 
 /* One turn, and in it what the broker answers. */
 void turn(void);
@@ -48,6 +51,7 @@ uint64_t attach(const char *below);
 uint64_t attach_on(uint64_t parent, const char *below);
 uint64_t attach_by(struct actor *by, const char *below); /* takes the reference */
 void detach(uint64_t id);
+void move(uint64_t id, const char *below);
 /* From now on the table cannot be read, or can again. */
 void fail_table(bool fails);
 
@@ -57,7 +61,8 @@ struct directory {
 	enum probe_state state;
 	uint64_t ino; /* 0: not told */
 	bool full, hollow;
-	bool remote; /* on a network filesystem or a FUSE */
+	bool remote;  /* on a network filesystem or a FUSE */
+	bool reached; /* where it is another than the action's, all mounts are reached through it */
 };
 void set_directory(const struct directory *directory);
 
@@ -71,8 +76,9 @@ size_t steps_waiting(void);
 /* All that wait; what is gone leaves the table. */
 void answer_steps(enum outcome outcome);
 
-/* Another program holds the ledger, so that nothing can be written. */
+/* Another program holds the ledger, so that nothing can be written; or not even read, while no engine has it open. */
 void ledger_lock(bool lock);
+void ledger_lock_out(void);
 
 /*
  * What the test answers itself: true where `result` is filled in, with its fds. Asked first, for every request that does

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "engine/pause.h"
 #include "engine/registry.h"
 #include "engine_fixture.h"
 #include "run_suite.h"
@@ -130,6 +131,22 @@ START_TEST(a_registration_of_an_earlier_start_ends_with_the_last_mount_that_it_h
 }
 END_TEST
 
+START_TEST(a_mount_of_another_that_moves_there_ties_nothing_to_a_directory)
+{
+	uint64_t id = attach("b/proc");
+
+	set_directory(&(struct directory){ .name = "b", .state = PROBE_PRESENT, .ino = 9, .full = true });
+	register_and_lock(&nameless);
+	engine_stop();
+	move(id, "a/proc");
+	engine_start();
+	ledger_lock(false);
+	pass(120);
+	ck_assert(!action("a")->registered);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
 START_TEST(by_its_number_alone_a_mount_ties_no_registration_to_a_directory)
 {
 	attach("a/proc");
@@ -157,7 +174,134 @@ START_TEST(whoever_registers_again_is_registered)
 }
 END_TEST
 
+START_TEST(a_pause_that_could_not_be_read_is_heeded_when_it_can_be)
+{
+	attach("a/proc");
+	set_directory(&live);
+	pass(3);
+	pause_begin(engine, NULL, 0);
+	turn();
+	engine_stop();
+	ledger_lock_out();
+	engine_start();
+	ck_assert(!engine->facts.paused);
+	ledger_lock(false);
+	pass(15);
+	ck_assert(engine->facts.paused);
+	ck_assert_str_eq(ledger_value("SELECT count(*) FROM settings WHERE key = 'paused'"), "1");
+	end("a");
+	pass(10);
+	ck_assert_uint_eq(steps_asked, 0);
+}
+END_TEST
+
 /* --- what comes to a name --- */
+
+static const struct directory next_one = { .name = "a", .state = PROBE_PRESENT, .ino = 6, .full = true };
+
+/* Registered before anybody noticed that its directory is another by now; the first answer since is `answer`. */
+static void register_next_one(const struct directory *answer)
+{
+	attach("a/proc");
+	set_directory(&live);
+	pass(3);
+	hold_questions(true);
+	begin("a", MINUTE, false);
+	set_directory(answer);
+	hold_questions(false);
+	pass(3);
+	set_directory(&next_one);
+	pass(10);
+	ck_assert_uint_eq(steps_asked, 1); /* what the former one left */
+	answer_steps(OUTCOME_GONE);
+	attach("a/sys");
+	pass(3);
+	ck_assert_uint_eq(action("a")->generation, 2);
+}
+
+START_TEST(a_registration_is_of_the_directory_that_is_found_next)
+{
+	register_next_one(&next_one);
+	ck_assert(action("a")->registered);
+	pass(60);
+	ck_assert_uint_eq(steps_asked, 2);
+}
+END_TEST
+
+START_TEST(a_registration_is_not_of_a_directory_that_comes_later)
+{
+	register_next_one(&hung);
+	ck_assert(!action("a")->registered);
+	pass(60);
+	ck_assert_uint_eq(steps_asked, 1);
+}
+END_TEST
+
+START_TEST(what_came_while_the_answer_was_under_way_is_of_the_same_generation)
+{
+	set_directory(&live);
+	begin("a", 0, false);
+	pass(3);
+	hold_questions(true);
+	begin("a", MINUTE, false);
+	set_directory(
+		&(struct directory){ .name = "a", .state = PROBE_PRESENT, .ino = 6, .full = true, .reached = true });
+	pass(1);
+	attach("a/sys");
+	pass(1);
+	hold_questions(false);
+	pass(5);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert(action("a")->registered);
+	ck_assert_uint_eq(action("a")->mount_count, 1);
+}
+END_TEST
+
+START_TEST(an_end_that_was_said_before_the_directory_is_known_is_of_that_one)
+{
+	attach("a/proc");
+	set_directory(&live);
+	pass(3);
+	hold_questions(true);
+	begin("a", 0, false);
+	end("a");
+	set_directory(&missing);
+	hold_questions(false);
+	turn();
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert(action("a")->evidence & EVIDENCE_BIT(EVIDENCE_ENDED));
+}
+END_TEST
+
+START_TEST(what_is_read_after_an_end_that_nobody_registered_is_the_next_ones)
+{
+	attach("a/proc");
+	set_directory(&nameless);
+	pass(3);
+	attach("a/sys");
+	end("a");
+	pass(60);
+	ck_assert_uint_eq(steps_asked, 1);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert_uint_eq(action("a")->mount_count, 1);
+}
+END_TEST
+
+START_TEST(what_hides_a_past_directory_is_the_next_ones)
+{
+	uint64_t id = attach("a/proc");
+
+	set_directory(&live);
+	pass(3);
+	detach(id);
+	pass(1);
+	attach("a");
+	set_directory(&nameless);
+	pass(3);
+	ck_assert_uint_eq(action("a")->generation, 2);
+	ck_assert(!action("a")->identity.known);
+}
+END_TEST
 
 START_TEST(what_comes_to_the_name_of_a_registration_that_ran_out_is_anothers)
 {
@@ -222,8 +366,16 @@ int main(void)
 	tcase_add_test(tests, what_hides_that_directory_later_may_be_anothers_too);
 	tcase_add_test(tests, a_registration_whose_mount_is_still_there_outlives_a_start);
 	tcase_add_test(tests, a_registration_of_an_earlier_start_ends_with_the_last_mount_that_it_had);
+	tcase_add_test(tests, a_mount_of_another_that_moves_there_ties_nothing_to_a_directory);
 	tcase_add_test(tests, whoever_registers_again_is_registered);
 	tcase_add_test(tests, what_comes_to_the_name_of_a_registration_that_ran_out_is_anothers);
+	tcase_add_test(tests, a_pause_that_could_not_be_read_is_heeded_when_it_can_be);
+	tcase_add_test(tests, a_registration_is_of_the_directory_that_is_found_next);
+	tcase_add_test(tests, a_registration_is_not_of_a_directory_that_comes_later);
+	tcase_add_test(tests, what_came_while_the_answer_was_under_way_is_of_the_same_generation);
+	tcase_add_test(tests, an_end_that_was_said_before_the_directory_is_known_is_of_that_one);
+	tcase_add_test(tests, what_is_read_after_an_end_that_nobody_registered_is_the_next_ones);
+	tcase_add_test(tests, what_hides_a_past_directory_is_the_next_ones);
 	tcase_add_test(tests, what_hides_a_directory_that_had_gone_is_the_next_ones);
 	tcase_add_checked_fixture(by_number, setup_with_numbers, engine_end_world);
 	tcase_add_test(by_number, by_its_number_alone_a_mount_ties_no_registration_to_a_directory);
