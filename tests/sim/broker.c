@@ -20,6 +20,7 @@ struct pending {
 	struct pending *next;
 	int64_t due;
 	int error;
+	uint64_t polls; /* when it was received */
 	struct message_request request;
 	struct world_config config;	   /* in force when it was received */
 	uint64_t meant[REQUEST_ITEMS_MAX]; /* the mounts that the steps were asked for */
@@ -139,6 +140,20 @@ static struct step_result take_step(const struct step_item *item, uint64_t meant
 
 /* --- the wire --- */
 
+static void answer_probes(const struct pending *one, uint32_t root, struct probe_result *ret)
+{
+	const struct message_request *request = &one->request;
+
+	for (uint32_t i = 0; i < request->count; i++) {
+		if (one->error)
+			ret[i] = (struct probe_result){ .state = PROBE_UNKNOWN };
+		else
+			world_probe(&request->probes[i], root, &ret[i]);
+		if (one->error != ESTALE)
+			world_has_answered(&request->probes[i], root, &ret[i], one->polls);
+	}
+}
+
 static void answer(const struct pending *one)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
@@ -153,8 +168,7 @@ static void answer(const struct pending *one)
 	result.count = one->error ? 0 : request->count;
 	if (request->type == MESSAGE_PROBE) {
 		result.probes = probes;
-		for (uint32_t i = 0; i < result.count; i++)
-			world_probe(&request->probes[i], root, &probes[i]);
+		answer_probes(one, root, probes);
 	} else if (request->type == MESSAGE_STEP) {
 		result.steps = steps;
 		for (uint32_t i = 0; i < result.count; i++)
@@ -221,6 +235,7 @@ void world_broker_take(void)
 			continue;
 		}
 		one->due = world.now.mono;
+		one->polls = world.polls;
 		if (one->request.type != MESSAGE_NAMESPACES &&
 		    world_chance(one->request.type == MESSAGE_STEP ? 40 : 20))
 			one->due += (int64_t)world_random(3000) * NSEC_PER_MSEC;
@@ -274,13 +289,14 @@ static void do_unheard(const struct pending *one)
 	}
 }
 
-bool world_broker_has_steps(void)
+struct world_mount *world_broker_step(void)
 {
-	bool has = false;
+	struct world_mount *mount = NULL;
 
-	for (const struct pending *one = pending; one && !has; one = one->next)
-		has = one->request.type == MESSAGE_STEP;
-	return has;
+	for (const struct pending *one = pending; one && !mount; one = one->next)
+		if (one->request.type == MESSAGE_STEP)
+			mount = world_mount(one->meant[0]);
+	return mount;
 }
 
 void world_broker_end(void)

@@ -117,19 +117,27 @@ static void directory_is_replaced(void)
 	world_note(KIND_REPLACE, dir->serial);
 	snprintf(path, sizeof(path), "%s", dir->path);
 	remove_directory(dir);
+	dir->replaced = true;
 	/* Nobody has asked since they came, and to ask by the name finds the next directory. */
 	for (size_t i = 0; world.by_handle && i < WORLD_MOUNTS; i++)
 		if (world.mounts[i].id && world.mounts[i].dir == dir->serial)
 			world.mounts[i].doubt |= !world.mounts[i].told;
 	next = world_make_dir(dir->root, path);
-	if (next && world_chance(60))
+	if (!next)
+		return;
+	if (world_chance(40))
+		world_runner_registers(next);
+	if (world_chance(60))
 		mount_in(next);
 }
 
 static void directory_is_moved_to_trash(void)
 {
 	struct world_dir *dir = world_any_dir(world_chance(80));
+	const struct world_mount *asked = world_chance(30) ? world_broker_step() : NULL;
 
+	if (asked && world_dir(asked->dir) && *world_dir(asked->dir)->path)
+		dir = world_dir(asked->dir);
 	if (!dir || strncmp(dir->path, ".trash", 6) == 0)
 		return;
 	world_note(KIND_TRASH, dir->serial);

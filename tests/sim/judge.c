@@ -175,7 +175,7 @@ void judge_request(const struct message_request *request, const struct world_con
 	world.steps += request->count;
 	if (world.observe_all || rules->observe)
 		world_violated("a step is asked for below %s, which is only observed", world.roots[root].path);
-	if (world.all.paused || world.roots[root].paused)
+	if ((world.all.paused || world.roots[root].paused) && !world.pauses_unread)
 		world_violated("a step is asked for below %s, which is paused", world.roots[root].path);
 	if (world.stopping)
 		world_violated("a step is asked for after the engine was told to end");

@@ -20,6 +20,7 @@
 	X(REGISTER_PID, "a runner registers an action for a process")                                                  \
 	X(REGISTER_LEASE, "a runner holds a lease")                                                                    \
 	X(REGISTER_AGE, "a runner registers an action for a time")                                                     \
+	X(PASSED_ON, "a registration is found to be of the next directory")                                            \
 	X(END_WORD, "a runner ends an action")                                                                         \
 	X(END_PID, "the process of an action exits")                                                                   \
 	X(END_LEASE, "a lease ends")                                                                                   \

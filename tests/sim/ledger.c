@@ -220,6 +220,13 @@ bool ledger_is_whole(void)
 	return store && store->writable && !store->lost && world.disk == DISK_FINE;
 }
 
+bool ledger_was_read(void)
+{
+	const struct store *store = world.engine->store;
+
+	return store && store->db && !store->unrestored;
+}
+
 static bool is_in_ring(const char *target, const char *step)
 {
 	struct ring *ring = &world.engine->store->ring;

@@ -24,6 +24,8 @@ void world_engine_begin(const char *state_dir)
 		abort();
 	follower = journal_follow(world.engine, on_event, NULL);
 	world_broker_configure(state_dir);
+	/* So far that it has opened the ledger. */
+	world_poll();
 }
 
 void world_engine_end(void)
@@ -41,6 +43,7 @@ void world_poll(void)
 
 void world_turn(bool may_delay)
 {
+	world.pauses_unread = world.pauses_unread && !ledger_is_whole();
 	if (world.table_changed && world.engine->source.fd > 0) {
 		world.table_changed = false;
 		eventfd_write(world.engine->source.fd, 1);
@@ -119,7 +122,8 @@ static void forget(bool whole)
 		dir->told = dir->told_full = false;
 		if (!whole)
 			world_doubt(dir);
-		dir->maybe |= dir->registered && is_forgotten(dir, told);
+		dir->maybe |= dir->taken || (dir->registered && is_forgotten(dir, told));
+		dir->taken = false;
 		if (dir->lease) {
 			world_kill(dir);
 			dir->spoken_for = false;
@@ -129,10 +133,14 @@ static void forget(bool whole)
 		if (world.no_ids && !dir->live && !told)
 			dir->doubt = true;
 	}
-	for (uint32_t root = 0; root < WORLD_ROOTS && !whole; root++)
-		world.roots[root].paused = false;
-	world.all.paused = world.all.paused && whole;
 	world.brake_level = 0;
+}
+
+static void forget_pauses(void)
+{
+	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
+		world.roots[root].paused = false;
+	world.all.paused = false;
 }
 
 void world_engine_restart(void)
@@ -142,7 +150,13 @@ void world_engine_restart(void)
 
 	world.reconcile = ledger_last_attempt();
 	ways[world_random(3)]();
-	forget(whole);
 	world.observe_all = world_chance(10);
+	if (!world.calm && world_chance(10))
+		world_disk_changes();
 	world_engine_begin(ledger_dir);
+	forget(whole && ledger_was_read());
+	if (!whole)
+		forget_pauses();
+	/* What it could not read it heeds from when it can. */
+	world.pauses_unread = whole && !ledger_was_read();
 }

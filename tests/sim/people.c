@@ -17,16 +17,39 @@ static struct root *root_of(uint32_t root)
 	return model_root_by_path(world.engine->model, world.roots[root].path);
 }
 
+struct search {
+	const struct world_mount *mount;
+	char target[256];
+	struct mount *found;
+};
+
+static int compare(void *context, struct mount *mount)
+{
+	struct search *search = context;
+
+	if (mount->facts.id32 == search->mount->id32 && strcmp(mount->facts.target, search->target) == 0 &&
+	    (world.no_ids ? search->mount->id <= world.last_shown : mount->facts.id == search->mount->id))
+		search->found = mount;
+	return 0;
+}
+
+struct mount *world_known_as(const struct world_mount *mount)
+{
+	struct search search = { .mount = mount };
+
+	world_mount_target(mount, search.target, sizeof(search.target));
+	if (world.engine->ready)
+		model_each_mount(world.engine->model, compare, &search);
+	return search.found;
+}
+
 /* Where the engine sees the directory's mounts by now; NULL where it has not read that far. */
 static struct action *action_of(const struct world_dir *dir)
 {
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
 		const struct world_mount *mount = &world.mounts[i];
-		const struct mount *known;
+		const struct mount *known = mount->id && mount->dir == dir->serial ? world_known_as(mount) : NULL;
 
-		if (!mount->id || mount->dir != dir->serial || world.no_ids || !world.engine->ready)
-			continue;
-		known = model_mount(world.engine->model, mount->id);
 		if (known && known->action && strcmp(known->action->path, dir->path) == 0)
 			return known->action;
 	}
@@ -47,7 +70,7 @@ static struct world_dir *any_dir_that_can_be_named(bool live)
 
 /*
  * Where the engine has not yet heard that the name's former directory has gone, it is that one's action which is
- * registered. When it hears of it, the newcomers go on as another that nobody registered.
+ * registered, until the next answer about it: see world_has_answered().
  */
 static bool is_taken_for_another(const struct world_dir *dir, uint32_t generation)
 {
@@ -80,20 +103,21 @@ static bool is_begun_in_another_root(const struct world_dir *dir, uint32_t gener
 static void note_begun(struct world_dir *dir, uint32_t generation)
 {
 	dir->registered = dir->spoken_for = true;
-	dir->maybe |= is_taken_for_another(dir, generation) || is_begun_in_another_root(dir, generation);
+	dir->taken = is_taken_for_another(dir, generation);
+	dir->maybe |= is_begun_in_another_root(dir, generation);
 	dir->begun_generation = generation;
 	dir->begun_start = world.starts;
+	dir->begun_polls = world.polls;
 	snprintf(dir->begun_name, sizeof(dir->begun_name), "%s", dir->path);
 }
 
-static void runner_registers(void)
+static void register_for(struct world_dir *dir)
 {
-	struct world_dir *dir = any_dir_that_can_be_named(true);
 	uint32_t generation, how = world_random(4);
 	int64_t max_age = how == 3 ? (int64_t)(5 + world_random(60)) * NSEC_PER_SEC : 0;
 	int32_t pid;
 
-	if (!dir || dir->registered)
+	if (dir->registered)
 		return;
 	pid = how == 1 ? world_process_begin() : 0;
 	if (registry_begin(world.engine, root_of(dir->root), dir->path, pid, max_age, how == 2, 0, &generation) < 0)
@@ -107,6 +131,20 @@ static void runner_registers(void)
 		   max_age  ? KIND_REGISTER_AGE :
 			      KIND_REGISTER,
 		   dir->serial);
+}
+
+static void runner_registers(void)
+{
+	struct world_dir *dir = any_dir_that_can_be_named(true);
+
+	if (dir)
+		register_for(dir);
+}
+
+void world_runner_registers(struct world_dir *dir)
+{
+	if (world.engine->ready && root_of(dir->root) && !world.roots[dir->root].cover)
+		register_for(dir);
 }
 
 static struct world_dir *any_dir_spoken_for(bool by_owner)
@@ -138,14 +176,24 @@ static void end_registration(struct world_dir *dir, enum kind kind, bool at_once
 	world_kill(dir);
 }
 
-/* Of one that nobody registered, what is read after its end counts as the next one's: it may be. */
 static bool has_unread_mounts(const struct world_dir *dir)
 {
-	for (size_t i = 0; i < WORLD_MOUNTS; i++)
-		if (world.mounts[i].id && world.mounts[i].dir == dir->serial &&
-		    !model_mount(world.engine->model, world.mounts[i].id))
-			return true;
-	return false;
+	bool has = false;
+
+	for (size_t i = 0; i < WORLD_MOUNTS && !has; i++)
+		has = world.mounts[i].id && world.mounts[i].dir == dir->serial && !world_known_as(&world.mounts[i]);
+	return has;
+}
+
+/*
+ * Of one that nobody registered, what is read after its end counts as the next one's, for it may be. It stays, and the
+ * others where it covers them.
+ */
+static void doubt_unread_mounts(const struct world_dir *dir)
+{
+	for (size_t i = 0; has_unread_mounts(dir) && i < WORLD_MOUNTS; i++)
+		if (world.mounts[i].id && world.mounts[i].dir == dir->serial)
+			world.mounts[i].doubt = true;
 }
 
 /* One that registered says which generation it means; one that did not has mounts that are seen below that name. */
@@ -154,8 +202,10 @@ static void runner_ends(void)
 	struct world_dir *dir = world_chance(60) ? any_dir_spoken_for(false) : any_dir_that_can_be_named(true);
 	uint32_t generation;
 
-	if (!dir || (!dir->spoken_for && (dir->registered || !action_of(dir) || has_unread_mounts(dir))))
+	if (!dir || (!dir->spoken_for && (dir->registered || !action_of(dir))))
 		return;
+	if (!dir->spoken_for)
+		doubt_unread_mounts(dir);
 	if (registry_end(world.engine, root_of(dir->root), dir->spoken_for ? dir->begun_name : dir->path,
 			 dir->spoken_for ? dir->begun_generation : 0, &generation) == 0)
 		end_registration(dir, KIND_END_WORD, true);

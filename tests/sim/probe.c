@@ -94,6 +94,32 @@ static void probe_remote(const struct probe_item *item, uint32_t root, struct pr
 	ret->error = ENOENT;
 }
 
+/*
+ * The first answer after a registration decides of which directory that was: where the one that the engine knew has
+ * gone, of the next. Where it says nothing, the registration stays with the one that had gone: later it could be anybody's.
+ */
+void world_has_answered(const struct probe_item *item, uint32_t root, const struct probe_result *result, uint64_t polls)
+{
+	bool by_number = result->state == PROBE_REPLACED && world.by_handle && world.no_ids;
+	bool gone =
+		result->state == PROBE_MISSING || result->state == PROBE_REPLACED || result->state == PROBE_ELSEWHERE;
+
+	for (size_t i = 0; i < WORLD_DIRS; i++) {
+		struct world_dir *dir = &world.dirs[i];
+
+		if (!dir->serial || !dir->taken || dir->root != root ||
+		    (strcmp(dir->begun_name, item->path) != 0 && strcmp(dir->path, item->path) != 0))
+			continue;
+		if (gone && !by_number) {
+			dir->taken = false;
+			world_note(KIND_PASSED_ON, dir->serial);
+		} else if (polls > dir->begun_polls) {
+			dir->taken = false;
+			dir->maybe = true;
+		}
+	}
+}
+
 void world_probe(const struct probe_item *item, uint32_t index, struct probe_result *ret)
 {
 	const struct world_root *root = &world.roots[index];

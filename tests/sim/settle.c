@@ -19,8 +19,6 @@ void world_must_be_consistent(void)
 		world_violated("the model contradicts itself: %s", why);
 }
 
-static struct mount *known_as(const struct world_mount *mount);
-
 static void describe_known(const struct mount *mount)
 {
 	const struct action *action = mount ? mount->action : NULL;
@@ -42,41 +40,16 @@ static void describe_leftovers(void)
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
 		const struct world_mount *mount = &world.mounts[i];
 		const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
-		const struct mount *known = mount->id ? known_as(mount) : NULL;
+		const struct mount *known = mount->id ? world_known_as(mount) : NULL;
 		char target[256];
 
-		if (!dir || dir->live || dir->doubt || mount->doubt || mount->locked)
+		if (!world_is_leftover(mount))
 			continue;
 		world_mount_target(mount, target, sizeof(target));
 		printf("  left over: mount %llu at %s, directory %u at '%s', ", (unsigned long long)mount->id, target,
 		       dir->serial, dir->path);
 		describe_known(known);
 	}
-}
-
-struct search {
-	const struct world_mount *mount;
-	char target[256];
-	struct mount *found;
-};
-
-static int compare(void *context, struct mount *mount)
-{
-	struct search *search = context;
-
-	if (mount->facts.id32 == search->mount->id32 && strcmp(mount->facts.target, search->target) == 0 &&
-	    (world.no_ids || mount->facts.id == search->mount->id))
-		search->found = mount;
-	return 0;
-}
-
-static struct mount *known_as(const struct world_mount *mount)
-{
-	struct search search = { .mount = mount };
-
-	world_mount_target(mount, search.target, sizeof(search.target));
-	model_each_mount(world.engine->model, compare, &search);
-	return search.found;
 }
 
 static void model_must_be_the_table(void)
@@ -87,7 +60,7 @@ static void model_must_be_the_table(void)
 		if (!world.mounts[i].id)
 			continue;
 		mounts++;
-		if (!known_as(&world.mounts[i]))
+		if (!world_known_as(&world.mounts[i]))
 			world_violated("mount %llu is not in the model", (unsigned long long)world.mounts[i].id);
 	}
 	if (mounts != model_mount_count(world.engine->model))

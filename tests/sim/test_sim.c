@@ -28,7 +28,7 @@ static void one_step(void)
 		world_farm_happens();
 	if (world_chance(10))
 		world_people_happen();
-	if (world_chance(world_broker_has_steps() ? 5 : 1) && world.engine->ready)
+	if (world_chance(world_broker_step() ? 5 : 1) && world.engine->ready)
 		world_engine_restart();
 	for (uint32_t turns = world_random(4); turns > 0; turns--) {
 		world_turn(true);

@@ -34,9 +34,6 @@ static void root_is_covered_or_uncovered(void)
 		root->cover = 0;
 		return;
 	}
-	/* Without unique ids a restart below a cover costs what was known of who is whose. */
-	if (world.no_ids)
-		return;
 	cover = world_attach(world.root_mount, 0, places[index], "tmpfs");
 	if (!cover)
 		return;
@@ -76,7 +73,7 @@ static void table_is_hard_to_read(void)
 	world.table_changed = true;
 }
 
-static void disk_changes(void)
+void world_disk_changes(void)
 {
 	static const enum kind kinds[] = { KIND_DISK_BACK, KIND_DISK_FULL, KIND_DISK_FAILS, KIND_DISK_LOCKED,
 					   KIND_DISK_CORRUPT };
@@ -100,9 +97,8 @@ static void configuration_changes(void)
 void world_trouble_happens(void)
 {
 	static void (*const things[])(void) = {
-		storage_changes,       root_is_covered_or_uncovered, wall_clock_is_set,
-		time_behaves_oddly,    table_is_hard_to_read,	     disk_changes,
-		configuration_changes,
+		storage_changes,       root_is_covered_or_uncovered, wall_clock_is_set,	    time_behaves_oddly,
+		table_is_hard_to_read, world_disk_changes,	     configuration_changes,
 	};
 
 	things[world_random(sizeof(things) / sizeof(things[0]))]();
@@ -116,6 +112,7 @@ void world_trouble_ends(void)
 		world.roots[root] = (struct world_root){ .path = world.roots[root].path };
 	}
 	world.all.paused = false;
+	world.calm = true;
 	world.fail_reads = 0;
 	world.time_stands = false;
 	ledger_disk_set(DISK_FINE);

@@ -209,7 +209,7 @@ void world_kill(struct world_dir *dir)
 	if (!dir->live)
 		return;
 	dir->live = false;
-	dir->doubt = dir->maybe;
+	dir->doubt = dir->maybe || dir->taken;
 	dir->dead_since = world.now.mono;
 }
 
@@ -297,17 +297,28 @@ void world_detach(struct world_mount *mount)
 	world.table_changed = true;
 }
 
+/*
+ * A mount that has no unique id, of a registration of an earlier start, goes when its directory was found: not where
+ * that is gone and another stands there, which without unique ids is no evidence when seen by handle.
+ */
+static bool cannot_be_found(const struct world_dir *dir)
+{
+	return world.no_ids && world.by_handle && dir->replaced && dir->begun_start && dir->begun_start != world.starts;
+}
+
+bool world_is_leftover(const struct world_mount *mount)
+{
+	const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
+
+	return dir && !dir->live && !dir->doubt && !mount->doubt && !mount->locked && !cannot_be_found(dir) &&
+	       !world_is_protected(dir, &world.config.rules[dir->root]);
+}
+
 size_t world_leftovers(void)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
-		const struct world_mount *mount = &world.mounts[i];
-		const struct world_dir *dir = mount->id ? world_dir(mount->dir) : NULL;
-
-		if (dir && !dir->live && !dir->doubt && !mount->doubt && !mount->locked &&
-		    !world_is_protected(dir, &world.config.rules[dir->root]))
-			count++;
-	}
+	for (size_t i = 0; i < WORLD_MOUNTS; i++)
+		count += world_is_leftover(&world.mounts[i]);
 	return count;
 }

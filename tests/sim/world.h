@@ -18,6 +18,7 @@
 #include "kinds.h"
 
 struct engine;
+struct mount;
 
 enum disk_fault { DISK_FINE, DISK_FULL, DISK_FAILS, DISK_LOCKED, DISK_CORRUPT };
 
@@ -60,7 +61,9 @@ struct world_dir {
 	int64_t dead_since; /* mono */
 	bool at_once;	    /* died by a word that needs no grace */
 	bool maybe;	    /* what it was registered with may have been forgotten */
+	bool taken;	    /* it was registered when the engine knew another at its name, and has not asked since */
 	bool hollow;
+	bool replaced;	/* by another at its path, where it was not renamed since */
 	bool told;	/* the engine was told which directory it is */
 	bool told_full; /* the engine was told that something is in it */
 	bool registered;
@@ -69,6 +72,7 @@ struct world_dir {
 	char begun_name[64];
 	uint32_t begun_generation;
 	uint32_t begun_start; /* of the engine's */
+	uint64_t begun_polls;
 	bool lease;
 	int32_t pid;
 	int64_t expires; /* mono; 0: not */
@@ -117,11 +121,13 @@ struct world {
 	bool no_ids;	  /* mounts have no unique ids */
 	bool incremental; /* the source says what changed, not the whole */
 	bool observe_all; /* --observe */
+	bool calm;	  /* nothing goes wrong any more */
 	bool stopping;	  /* the engine was told to end */
 	bool stopped;	  /* and has said so */
 	bool time_stands; /* the clocks do not move */
 	enum disk_fault disk;
 	bool disk_had_trouble; /* the ledger may lack what happened */
+	bool pauses_unread;    /* the engine could not read at its start what is paused, and has not yet */
 	int64_t reconcile;     /* attempts up to this one are of an earlier start */
 	int fail_reads;	       /* so many reads of the table fail */
 	uint32_t unseen;       /* so many of the newest mounts the next read does not show yet */
@@ -160,16 +166,20 @@ void world_kill(struct world_dir *dir);
 void world_doubt(struct world_dir *dir);
 bool world_is_covered_by_own(const struct world_dir *dir);
 struct world_mount *world_any_mount_of(const struct world_dir *dir);
-size_t world_leftovers(void); /* mounts of dead directories that should go by now or soon */
+bool world_is_leftover(const struct world_mount *mount); /* of a dead directory: should go by now or soon */
+size_t world_leftovers(void);
 bool world_is_protected(const struct world_dir *dir, const struct world_rules *rules);
 
 /* --- happen.c, people.c, trouble.c: one thing happens --- */
 
 void world_farm_happens(void);
 void world_people_happen(void);
+void world_runner_registers(struct world_dir *dir); /* this one, if that can be said now */
 void world_trouble_happens(void);
+void world_disk_changes(void);
 void world_trouble_ends(void);
-bool world_is_seen(const struct world_dir *dir); /* the engine knows a mount of its */
+bool world_is_seen(const struct world_dir *dir);	       /* the engine knows a mount of its */
+struct mount *world_known_as(const struct world_mount *mount); /* by the engine; NULL */
 /* A walk to a place: see happen.c. */
 void world_walk_to(uint32_t root, const char *path);
 
@@ -183,11 +193,11 @@ void world_process_end_all(void);
 
 int world_broker_begin(void); /* the fd for the engine */
 void world_broker_configure(const char *state_dir);
-void world_broker_stop(void);		/* tells the engine to end */
-void world_broker_take(void);		/* what the engine has sent is received */
-void world_broker_turn(bool may_delay); /* takes requests, answers what is due */
-bool world_broker_has_steps(void);	/* under way */
-void world_broker_end(void);		/* what is under way may still be done, and is not answered */
+void world_broker_stop(void);		     /* tells the engine to end */
+void world_broker_take(void);		     /* what the engine has sent is received */
+void world_broker_turn(bool may_delay);	     /* takes requests, answers what is due */
+struct world_mount *world_broker_step(void); /* of a step that is under way; NULL */
+void world_broker_end(void);		     /* what is under way may still be done, and is not answered */
 
 /* --- config.c --- */
 
@@ -223,12 +233,16 @@ void judge_event(int type, uint64_t mount_id);
 struct probe_item;
 struct probe_result;
 void world_probe(const struct probe_item *item, uint32_t root, struct probe_result *ret);
+/* The answer is sent; `polls`: when the question came. */
+void world_has_answered(const struct probe_item *item, uint32_t root, const struct probe_result *result,
+			uint64_t polls);
 
 /* --- ledger.c: the disk, and what is on it --- */
 
 void ledger_disk_begin(void);		     /* once, before the first engine */
 void ledger_disk_set(enum disk_fault fault); /* CORRUPT: once */
 bool ledger_is_whole(void);		     /* it has all that the engine knows */
+bool ledger_was_read(void);		     /* at the start, just now */
 /* A step on the mount at the target was asked for: the intent must be in the file, or in memory while that fails. */
 void ledger_must_intend(const char *target, const char *step);
 int64_t ledger_last_attempt(void);
