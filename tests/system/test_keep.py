@@ -284,16 +284,27 @@ def test_swapping_names_under_the_reaper_costs_no_live_mount(farm):
 
 
 def test_mounts_stacked_between_the_decision_and_the_call_stay(farm):
-    """What is mounted over a leftover after the decision is another mount, and belongs to the action that is over: either both go or the
-    new one stays untouched until it was recorded. What is outside never goes."""
+    """What is mounted over a leftover after the decision is another mount. Where it belongs to the action that is over, both go or it stays
+    untouched until it was recorded; where to the next generation, which lives, it holds up the leftover. What is outside never goes."""
     daemon = farm.start().daemon
     daemon.ctl("begin", "a1", "--root", farm.root)
     bottom = farm.tmpfs("a1", "root")
     daemon.knows(bottom)
     outside = harness.mounts()
     daemon.ctl("end", "a1", "--root", farm.root)
-    made = [farm.tmpfs("a1", "root") for _ in range(3)]
-    wait_for(lambda: gone(bottom), "the leftover is reaped")
+
+    def mount_one():
+        try:
+            return farm.tmpfs("a1", "root")
+        except FileNotFoundError:
+            return None  # where the path led to went meanwhile
+
+    def holds():
+        explained = daemon.call("io.reaperd.Explain", what="a1")["explanations"]
+        return {daemon.as_kernel(m["mount"]["id"]): m["decision"]["hold"] for e in explained for m in e["mounts"]}
+    made = [wait_for(mount_one, "another is mounted") for _ in range(3)]
+    wait_for(lambda: gone(bottom) or holds().get(bottom) == "live-child", "the leftover is reaped, or held up")
+    assert gone(bottom) or not all(gone(number) for number in made)
     for number in made:
         if gone(number) and not daemon.has_own_ids():
             assert daemon.query("SELECT count(*) FROM attempts WHERE mount_id = ?", daemon.as_daemon(number))[0][0] > 0
