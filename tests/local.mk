@@ -3,8 +3,8 @@
 
 script_tests = tests/check-cycles tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-cycles.sh \
 	tests/unit/test-check-documents.sh tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh \
-	tests/unit/test-mutants-run.sh tests/run-system
-dist_check_SCRIPTS += $(script_tests) tests/count-results tests/lint
+	tests/unit/test-mutants-run.sh
+dist_check_SCRIPTS += $(script_tests) tests/run-system tests/count-results tests/lint
 EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt \
 	tests/system/conftest.py \
@@ -43,7 +43,7 @@ EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/con
 	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/requests_fixture.h tests/unit/run_suite.h \
 	tests/unit/source_fixture.h tests/unit/step_fixture.h \
 	tests/unit/store_fixture.h
-unit_tests = tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
+unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
 	tests/unit/test_config_values tests/unit/test_wire tests/unit/test_wire_records
 check_PROGRAMS += $(unit_tests)
@@ -211,7 +211,6 @@ tests_unit_test_engine_namespaces_LDADD = $(use_engine) $(CHECK_LIBS)
 
 # The engine in a made-up world; its clock and its source come before the libraries'
 
-unit_tests += tests/sim/test_sim
 tests_sim_test_sim_SOURCES = \
 	tests/sim/broker.c tests/sim/config.c tests/sim/happen.c tests/sim/judge.c tests/sim/kinds.h tests/sim/ledger.c \
 	tests/sim/life.c tests/sim/people.c tests/sim/probe.c tests/sim/process.c tests/sim/settle.c tests/sim/source.c \
@@ -271,12 +270,8 @@ LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
 	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; CK_DEFAULT_TIMEOUT=30; \
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR CK_DEFAULT_TIMEOUT;
-TESTS = $(unit_tests) $(script_tests)
-
-# After all others, for some of its tests measure; within it several run at once, or one alone.
-# By a variable: Automake would take a rule for its log to be the whole of it.
-system_log = tests/run-system.log
-$(system_log): $(filter-out tests/run-system.log,$(TEST_LOGS))
+# The longest first, which waits more than it works: beside it the others cost nearly no time.
+TESTS = tests/run-system $(unit_tests) $(script_tests)
 
 # Guards that are taken out, each of which a test must notice. MUTANTS='-k NAME' for some of them.
 check-mutants: all

@@ -21,12 +21,12 @@ pytest.register_assert_rewrite("harness")
 import harness  # noqa: E402
 
 LIMIT = 60 * harness.SLOWNESS
-JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 2 * (os.cpu_count() or 1)))
+# A test waits more than it works.
+JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 4 * (os.cpu_count() or 1)))
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): this test may take longer than the others")
-    config.addinivalue_line("markers", "alone: this test measures, and runs beside no other")
 
 
 def pytest_sessionstart(session):
@@ -48,14 +48,17 @@ def last_lines(directory):
     return text
 
 
+def limit(item):
+    marker = item.get_closest_marker("limit")
+    return marker.args[0] * harness.SLOWNESS if marker else LIMIT
+
+
 class Running:
     """A test in its cell, seen from outside."""
 
     def __init__(self, item):
-        marker = item.get_closest_marker("limit")
         self.item, self.data = item, b""
-        self.limit = marker.args[0] * harness.SLOWNESS if marker else LIMIT
-        self.alone = item.get_closest_marker("alone") is not None
+        self.limit = limit(item)
         self.directory = tempfile.mkdtemp(prefix="rpd-", dir="/tmp")
         self.end = time.monotonic() + self.limit
         self.overdue = False
@@ -116,20 +119,14 @@ def finish(running):
     running.clean_up()
 
 
-def may_start(waiting, running):
-    if not waiting or len(running) >= JOBS:
-        return False
-    return not running or not (running[0].alone or waiting[0].get_closest_marker("alone"))
-
-
 def pytest_runtestloop(session):
-    """Several cells at once, for most of a test is waiting. Those that measure are marked `alone` and come last."""
+    """Several cells at once; what may take longest begins first, lest all wait for it in the end."""
     if session.config.option.collectonly:
         return True
-    waiting = sorted(session.items, key=lambda item: item.get_closest_marker("alone") is not None)
+    waiting = sorted(session.items, key=limit, reverse=True)
     running = []
     while (waiting or running) and not (session.shouldstop or session.shouldfail):
-        while may_start(waiting, running):
+        while waiting and len(running) < JOBS:
             running.append(Running(waiting.pop(0)))
         for reader in select.select([test.reader for test in running], [], [], 1)[0]:
             test = next(test for test in running if test.reader == reader)
