@@ -275,7 +275,8 @@ TESTS = tests/run-system $(unit_tests) $(script_tests)
 
 # Guards that are taken out, each of which a test must notice. MUTANTS='-k NAME' for some of them.
 check-mutants: all
-	@REAPERD_BUILD_DIR='$(abs_builddir)' CC='$(CC)' MAKE='$(MAKE)' $(srcdir)/tests/mutants/run $(MUTANTS)
+	@REAPERD_BUILD_DIR='$(abs_builddir)' REAPERD_SOURCE_DIR='$(abs_srcdir)' CFLAGS='$(CFLAGS)' MAKE='$(MAKE)' \
+		$(srcdir)/tests/mutants/run $(MUTANTS)
 .PHONY: check-mutants
 
 clean-local:
