@@ -2,18 +2,9 @@
 #include "broker/entry.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/cleanup.h"
-
-/* As nearly always; then nothing has to be looked up. */
-static bool selects_own_by_name(const struct string_list *selectors)
-{
-	for (size_t i = 0; i < selectors->count; i++)
-		if (!strcmp(selectors->items[i], "self") || !strcmp(selectors->items[i], "all"))
-			return true;
-	return false;
-}
+#include "kernel/mounts.h"
 
 int asroot_open_namespace(const struct config *config, struct selection *selection,
 			  const struct namespace_reference *reference)
@@ -26,13 +17,13 @@ int asroot_open_namespace(const struct config *config, struct selection *selecti
 	fd = namespace_is_own(reference) ? kernel_namespace_open_own() : kernel_namespace_open(&wanted, reference->pid);
 	if (fd < 0)
 		return fd;
-	if (namespace_is_own(reference) && selects_own_by_name(&config->namespaces))
+	if (namespace_is_own(reference))
 		return take_fd(&fd);
 	/* What was opened is asked what it is; what was asked for may say less. */
 	r = kernel_namespace_identify(fd, &ns);
 	if (r < 0)
 		return r;
-	if (!selection_has(selection, &config->namespaces, &ns, reference->pid))
+	if (ns.inode != kernel_mount_namespace() && !selection_has(selection, &config->namespaces, &ns, reference->pid))
 		return -EPERM;
 	return take_fd(&fd);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Getting at the mount namespace that a request names. Here is what holds whatever the engine asks for: it is exactly
- * that one, and the configuration selects it. For children with a deadline alone.
+ * that one, and it is our own, which is always served, or the configuration selects it. For children with a deadline
+ * alone.
  */
 #ifndef REAPERD_BROKER_ENTRY_H
 #define REAPERD_BROKER_ENTRY_H

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import wait_for
+from harness import gone, wait_for
 
 
 @pytest.fixture
@@ -106,8 +106,11 @@ def test_a_root_may_stand_at_another_path_there(cell, source):
     made = mount_inside(pid, os.path.join(elsewhere, "a1", "root"))
     wait_for(lambda: rows(daemon, action="a1"), "it is seen")
     assert rows(daemon, action="a1")[0]["target"] == os.path.join(elsewhere, "a1", "root")
+    own = farm.tmpfs("a1", "root")
+    daemon.knows(own)
     daemon.ctl("end", "a1", "--root", farm.root)
     wait_for(lambda: made not in numbers(pid), "it is reaped")
+    wait_for(lambda: gone(own), "so is what lies in our own namespace, which need not be selected")
     assert name.poll() is None
 
 
