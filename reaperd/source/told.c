@@ -126,6 +126,8 @@ void told_gather(struct told_list *list)
 {
 	size_t count = 0;
 
+	if (list->count == 0) /* qsort() takes no null pointer, not even then */
+		return;
 	qsort(list->items, list->count, sizeof(*list->items), compare_told);
 	for (size_t i = 0; i < list->count; i++) {
 		if (count > 0 && list->items[count - 1].id == list->items[i].id)

@@ -18,6 +18,8 @@ static void ask_for_list(void)
 	struct wire_reader reader;
 	struct message_namespace ns;
 
+	free(list.items);
+	free(list.paths);
 	list = (struct list){ .result = ask_for(&request) };
 	ck_assert_int_eq(list.result.error, 0);
 	reader = read_records(list.result.fds[0]);

@@ -362,7 +362,7 @@ int main(void)
 
 	if (!source_fixture_begin())
 		return EXIT_SKIP;
-	tcase_set_timeout(tests, 60);
+	tcase_set_timeout(tests, 240);
 	tcase_add_test(tests, what_covered_a_mount_that_went_is_found_on_its_parent);
 	tcase_add_test(tests, a_remount_is_seen_though_it_sends_no_event);
 	tcase_add_test(tests, what_is_gone_before_it_is_read_is_told_once_with_its_id);
