@@ -143,4 +143,5 @@ def test_what_an_rmdir_in_another_namespace_detached_is_laid_to_whom_the_kernel_
     # An umount and an rmdir, one after the other, look the same from here: better no name than a wrong one.
     daemon.is_probed(3)
     by = daemon.mount(made)["detached_by"]
-    assert by.startswith("pid ") and by.endswith("(rmdir)") if source == "fanotify" else by is None
+    # Its name is known only where the process had not been reaped when its event was read.
+    assert by.startswith("pid ") and by.endswith(("(rmdir)", *"0123456789")) if source == "fanotify" else by is None
