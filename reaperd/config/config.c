@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "config/keys.h"
 #include "config/mistakes.h"
+#include "config/overlap.h"
 #include "config/sections.h"
 
 #define FILE_SIZE_MAX	(16 << 20)
@@ -67,28 +68,16 @@ void config_free(struct config *config)
 	free(config);
 }
 
-enum overlap {
-	OVERLAP_NONE,
-	OVERLAP_SAME,
-	OVERLAP_INSIDE, /* the new one lies inside */
-	OVERLAP_AROUND,
-};
-
 /* How `path` lies to the first root that it meets, whose index goes to *ret_index. */
 static enum overlap find_overlap(const struct config *config, const char *path, size_t *ret_index)
 {
-	for (size_t i = 0; i < config->root_count; i++) {
-		const char *other = config->roots[i].path;
+	enum overlap overlap = OVERLAP_NONE;
 
+	for (size_t i = 0; i < config->root_count && overlap == OVERLAP_NONE; i++) {
 		*ret_index = i;
-		if (strcmp(path, other) == 0)
-			return OVERLAP_SAME;
-		if (path_is_below(path, other))
-			return OVERLAP_INSIDE;
-		if (path_is_below(other, path))
-			return OVERLAP_AROUND;
+		overlap = overlap_of(path, config->roots[i].path);
 	}
-	return OVERLAP_NONE;
+	return overlap;
 }
 
 /* Takes what `rules` holds: 0 or -ENOMEM. */
@@ -182,20 +171,39 @@ static void take_daemon(struct loading *loading, struct place_in_file place, con
 	}
 }
 
-/* True where no other root is the same, inside or around; says so otherwise. */
-static bool root_stands_alone(struct loading *loading, struct place_in_file place, unsigned line, const char *path)
-{
-	static const char *const how[] = {
-		[OVERLAP_SAME] = "this root stands already",
-		[OVERLAP_INSIDE] = "this root lies inside another",
-		[OVERLAP_AROUND] = "another root lies inside this one",
-	};
-	size_t other = 0;
-	enum overlap overlap = find_overlap(loading->config, path, &other);
+static const char *const how[] = {
+	[OVERLAP_SAME] = "this root stands already",
+	[OVERLAP_INSIDE] = "this root lies inside another",
+	[OVERLAP_AROUND] = "another root lies inside this one",
+};
 
-	if (overlap == OVERLAP_NONE)
-		return true;
+/* The same in other mount namespaces. */
+static bool root_stands_alone_elsewhere(struct loading *loading, struct place_in_file place,
+					const struct root_rules *rules)
+{
+	for (size_t i = 0; i < loading->config->root_count; i++) {
+		const char *selector;
+		enum overlap overlap = overlap_elsewhere(rules, &loading->config->roots[i], &selector);
+
+		if (overlap == OVERLAP_NONE)
+			continue;
+		mistakes_add(&loading->mistakes, place, "by path.%s, %s, in %s:%u", selector, how[overlap],
+			     loading->roots[i].name, loading->roots[i].line);
+		return false;
+	}
+	return true;
+}
+
+/* True where no other root is the same, inside or around; says so otherwise. */
+static bool root_stands_alone(struct loading *loading, struct place_in_file place, unsigned line,
+			      const struct root_rules *rules)
+{
+	size_t other = 0;
+	enum overlap overlap = find_overlap(loading->config, rules->path, &other);
+
 	place.line = line;
+	if (overlap == OVERLAP_NONE)
+		return root_stands_alone_elsewhere(loading, place, rules);
 	mistakes_add(&loading->mistakes, place, "%s, in %s:%u", how[overlap], loading->roots[other].name,
 		     loading->roots[other].line);
 	return false;
@@ -233,7 +241,7 @@ static void take_root(struct loading *loading, struct place_in_file place, const
 
 		note_value(loading, place, value, root_key_set(&rules, value->key, value->value, why), why);
 	}
-	if (path && root_stands_alone(loading, place, section->line, path))
+	if (path && root_stands_alone(loading, place, section->line, &rules))
 		note(loading, place, section->line, keep_root(loading, place, section->line, &rules), why);
 	rules_clear(&rules);
 }

@@ -78,6 +78,20 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 }
 END_TEST
 
+START_TEST(roots_are_apart_in_other_namespaces_too)
+{
+	struct config *config;
+
+	refused("[root /a]\npath.comm:r = /b\n[root /b]\n", 1, "f:3: by path.comm:r, this root stands already, in f:1");
+	refused("[root /a]\n[root /b]\npath.comm:r = /a/c\n", 1,
+		"f:2: by path.comm:r, this root lies inside another, in f:1");
+	refused("[root /a]\npath.all = /c/d\n[root /b]\npath.all = /c\n", 1,
+		"f:3: by path.all, another root lies inside this one, in f:1");
+	config = good("[root /a]\npath.comm:r = /b\n[root /b]\npath.comm:r = /a\npath.all = /bb\n");
+	config_free(config);
+}
+END_TEST
+
 START_TEST(a_value_of_another_form_is_refused)
 {
 	daemon_value_refused("namespaces = slef",
@@ -229,6 +243,7 @@ int main(void)
 	tcase_add_test(tests, all_mistakes_are_told_in_the_order_of_lines);
 	tcase_add_test(tests, an_unknown_word_comes_with_the_nearest);
 	tcase_add_test(tests, what_is_not_built_yet_says_so_by_name);
+	tcase_add_test(tests, roots_are_apart_in_other_namespaces_too);
 	tcase_add_test(tests, a_value_of_another_form_is_refused);
 	tcase_add_test(tests, a_line_that_is_no_line_of_ini_is_refused);
 	tcase_add_test(tests, a_broken_header_keeps_its_keys_from_the_section_before);
