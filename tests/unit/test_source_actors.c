@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "../lib/cgroups.h"
 #include "../lib/skip.h"
@@ -332,20 +333,36 @@ static void in_another_pid_namespace(void)
 	actors_free(actors);
 }
 
-START_TEST(a_proc_with_others_numbers_tells_nothing)
+/* Ends with the status of the first process of a new pid namespace. */
+static void make_another_pid_namespace(void)
 {
-	int status;
+	int status = 0;
 
-	ck_assert(kernel_proc_is_ours());
 	if (unshare(CLONE_NEWPID) < 0)
-		SKIP_TEST("this process may not make a pid namespace");
+		_exit(EX_NOPERM);
 	child = fork();
-	ck_assert_int_ge(child, 0);
 	if (child == 0) {
 		in_another_pid_namespace();
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	_exit(status ? 1 : 0);
+}
+
+/* The namespace is another process's affair: who has made one whose first process ended cannot fork any more, which LeakSanitizer does at the end. */
+START_TEST(a_proc_with_others_numbers_tells_nothing)
+{
+	int status = 0;
+
+	ck_assert(kernel_proc_is_ours());
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0)
+		make_another_pid_namespace();
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	if (WEXITSTATUS(status) == EX_NOPERM)
+		SKIP_TEST("this process may not make a pid namespace");
 	ck_assert_int_eq(status, 0);
 }
 END_TEST
