@@ -189,13 +189,16 @@ class Daemon:
         return next((own for own, unique in self.kernel_ids.items() if unique == number), number)
 
     def learn_ids(self, numbers):
-        """True once the ledger has a row for each of these mounts; they must be attached."""
-        rows = dict(self.query("SELECT id32, mount_id FROM mounts WHERE detached IS NULL ORDER BY id"))
+        """
+        True once the ledger has a row for each of these mounts; they must be attached. A row of one that has gone may not be closed
+        yet, and its number be used again.
+        """
+        rows = {row[:2]: row[2] for row in self.query("SELECT id32, dev, mount_id FROM mounts WHERE detached IS NULL ORDER BY id")}
         for number in numbers:
             found = statmount(number)
-            if not found or found.id32 not in rows:
+            if not found or (found.id32, found.dev) not in rows:
                 return False
-            self.kernel_ids[rows[found.id32]] = number
+            self.kernel_ids[rows[found.id32, found.dev]] = number
         return True
 
     def mounts(self, **filters):

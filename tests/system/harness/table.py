@@ -32,7 +32,7 @@ def bind(source, target, recursive=False):
     mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
 
 
-Mount = namedtuple("Mount", "id parent id32 target root fstype")
+Mount = namedtuple("Mount", "id parent id32 dev target root fstype")
 
 NR_STATMOUNT, NR_LISTMOUNT = 457, 458
 LSMT_ROOT = 0xFFFFFFFFFFFFFFFF
@@ -84,7 +84,8 @@ def statmount(number):
         start = 512 + struct.unpack_from("=I", answer, offset)[0]
         return os.fsdecode(answer.raw[start:answer.raw.index(b"\0", start)])
     unique, parent, id32 = struct.unpack_from("=QQI", answer, 40)
-    return Mount(unique, parent, id32, text(108), text(104), text(36))
+    dev = os.makedev(*struct.unpack_from("=II", answer, 16))
+    return Mount(unique, parent, id32, dev, text(108), text(104), text(36))
 
 
 def mountinfo(pid="self"):
@@ -103,7 +104,8 @@ def mountinfo(pid="self"):
         for line in table.read().splitlines():
             fields = line.split(b" ")
             kind = fields[fields.index(b"-", 6) + 1].decode()
-            found.append(Mount(int(fields[0]), int(fields[1]), int(fields[0]), unescape(fields[4]), unescape(fields[3]), kind))
+            dev = os.makedev(*map(int, fields[2].split(b":")))
+            found.append(Mount(int(fields[0]), int(fields[1]), int(fields[0]), dev, unescape(fields[4]), unescape(fields[3]), kind))
     return found
 
 
