@@ -236,10 +236,14 @@ static int pass(const struct handler_context *context, int fds[static RESULT_FDS
 
 static void serve_namespaces(size_t index, struct handler_result *result, struct handler_context *context)
 {
+	CLEANUP(holding_clear) struct holding holding = { 0 };
 	int fds[RESULT_FDS_MAX] = { -1, -1 };
-	int r = asroot_list_namespaces(context->config, &context->selection, &result->namespaces, &fds[0]);
+	int r = context->request->count ? holding_read(context->config, &holding) : 0;
 
 	(void)index;
+	if (r == 0)
+		r = asroot_list_namespaces(context->config, &context->selection, &holding, &result->namespaces,
+					   &fds[0]);
 	result->root_error = r < 0 ? r : pass(context, fds, 1);
 }
 

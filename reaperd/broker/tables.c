@@ -57,7 +57,7 @@ static int add_paths(struct wire_records *records, const struct config *config, 
 }
 
 static int add_namespace(struct wire_records *records, const struct config *config, struct selection *selection,
-			 const struct kernel_namespace_entry *entry)
+			 const struct holding *holding, const struct kernel_namespace_entry *entry)
 {
 	CLEANUP_FREE char *comm = entry->pid ? kernel_process_comm(entry->pid) : NULL;
 	CLEANUP_FREE const char **paths = calloc(config->root_count + 1, sizeof(*paths));
@@ -68,6 +68,7 @@ static int add_namespace(struct wire_records *records, const struct config *conf
 		.owned_by_others = entry->owner != kernel_user_namespace(),
 		.mounts = entry->mounts,
 		.selected = selection_has(selection, &config->namespaces, &entry->ns, entry->pid),
+		.holds = holding_has(holding, entry->ns.inode),
 	};
 	int r;
 
@@ -85,8 +86,8 @@ static int add_namespace(struct wire_records *records, const struct config *conf
 	return r < 0 ? r : add_paths(records, config, paths);
 }
 
-int asroot_list_namespaces(const struct config *config, struct selection *selection, struct namespaces_result *ret,
-			   int *ret_fd)
+int asroot_list_namespaces(const struct config *config, struct selection *selection, const struct holding *holding,
+			   struct namespaces_result *ret, int *ret_fd)
 {
 	CLEANUP(kernel_namespaces_clear) struct kernel_namespaces all = { 0 };
 	CLEANUP(records_clear) struct wire_records records = { 0 };
@@ -97,7 +98,7 @@ int asroot_list_namespaces(const struct config *config, struct selection *select
 	for (size_t i = 0; i < all.count && r == 0; i++) {
 		if (all.entries[i].ns.inode == own)
 			continue;
-		r = add_namespace(&records, config, selection, &all.entries[i]);
+		r = add_namespace(&records, config, selection, holding, &all.entries[i]);
 		ret->count++;
 	}
 	if (r == 0)

@@ -6,13 +6,14 @@
 #ifndef REAPERD_BROKER_TABLES_H
 #define REAPERD_BROKER_TABLES_H
 
+#include "broker/holding.h"
 #include "broker/selection.h"
 #include "config/config.h"
 #include "wire/messages.h"
 
-/* All mount namespaces but ours: 0 with the memfd, or -errno. */
-int asroot_list_namespaces(const struct config *config, struct selection *selection, struct namespaces_result *ret,
-			   int *ret_fd);
+/* All mount namespaces but ours: 0 with the memfd, or -errno. `holding` may be empty: then nothing is said of that. */
+int asroot_list_namespaces(const struct config *config, struct selection *selection, const struct holding *holding,
+			   struct namespaces_result *ret, int *ret_fd);
 
 /*
  * The mounts of the namespace that this process is in, or of these ids alone: 0 with the descriptors of a result, or

@@ -12,7 +12,8 @@
 #include "engine/broker_client.h"
 #include "engine/other_namespace.h"
 
-#define LIST_REST (60 * NSEC_PER_SEC) /* where only our own is watched, the others are counted now and then */
+#define LIST_REST    (60 * NSEC_PER_SEC) /* where only our own is watched, the others are counted now and then */
+#define HOLDING_REST (60 * NSEC_PER_SEC) /* which of them hold a root costs the broker more */
 
 static bool others_are_selected(const struct namespaces *namespaces)
 {
@@ -42,6 +43,8 @@ static struct other_namespace *take_listed(struct namespaces *namespaces, const 
 	if (listed->selected && !other->selected)
 		other->wanted = true;
 	other->selected = listed->selected;
+	if (namespaces->holding_asked)
+		other->holds = listed->holds;
 	other->listed = true;
 	other_forget_places(other);
 	return other;
@@ -117,6 +120,7 @@ static void on_list(void *context, struct engine *engine, const struct message_r
 		namespaces->lacking = result->namespaces[0].lacking;
 		for (struct other_namespace *other = namespaces->others; other; other = other->next)
 			other->gone |= !other->listed;
+		namespaces->holding_known |= namespaces->holding_asked;
 	}
 	namespaces->listed = true;
 	engine_wake(engine);
@@ -124,7 +128,8 @@ static void on_list(void *context, struct engine *engine, const struct message_r
 
 void namespace_list_ask(struct namespaces *namespaces)
 {
-	struct message_request request = { .type = MESSAGE_NAMESPACES };
+	uint32_t question = NAMESPACES_HOLDING;
+	struct message_request request = { .type = MESSAGE_NAMESPACES, .questions = &question };
 	struct engine *engine = namespaces->engine;
 	int64_t rest = LIST_REST;
 
@@ -133,5 +138,9 @@ void namespace_list_ask(struct namespaces *namespaces)
 		if (root->rules.probe_interval < rest)
 			rest = root->rules.probe_interval;
 	namespaces->list_at = engine->now.mono + rest;
+	namespaces->holding_asked = engine->now.mono >= namespaces->holding_at;
+	if (namespaces->holding_asked)
+		namespaces->holding_at = engine->now.mono + HOLDING_REST;
+	request.count = namespaces->holding_asked;
 	namespaces->list_asked = broker_request(engine->broker, &request, on_list, namespaces) == 0;
 }

@@ -214,8 +214,7 @@ static void consider(struct other_namespace *other)
 {
 	struct engine *engine = other->namespaces->engine;
 
-	other->holds = namespace_table_holds(other->answer, engine->model);
-	if (other->selected && (other->holds || has_below_a_root(other)))
+	if (other->selected && (namespace_table_holds(other->answer, engine->model) || has_below_a_root(other)))
 		other->ns = model_add_namespace(engine->model, other->reference.inode, other->reference.id);
 	if (other->ns) {
 		other->ns->pid = other->reference.pid;

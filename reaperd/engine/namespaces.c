@@ -82,20 +82,12 @@ static void bury(struct namespaces *namespaces)
 	}
 }
 
-static bool all_were_looked_at(const struct namespaces *namespaces)
-{
-	for (const struct other_namespace *other = namespaces->others; other; other = other->next)
-		if (other->look_rest == LOOK_FIRST && !other->ns && !other->gone)
-			return false;
-	return namespaces->listed;
-}
-
 /* Once: what is mounted in there alone nobody reaps. */
 static void warn(struct namespaces *namespaces)
 {
 	size_t count;
 
-	if (namespaces->warned || !all_were_looked_at(namespaces))
+	if (namespaces->warned || !namespaces->holding_known || namespaces_are_busy(namespaces))
 		return;
 	namespaces->warned = true;
 	count = namespaces_unwatched(namespaces);

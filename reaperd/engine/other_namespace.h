@@ -27,7 +27,7 @@ struct other_namespace {
 	bool selected;
 	bool listed; /* by the last list */
 	bool gone;
-	bool holds;		    /* a root of ours */
+	bool holds;		    /* a root of ours, by the last list that was asked for it */
 	struct mount_namespace *ns; /* in the model; NULL: not watched */
 	struct namespace_watch *watch;
 	bool watch_asked;
@@ -52,7 +52,10 @@ struct namespaces {
 	bool list_asked;
 	bool listed; /* once at least */
 	bool warned;
-	int64_t list_at; /* mono */
+	bool holding_asked; /* by the list that was asked for last */
+	bool holding_known; /* once at least */
+	int64_t list_at;    /* mono */
+	int64_t holding_at; /* mono: not before */
 	size_t in_flight;
 	uint32_t lacking; /* errno: why the list may not be whole */
 };

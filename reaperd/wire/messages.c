@@ -87,6 +87,11 @@ static void field_events(struct codec *codec, void *element)
 	codec_bounded(codec, element, EVENTS_GROUP, EVENTS_MOUNTINFO);
 }
 
+static void field_question(struct codec *codec, void *element)
+{
+	codec_bounded(codec, element, NAMESPACES_HOLDING, NAMESPACES_HOLDING);
+}
+
 /* Whatever is not here is malformed. */
 static const struct {
 	enum message_type type;
@@ -99,7 +104,7 @@ static const struct {
 	{ MESSAGE_WATCH, true, true, 1, REQUEST_ITEMS_MAX, sizeof(struct watch_item), field_watch },
 	{ MESSAGE_STEP, true, true, 1, REQUEST_ITEMS_MAX, sizeof(struct step_item), field_step },
 	{ MESSAGE_HOLDERS, true, true, 1, 1, sizeof(struct step_item), field_step },
-	{ MESSAGE_NAMESPACES, false, false, 0, 0, 1, NULL },
+	{ MESSAGE_NAMESPACES, false, false, 0, 1, sizeof(uint32_t), field_question },
 	{ MESSAGE_TABLE, false, true, 0, TABLE_IDS_MAX, sizeof(uint64_t), field_id },
 	{ MESSAGE_EVENTS, false, true, 1, 1, sizeof(uint32_t), field_events },
 };

@@ -132,6 +132,10 @@ enum events_kind {
 	EVENTS_MOUNTINFO, /* an open mountinfo, as above: EPOLLPRI tells of a change */
 };
 
+enum namespaces_question {
+	NAMESPACES_HOLDING = 1, /* which of them hold a root, too; costs a look at each mount of the machine */
+};
+
 struct message_request {
 	enum message_type type;
 	uint32_t serial;
@@ -139,8 +143,8 @@ struct message_request {
 	struct namespace_reference ns;
 	uint64_t job; /* the engine's number for it, given back with the result */
 	/*
-	 * items; of MESSAGE_TABLE ids, 0 for all mounts; of MESSAGE_EVENTS 1, of MESSAGE_NAMESPACES 0, and it has no
-	 * `ns`
+	 * items; of MESSAGE_TABLE ids, 0 for all mounts; of MESSAGE_EVENTS 1; of MESSAGE_NAMESPACES 0 or 1, and it has
+	 * no `ns`
 	 */
 	uint32_t count;
 	union {
@@ -151,6 +155,7 @@ struct message_request {
 		struct step_item *holders; /* one: whose holders */
 		uint64_t *ids;		   /* unique: of these mounts alone; what is not in the answer has gone */
 		uint32_t *events;	   /* one: enum events_kind */
+		uint32_t *questions;	   /* enum namespaces_question */
 	};
 };
 

@@ -26,6 +26,7 @@ static void fields_of_namespace(struct codec *codec, void *record)
 	codec_bool(codec, &ns->owned_by_others);
 	codec_u32(codec, &ns->mounts);
 	codec_bool(codec, &ns->selected);
+	codec_bool(codec, &ns->holds);
 	codec_u32(codec, &ns->path_count);
 }
 

@@ -39,6 +39,7 @@ struct message_namespace {
 	bool owned_by_others; /* not by ours: what it inherited is locked, and every unmount of that gives EINVAL */
 	uint32_t mounts;      /* how many it has; 0: not known (Linux 6.12) */
 	bool selected;	      /* by the configuration's `namespaces`: the others are refused */
+	bool holds;	      /* a root, in whole or in part; only where that was asked */
 	uint32_t path_count;
 };
 

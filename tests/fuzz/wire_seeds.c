@@ -129,7 +129,7 @@ static void save_steps(void)
 static void save_requests_about_namespaces(void)
 {
 	uint64_t ids[] = { 2149582427, UINT64_MAX };
-	uint32_t events = EVENTS_GROUP;
+	uint32_t events = EVENTS_GROUP, question = NAMESPACES_HOLDING;
 	struct message_request message = { .type = MESSAGE_NAMESPACES, .serial = 7, .job = 1 };
 	uint8_t *found;
 	ssize_t length = message_encode_request(&message, frame);
@@ -137,6 +137,9 @@ static void save_requests_about_namespaces(void)
 	save("namespaces", frame, length);
 	memset(frame + 8, 1, 1);
 	save("bad-namespaces-of-a-root", frame, length);
+	message.count = 1;
+	message.questions = &question;
+	save("namespaces-that-hold-a-root", frame, message_encode_request(&message, frame));
 	message = (struct message_request){ .type = MESSAGE_TABLE, .ns = container };
 	length = message_encode_request(&message, frame);
 	save("table", frame, length);
@@ -166,6 +169,7 @@ static void save_tables(void)
 		  .owner = 4026531837,
 		  .mounts = 31,
 		  .selected = true,
+		  .holds = true,
 		  .path_count = 2 },
 		{ .reference = { .inode = 4026532290 }, .comm = none, .owned_by_others = true },
 	};

@@ -93,6 +93,16 @@ def test_another_directory_at_the_same_path_is_another_action(shared):
     assert {theirs, root} <= numbers(shared.other)
 
 
+def test_one_that_holds_a_root_and_is_not_watched_is_counted_and_warned_about(cell, source):
+    farm = harness.Farm(cell, source=source)
+    cell.other_namespace()
+    daemon = farm.start().daemon
+    # Other tests have theirs beside it, which hold this root, too, or do not.
+    wait_for(lambda: daemon.status()["unwatched"] >= 1, "it is counted")
+    wait_for(lambda: "not watched: what is mounted in there alone is not seen" in daemon.said(), "it is warned about")
+    assert daemon.status()["watched"] == []
+
+
 def test_a_root_may_stand_at_another_path_there(cell, source):
     elsewhere = cell.make("elsewhere")
     pid = cell.other_namespace()

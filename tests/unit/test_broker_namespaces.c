@@ -12,9 +12,10 @@ static struct list {
 	size_t count, path_count;
 } list;
 
-static void ask_for_list(void)
+static void ask_for_list_with(uint32_t questions)
 {
-	struct message_request request = { .type = MESSAGE_NAMESPACES };
+	uint32_t question = NAMESPACES_HOLDING;
+	struct message_request request = { .type = MESSAGE_NAMESPACES, .count = questions, .questions = &question };
 	struct wire_reader reader;
 	struct message_namespace ns;
 
@@ -34,6 +35,11 @@ static void ask_for_list(void)
 	ck_assert(wire_reader_is_done(&reader));
 	ck_assert_uint_eq(list.count, list.result.namespaces[0].count);
 	message_result_clear(&list.result);
+}
+
+static void ask_for_list(void)
+{
+	ask_for_list_with(0);
 }
 
 static const struct message_namespace *find(const struct kernel_namespace *ns)
@@ -87,6 +93,99 @@ START_TEST(all_but_our_own_are_listed_and_what_is_selected_is_said)
 	end_other(&a);
 	end_other(&b);
 	end_other(&c);
+}
+END_TEST
+
+#define ELSEWHERE PLACE "/elsewhere"
+
+static int do_nothing(void)
+{
+	return 0;
+}
+
+static int drop_the_root(void)
+{
+	return umount2(BUILD, MNT_DETACH) < 0 ? errno : 0;
+}
+
+static int keep_a_part_alone(void)
+{
+	return mount(BUILD "/a", ELSEWHERE, NULL, MS_BIND, NULL) < 0 ? errno : drop_the_root();
+}
+
+static int keep_it_covered(void)
+{
+	return mount("cover", BUILD, "tmpfs", 0, NULL) < 0 ? errno : 0;
+}
+
+static int mount_another_there(void)
+{
+	int r = drop_the_root();
+
+	return r ? r : keep_it_covered();
+}
+
+static int have_what_covers_it_later(void)
+{
+	return 0;
+}
+
+static const struct {
+	other_function *function;
+	bool holds;
+} holders_of_a_root[] = {
+	{ do_nothing, true },	   { drop_the_root, false },	   { keep_a_part_alone, true },
+	{ keep_it_covered, true }, { mount_another_there, false }, { have_what_covers_it_later, false },
+};
+
+START_TEST(whether_one_holds_a_root_is_said_where_it_is_asked)
+{
+	other_function *function = holders_of_a_root[_i].function;
+	const struct message_namespace *listed;
+	struct other other;
+
+	make_directory(ELSEWHERE);
+	other = start_other(function);
+	if (function == have_what_covers_it_later)
+		make_tmpfs(BUILD);
+	use_selectors("self");
+	ask_for_list();
+	listed = find(&other.ns);
+	ck_assert(listed && !listed->holds);
+	ask_for_list_with(1);
+	listed = find(&other.ns);
+	ck_assert(listed && listed->holds == holders_of_a_root[_i].holds);
+	ck_assert(!listed->selected);
+	end_other(&other);
+}
+END_TEST
+
+/* What lies elsewhere says nothing of the root that lies there. */
+START_TEST(a_root_is_looked_for_where_a_walk_to_it_ends)
+{
+	char why[200];
+	struct other other;
+	const struct message_namespace *listed;
+
+	make_directory(BUILD "/a/b");
+	make_directory(ELSEWHERE);
+	config_free(settings.config);
+	settings.config = config_new();
+	use_selectors("self");
+	ck_assert_int_eq(config_add_root(settings.config, BUILD "/a", why, sizeof(why)), 0);
+	make_tmpfs(BUILD "/a/b");
+	other = start_other(keep_a_part_alone);
+	ask_for_list_with(1);
+	listed = find(&other.ns);
+	ck_assert(listed && listed->holds);
+	end_other(&other);
+	/* The walk ends in this one by now, which a root of "/" alone does not say. */
+	other = start_other(drop_the_root);
+	make_tmpfs(BUILD "/a");
+	ask_for_list_with(1);
+	listed = find(&other.ns);
+	ck_assert(listed && !listed->holds);
+	end_other(&other);
 }
 END_TEST
 
@@ -206,6 +305,9 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		tcase_add_checked_fixture(all[i], setup, teardown);
 	tcase_add_test(lists, all_but_our_own_are_listed_and_what_is_selected_is_said);
+	tcase_add_loop_test(lists, whether_one_holds_a_root_is_said_where_it_is_asked, 0,
+			    ARRAY_SIZE(holders_of_a_root));
+	tcase_add_test(lists, a_root_is_looked_for_where_a_walk_to_it_ends);
 	tcase_add_loop_test(lists, each_selector_selects_what_it_names_and_nothing_else, 0, ARRAY_SIZE(selectors));
 	tcase_add_loop_test(refusals, a_namespace_that_is_not_selected_is_refused_whatever_is_asked, 0,
 			    ARRAY_SIZE(types));

@@ -18,9 +18,11 @@ static const struct directory missing = { .name = "a", .state = PROBE_MISSING };
 
 /* Our own "/" is mount 1 on device 101; theirs is the same, or a disk of another. */
 static struct {
-	bool exists, selected;
+	bool exists, selected, holds;
 	uint64_t dev;
 	bool has_mount;
+	bool asked; /* whether it holds a root, in the last list */
+	size_t asked_count;
 	int error;     /* of its table */
 	bool silent;   /* tables are not answered for now */
 	size_t tables; /* asked for */
@@ -37,14 +39,17 @@ static int memfd_of(struct wire_records *records)
 	return fd;
 }
 
-static void give_list(struct message_result *result)
+static void give_list(const struct message_request *request, struct message_result *result)
 {
 	static struct namespaces_result list;
 	struct wire_records records = { 0 };
 	const struct message_namespace ns = { .reference = { .inode = OTHER, .id = 70, .pid = 12 },
 					      .comm = "runner",
-					      .selected = other.selected };
+					      .selected = other.selected,
+					      .holds = other.holds && request->count > 0 };
 
+	other.asked = request->count > 0;
+	other.asked_count += other.asked;
 	if (other.exists)
 		ck_assert_int_eq(records_add_namespace(&records, &ns), 0);
 	list = (struct namespaces_result){ .count = other.exists };
@@ -89,7 +94,7 @@ static void give_table(struct message_result *result)
 static bool answer(const struct message_request *request, struct message_result *result)
 {
 	if (request->type == MESSAGE_NAMESPACES) {
-		give_list(result);
+		give_list(request, result);
 		return true;
 	}
 	if (request->type == MESSAGE_EVENTS) {
@@ -110,7 +115,7 @@ static bool answer(const struct message_request *request, struct message_result 
 	return true;
 }
 
-static void begin_with(bool selected)
+static void begin_with(bool selected, const char *daemon)
 {
 	memset(&other, 0, sizeof(other));
 	other.exists = other.has_mount = true;
@@ -118,18 +123,24 @@ static void begin_with(bool selected)
 	other.dev = 101;
 	engine_answer = answer;
 	engine_root_lines = "";
-	engine_begin_world("", true);
+	engine_begin_world(daemon, true);
 	set_directory(&live);
 }
 
 static void setup(void)
 {
-	begin_with(true);
+	begin_with(true, "");
 }
 
 static void setup_unselected(void)
 {
-	begin_with(false);
+	begin_with(false, "");
+}
+
+/* The configuration as it is where others are watched: then they are listed often. */
+static void setup_often(void)
+{
+	begin_with(true, "namespaces = self all");
 }
 
 static struct mount *their_mount(void)
@@ -171,6 +182,38 @@ START_TEST(one_that_is_not_selected_is_let_be)
 	pass(70);
 	ck_assert_uint_eq(other.tables, 0);
 	ck_assert_ptr_null(their_mount());
+}
+END_TEST
+
+START_TEST(one_that_holds_a_root_and_is_not_watched_is_counted)
+{
+	other.holds = true;
+	pass(70);
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 1);
+	other.holds = false;
+	pass(70);
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 0);
+	other.holds = true;
+	pass(70);
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 1);
+	other.exists = false;
+	pass(70);
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 0);
+}
+END_TEST
+
+START_TEST(one_that_is_watched_is_not_counted_and_whether_it_holds_a_root_is_rarely_asked)
+{
+	other.holds = true;
+	pass(61);
+	ck_assert_ptr_nonnull(their_mount());
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 0);
+	ck_assert_uint_eq(other.asked_count, 2);
+	/* Lists that do not ask for it leave it as it is known. */
+	other.selected = false;
+	pass(10);
+	ck_assert(!other.asked);
+	ck_assert_uint_eq(namespaces_unwatched(engine->namespaces), 1);
 }
 END_TEST
 
@@ -248,7 +291,8 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("engine: namespaces");
-	TCase *tests = tcase_create("namespaces"), *unselected = tcase_create("unselected");
+	TCase *tests = tcase_create("namespaces"), *unselected = tcase_create("unselected"),
+	      *often = tcase_create("often");
 
 	tcase_add_checked_fixture(tests, setup, engine_end_world);
 	tcase_set_timeout(tests, 60);
@@ -261,7 +305,11 @@ int main(void)
 	tcase_add_test(tests, after_a_restart_what_was_open_there_is_closed_and_found_anew);
 	tcase_add_checked_fixture(unselected, setup_unselected, engine_end_world);
 	tcase_add_test(unselected, one_that_is_not_selected_is_let_be);
+	tcase_add_test(unselected, one_that_holds_a_root_and_is_not_watched_is_counted);
+	tcase_add_checked_fixture(often, setup_often, engine_end_world);
+	tcase_add_test(often, one_that_is_watched_is_not_counted_and_whether_it_holds_a_root_is_rarely_asked);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, unselected);
+	suite_add_tcase(suite, often);
 	return run_suite(suite);
 }

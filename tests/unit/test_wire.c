@@ -41,7 +41,7 @@ static struct step_item steps[] = {
 	{ .path = "a/b/root/proc", .action_length = 3, .step = STEP_DETACH, .mount = { .id = 5, .id32 = 6, .dev = 7 } },
 };
 static uint64_t ids[] = { 4294967301, UINT64_MAX };
-static uint32_t events = EVENTS_MOUNTINFO;
+static uint32_t events = EVENTS_MOUNTINFO, question = NAMESPACES_HOLDING;
 static const struct message_request requests[] = {
 	{ .type = MESSAGE_PROBE, .serial = 3, .root = 1, .job = 99, .count = 2, .probes = probes },
 	{ .type = MESSAGE_WATCH, .serial = 3, .root = 1, .job = 98, .count = 2, .watches = watches },
@@ -54,6 +54,7 @@ static const struct message_request requests[] = {
 	  .count = 1,
 	  .steps = steps },
 	{ .type = MESSAGE_NAMESPACES, .serial = 3, .job = 94 },
+	{ .type = MESSAGE_NAMESPACES, .serial = 3, .job = 90, .count = 1, .questions = &question },
 	{ .type = MESSAGE_TABLE, .serial = 3, .ns = { .inode = 4026532281 }, .job = 93 },
 	{ .type = MESSAGE_TABLE, .serial = 3, .job = 92, .count = 2, .ids = ids },
 	{ .type = MESSAGE_EVENTS, .serial = 3, .ns = { .inode = 1 }, .job = 91, .count = 1, .events = &events },
@@ -256,7 +257,9 @@ START_TEST(a_request_says_nothing_that_does_not_belong_to_it)
 		{ .type = MESSAGE_STEP },
 		{ .type = MESSAGE_NAMESPACES, .ns = { .inode = 1 } },
 		{ .type = MESSAGE_NAMESPACES, .root = 1 },
-		{ .type = MESSAGE_NAMESPACES, .count = 1, .ids = ids },
+		{ .type = MESSAGE_NAMESPACES, .count = 1, .questions = (uint32_t[]){ 0 } },
+		{ .type = MESSAGE_NAMESPACES, .count = 1, .questions = (uint32_t[]){ 2 } },
+		{ .type = MESSAGE_NAMESPACES, .count = 2, .questions = (uint32_t[]){ 1, 1 } },
 		{ .type = MESSAGE_TABLE, .root = 1 },
 		{ .type = MESSAGE_TABLE, .count = 1, .ids = &(uint64_t){ 0 } },
 		{ .type = MESSAGE_EVENTS },

@@ -16,6 +16,7 @@ static const struct message_namespace spaces[] = {
 	  .owner = 4026531837,
 	  .mounts = 31,
 	  .selected = true,
+	  .holds = true,
 	  .path_count = 2 },
 	{ .reference = { .inode = 4026532300 }, .comm = "", .owned_by_others = true },
 };
