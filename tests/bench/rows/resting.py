@@ -22,9 +22,14 @@ def resident_mib(*pids):
     return sum(status_of(pid, "VmRSS") for pid in pids) / 1024
 
 
+def is_asleep(pids):
+    first = wakeups(pids)
+    time.sleep(2)
+    return wakeups(pids) == first
+
+
 def wakeups_a_second(farm, seconds):
     cost = Cost(farm.daemon)
-    settle(cost)
     first, start = wakeups(cost.pids()), time.monotonic()
     time.sleep(seconds)
     return (wakeups(cost.pids()) - first) / (time.monotonic() - start)
@@ -38,6 +43,7 @@ def idle(bench):
     for number in range(actions):
         farm.action(f"a{number}")
     farm.start()
+    wait_for(lambda: is_asleep(Cost(farm.daemon).pids()), "all that the start brought is done", 60)
     rate = wakeups_a_second(farm, seconds)
     findmnt = bench.start_findmnt()
     before = wakeups([findmnt.process.pid])
@@ -48,6 +54,7 @@ def idle(bench):
               goal=Goal("ours", "=", 0))
     assert farm.daemon.stop() == 0
     farm = bench.farm().start()
+    farm.daemon.is_probed(bench.size(30, 1))
     yield Row("idle-probing", "the same with the probe interval that is the default, 2 s", "1/s", wakeups_a_second(farm, seconds))
     cost = Cost(farm.daemon)
     cpu, start = cost.cpu(), time.monotonic()

@@ -12,10 +12,10 @@ FINDMNT = "findmnt --poll"
 
 def cost_of_changes(bench, meter, place, changes, rate):
     """CPU of each change in microseconds, with all that follows from it."""
-    settle(meter)
+    meter.settle()
     before = meter.cpu()
     bench.run("pairs", place, changes // 2, rate)
-    settle(meter)
+    meter.settle()
     return (meter.cpu() - before) / changes / 1000
 
 
@@ -83,7 +83,7 @@ def storm(bench):
     assert farm.daemon.stop() == 0
     findmnt = bench.start_findmnt()
     bench.run("pairs", place, pairs)
-    settle(findmnt)
+    findmnt.settle()
     theirs = findmnt.said(place)
     findmnt.stop()
     yield Row("storm", f"changes recorded of {pairs:,} pairs in a tight loop, {bench.other_count:,} other mounts", "changes", ours, theirs, FINDMNT,
