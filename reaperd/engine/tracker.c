@@ -143,14 +143,14 @@ static void read_failed(struct tracker *tracker, int error)
 	engine_wake_at(engine, tracker->not_before);
 }
 
-/* A read of the whole table costs its length, whatever the source. */
-static int64_t rest_after(const struct engine *engine, int64_t took, bool complete)
+/* Reads of the whole table, which costs its length, are apart in proportion where one may follow the other. */
+static int64_t rest_after(const struct engine *engine, int64_t took, bool whole)
 {
 	int64_t least = engine->batches_in_flight ? REST_REAPING : engine->source.ops->rest;
 
 	if (least == 0)
 		least = REST_MIN;
-	if (engine->source.ops->rest && !complete)
+	if (!whole)
 		return least;
 	return took * REST_FACTOR > least ? took * REST_FACTOR : least;
 }
@@ -167,12 +167,12 @@ static int64_t not_before(struct tracker *tracker, int64_t end, int64_t rest)
 	return tracker->owed - AT_ONCE * tracker->engine->source.ops->rest;
 }
 
-static void finish(struct tracker *tracker, int64_t begun, bool complete, bool looked)
+static void finish(struct tracker *tracker, int64_t begun, bool whole, bool looked)
 {
 	struct engine *engine = tracker->engine;
 	int64_t end = clock_now().mono;
 
-	tracker->not_before = not_before(tracker, end, rest_after(engine, end - begun, complete));
+	tracker->not_before = not_before(tracker, end, rest_after(engine, end - begun, whole));
 	if (engine->read_wanted || tracker->complete_wanted)
 		tracker->read_at = begun;
 	if (looked) {
@@ -196,7 +196,7 @@ void tracker_turn(struct tracker *tracker)
 	struct engine *engine = tracker->engine;
 	struct changes changes = { 0 };
 	struct scan scan = { 0 };
-	bool complete, looked;
+	bool whole, looked;
 	int r;
 
 	if (!tracker_is_busy(tracker))
@@ -211,11 +211,12 @@ void tracker_turn(struct tracker *tracker)
 	if (scan.overflowed)
 		events_were_lost(engine);
 	tracker->on_changes(engine, &changes, &scan);
-	complete = scan.complete;
+	/* Who is told of changes reads all of it at the start, and then only where not all could be told. */
+	whole = !engine->source.ops->told || scan.overflowed;
 	scan_clear(&scan);
 	changes_clear(&changes);
 	if (r < 0)
 		read_failed(tracker, r);
 	else
-		finish(tracker, engine->now.mono, complete, looked);
+		finish(tracker, engine->now.mono, whole, looked);
 }

@@ -37,7 +37,7 @@ static struct {
 static uint64_t last_id;
 static bool table_changed, table_fails;
 bool engine_numbers;
-int64_t engine_gathers;
+int64_t engine_gathers, engine_read_takes;
 size_t tables_read;
 
 static struct directory directories[DIRECTORIES_MAX];
@@ -77,6 +77,8 @@ static int read_table(struct source *source, const struct model *model, bool com
 	(void)model;
 	(void)complete;
 	tables_read++;
+	now.mono += engine_read_takes;
+	now.real += engine_read_takes;
 	if (table_fails)
 		return -EIO;
 	ret->complete = true;
@@ -135,6 +137,7 @@ int source_open(enum source_kind kind, struct source_inputs *inputs, struct sour
 	*why = '\0';
 	ops = engine_numbers ? with_numbers : with_ids;
 	ops.rest = engine_gathers;
+	ops.told = engine_gathers != 0;
 	*ret = (struct source){ .ops = &ops, .fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC) };
 	return ret->fd < 0 ? -errno : 0;
 }

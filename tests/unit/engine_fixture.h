@@ -44,7 +44,8 @@ void end(const char *name);
 extern bool engine_numbers;
 /* The source tells of each change, and the loop gathers for so long, ns; likewise. */
 extern int64_t engine_gathers;
-extern size_t tables_read; /* since the start */
+extern int64_t engine_read_takes; /* ns, each read of the table */
+extern size_t tables_read;	  /* since the start */
 
 /* Below ROOT, as "a/proc". */
 uint64_t attach(const char *below);

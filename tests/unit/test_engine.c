@@ -532,6 +532,20 @@ START_TEST(where_changes_are_told_the_first_of_many_are_read_at_once)
 }
 END_TEST
 
+START_TEST(where_changes_are_told_a_long_table_at_the_start_makes_none_wait)
+{
+	engine_end_world();
+	engine_gathers = NSEC_PER_MSEC;
+	engine_read_takes = 2 * NSEC_PER_SEC;
+	engine_begin_world("", true);
+	engine_read_takes = 0;
+	attach("a/proc");
+	turn();
+	ck_assert_ptr_nonnull(action("a"));
+	engine_gathers = 0;
+}
+END_TEST
+
 START_TEST(where_changes_are_not_told_it_rests_after_each_read)
 {
 	pass(1);
@@ -616,6 +630,7 @@ int main(void)
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, the_brake_counts_the_mounts_that_go);
 	tcase_add_test(tests, where_changes_are_told_the_first_of_many_are_read_at_once);
+	tcase_add_test(tests, where_changes_are_told_a_long_table_at_the_start_makes_none_wait);
 	tcase_add_test(tests, where_changes_are_not_told_it_rests_after_each_read);
 	tcase_add_test(tests, a_pause_outlives_a_start);
 	tcase_add_test(tests, a_root_that_is_paused_stays_so_when_the_pause_of_everything_runs_out);
