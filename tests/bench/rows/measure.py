@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import time
@@ -100,8 +101,27 @@ class Bench:
         farm.daemon.knows(*made)
         return farm.make_place("live", "root", "tmp")
 
+    def start_cost(self, farm):
+        return Cost(farm.daemon, farm.make_place("live", "root", "marker"))
+
     def start_findmnt(self):
         return Findmnt(self.cell)
+
+
+class Ledger:
+    """A connection of its own, kept open: asked often, it costs the daemon next to nothing."""
+
+    def __init__(self, daemon):
+        self.database = sqlite3.connect(f"file:{daemon.ledger}?mode=ro", uri=True, isolation_level=None)
+
+    def count(self, sql, *parameters):
+        return self.database.execute(sql, parameters).fetchone()[0]
+
+    def wait_for_none(self, sql, *parameters, patience=60, pause=0.001):
+        end = time.monotonic() + patience
+        while self.count(sql, *parameters):
+            assert time.monotonic() < end, f"{sql}: not within {patience} s"
+            time.sleep(pause)
 
 
 def cpu_ns(*pids):
@@ -122,11 +142,22 @@ def ended_children_ns(pid):
 class Cost:
     """What broker, engine and the children that they had have cost so far."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, marker=None):
         self.broker, self.engine = daemon.process.pid, daemon.engine()
+        self.marker, self.ledger = marker, Ledger(daemon)
 
     def settle(self):
+        """At rest, but not before it reads: two changes at the marker have been recorded."""
+        if self.marker:
+            harness.mount("tmpfs", self.marker, "tmpfs")
+            self.wait_for_marker(True)
+            harness.umount(self.marker)
+            self.wait_for_marker(False)
         settle(self)
+
+    def wait_for_marker(self, there):
+        self.ledger.wait_for_none("SELECT (SELECT count(*) FROM mounts WHERE detached IS NULL AND target = CAST(? AS BLOB)) <> ?",
+                                  self.marker, there, pause=0.01)
 
     def cpu(self):
         return cpu_ns(self.broker, self.engine) + ended_children_ns(self.broker)

@@ -1,30 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How long it takes to take away what is over."""
 import os
-import sqlite3
 import subprocess
 import time
 
 import harness
 from harness import wait_for
 
-from .measure import Goal, Row, measures, median, percentile
-
-
-class Ledger:
-    """A connection of its own, kept open: asked often, it costs the daemon next to nothing."""
-
-    def __init__(self, daemon):
-        self.database = sqlite3.connect(f"file:{daemon.ledger}?mode=ro", uri=True, isolation_level=None)
-
-    def count(self, sql, *parameters):
-        return self.database.execute(sql, parameters).fetchone()[0]
-
-    def wait_for_none(self, sql, *parameters, patience=60, pause=0.001):
-        end = time.monotonic() + patience
-        while self.count(sql, *parameters):
-            assert time.monotonic() < end, f"{sql}: not within {patience} s"
-            time.sleep(pause)
+from .measure import Goal, Ledger, Row, measures, median, percentile
 
 
 def all_places(farm, actions):

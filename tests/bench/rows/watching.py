@@ -5,7 +5,7 @@ import time
 import harness
 from harness import wait_for
 
-from .measure import Cost, Goal, Row, measures, median, settle
+from .measure import Goal, Row, measures, median
 
 FINDMNT = "findmnt --poll"
 
@@ -23,7 +23,7 @@ def both_costs(bench, changes, rate):
     """Ours and findmnt's, beside the mounts that there are."""
     farm = bench.farm()
     place = bench.live_place(farm)
-    ours = cost_of_changes(bench, Cost(farm.daemon), place, changes, rate)
+    ours = cost_of_changes(bench, bench.start_cost(farm), place, changes, rate)
     assert farm.daemon.stop() == 0
     findmnt = bench.start_findmnt()
     theirs = cost_of_changes(bench, findmnt, place, changes, rate)
@@ -73,12 +73,12 @@ def storm(bench):
     bench.others(bench.size(50000, 10))
     farm = bench.farm()
     place = bench.live_place(farm)
-    cost = Cost(farm.daemon)
-    settle(cost)
+    cost = bench.start_cost(farm)
+    cost.settle()
     before, cpu = recorded(farm.daemon), cost.cpu()
     taken = bench.run("pairs", place, pairs)
-    settle(cost)
-    ours, spent = recorded(farm.daemon) - before, cost.cpu() - cpu
+    cost.settle()
+    ours, spent = recorded(farm.daemon) - before - 2, cost.cpu() - cpu
     lost = farm.daemon.status()["lost"]
     assert farm.daemon.stop() == 0
     findmnt = bench.start_findmnt()
@@ -108,10 +108,11 @@ class Slowing:
         for rate, pairs in paces:
             self.take("nobody", rate, pairs)
         self.farm.daemon.start()
-        settle(Cost(self.farm.daemon))
+        cost = self.bench.start_cost(self.farm)
+        cost.settle()
         for rate, pairs in paces:
             self.take("ours", rate, pairs)
-            settle(Cost(self.farm.daemon))
+            cost.settle()
         assert self.farm.daemon.stop() == 0
         findmnt = self.bench.start_findmnt()
         for rate, pairs in paces:
@@ -148,8 +149,8 @@ def rate(bench):
     farm = bench.farm()
     place = bench.live_place(farm)
     last = farm.make_place("live", "root", "last")
-    cost = Cost(farm.daemon)
-    settle(cost)
+    cost = bench.start_cost(farm)
+    cost.settle()
     cpu, started = cost.cpu(), time.monotonic()
     bench.run("pairs", place, bench.size(2500, 20), 1000)
     share = (cost.cpu() - cpu) / 1e7 / (time.monotonic() - started)
