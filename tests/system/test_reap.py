@@ -97,6 +97,8 @@ def test_what_is_renamed_while_mounts_come_and_go_is_looked_for_first(cell, sour
             harness.umount(elsewhere)
             return harness.count_under(farm.root) == 0
         wait_for(is_gone, "what was moved is reaped")
+        # Before the next one comes with the same numbers.
+        daemon.records("SELECT count(*) FROM mounts WHERE detached IS NULL", [(0,)])
     assert daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'mismatch'") == [(0,)]
 
 
