@@ -260,9 +260,10 @@ static void answer(const struct message_request *request, enum outcome outcome)
 		return;
 	}
 	/* There are no others to be seen. */
-	if (request->type == MESSAGE_NAMESPACES)
+	if (request->type == MESSAGE_NAMESPACES) {
 		result.error = EPERM;
-	else if (request->type == MESSAGE_PROBE)
+		result.count = 0;
+	} else if (request->type == MESSAGE_PROBE)
 		result.probes = probes;
 	else if (request->type == MESSAGE_STEP)
 		result.steps = steps;
