@@ -23,6 +23,8 @@ import harness  # noqa: E402
 LIMIT = 60 * harness.SLOWNESS
 # A test waits more than it works.
 JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 4 * (os.cpu_count() or 1)))
+# So many failed tests, at most, are run once more; where more fail it is not for want of time.
+AGAIN = int(os.environ.get("REAPERD_TEST_AGAIN", 0))
 
 
 def pytest_configure(config):
@@ -31,6 +33,7 @@ def pytest_configure(config):
 
 def pytest_sessionstart(session):
     session.config.mounts_before = harness.host_mounts()
+    session.config.unsteady = []
 
 
 def pytest_sessionfinish(session):
@@ -110,34 +113,63 @@ class Running:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def finish(running):
-    hook = running.item.ihook
-    hook.pytest_runtest_logstart(nodeid=running.item.nodeid, location=running.item.location)
-    for report in running.reports():
-        hook.pytest_runtest_logreport(report=report)
-    hook.pytest_runtest_logfinish(nodeid=running.item.nodeid, location=running.item.location)
-    running.clean_up()
+def report(item, reports):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for one in reports:
+        item.ihook.pytest_runtest_logreport(report=one)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def pytest_runtestloop(session):
-    """Several cells at once; what may take longest begins first, lest all wait for it in the end."""
-    if session.config.option.collectonly:
-        return True
-    waiting = sorted(session.items, key=limit, reverse=True)
-    running = []
+def has_failed(reports):
+    return any(one.failed for one in reports)
+
+
+def run(session, items, jobs, take):
+    """So many cells at once, in the order of `items`; `take` gets each with its reports."""
+    waiting, running = list(items), []
     while (waiting or running) and not (session.shouldstop or session.shouldfail):
-        while waiting and len(running) < JOBS:
+        while waiting and len(running) < jobs:
             running.append(Running(waiting.pop(0)))
         for reader in select.select([test.reader for test in running], [], [], 1)[0]:
             test = next(test for test in running if test.reader == reader)
             if test.read():
                 running.remove(test)
-                finish(test)
+                take(test.item, test.reports())
+                test.clean_up()
         for test in running:
             test.check_time()
     for test in running:
         os.kill(test.process, signal.SIGKILL)
-        finish(test)
+        take(test.item, test.reports())
+        test.clean_up()
+
+
+def pytest_runtestloop(session):
+    """
+    What may take longest begins first, lest all wait for it in the end. What failed has a second time, alone, where that is wanted: what
+    passes then is said, for it is to be mended.
+    """
+    if session.config.option.collectonly:
+        return True
+    failed = []
+
+    def take(item, reports):
+        if AGAIN and has_failed(reports):
+            failed.append((item, reports))
+        else:
+            report(item, reports)
+
+    def take_again(item, reports):
+        first = next(before for one, before in failed if one is item)
+        if not has_failed(reports):
+            session.config.unsteady += [one for one in first if one.failed]
+        report(item, reports)
+    run(session, sorted(session.items, key=limit, reverse=True), JOBS, take)
+    if len(failed) <= AGAIN:
+        run(session, [item for item, _ in failed], 1, take_again)
+    else:
+        for item, reports in failed:
+            report(item, reports)
     if session.shouldfail:
         raise session.Failed(session.shouldfail)
     if session.shouldstop:
@@ -153,8 +185,11 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("logs", last_lines(os.environ["REAPERD_CELL"])))
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """Each skip in the form that tests/count-results counts."""
+    for one in config.unsteady:
+        terminalreporter.section(f"unsteady: {one.nodeid}")
+        one.toterminal(terminalreporter._tw)
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2].removeprefix("Skipped: ")
         terminalreporter.write_line(f"skipped: {report.nodeid.rpartition('/')[2]}: {reason}")
