@@ -47,16 +47,17 @@ static void set_state(struct engine *engine, struct action *action, enum action_
 {
 	enum action_state was = action->state;
 
-	if (was == state)
+	if (was == state && (state != ACTION_CLEARED || action->ended.real))
 		return;
 	if (policy_set_state(action, state) < 0) {
 		log_error("bug of ours: action %s cannot come from %s to %s", action->name, action_state_name(was),
 			  action_state_name(state));
 		return;
 	}
-	if (state == ACTION_CLEARED)
+	if (state == ACTION_CLEARED) {
 		action->ended = engine->now;
-	else if (was == ACTION_CLEARED)
+		action->dirty = true;
+	} else if (was == ACTION_CLEARED)
 		action->ended = (struct now){ 0 };
 	log_debug("%s %s@%u: %s", action->root->rules.path, action->name, action->generation, action_state_name(state));
 }

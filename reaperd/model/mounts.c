@@ -193,10 +193,6 @@ void mounts_set_action(struct model *model, struct mount_node *node, struct acti
 		if (action)
 			action_list_add(node, action);
 		root_list_update(model, node);
-		if (action && action->state == ACTION_CLEARED) {
-			action->ended = (struct now){ 0 };
-			action->dirty = true;
-		}
 	}
 	mounts_update_cover(node);
 }

