@@ -32,6 +32,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_odd.py \
 	tests/system/test_owners.py \
 	tests/system/test_propagation.py \
+	tests/system/test_random.py \
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
 	tests/system/test_varlink.py

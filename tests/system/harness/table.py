@@ -9,7 +9,7 @@ from collections import namedtuple
 LIBC = ctypes.CDLL(None, use_errno=True)
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC = 32, 4096, 8192, 16384
-MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
+MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 CLONE_NEWNS = 0x00020000
 
@@ -32,7 +32,7 @@ def bind(source, target, recursive=False):
     mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
 
 
-Mount = namedtuple("Mount", "id parent id32 dev target root fstype")
+Mount = namedtuple("Mount", "id parent id32 dev target root fstype options", defaults=(None,))
 
 NR_STATMOUNT, NR_LISTMOUNT = 457, 458
 LSMT_ROOT = 0xFFFFFFFFFFFFFFFF
@@ -105,7 +105,7 @@ def mountinfo(pid="self"):
             fields = line.split(b" ")
             kind = fields[fields.index(b"-", 6) + 1].decode()
             dev = os.makedev(*map(int, fields[2].split(b":")))
-            found.append(Mount(int(fields[0]), int(fields[1]), int(fields[0]), dev, unescape(fields[4]), unescape(fields[3]), kind))
+            found.append(Mount(int(fields[0]), int(fields[1]), int(fields[0]), dev, unescape(fields[4]), unescape(fields[3]), kind, fields[5].decode()))
     return found
 
 
