@@ -20,11 +20,20 @@ def host(cell):
     return path
 
 
-def test_the_hosts_submount_survives_an_actions_shared_rbind(farm, host):
+KINDS = {"shared": (), "slave": (harness.MS_SLAVE,), "private": (harness.MS_PRIVATE,), "shared slave": (harness.MS_SLAVE, harness.MS_SHARED)}
+
+
+@pytest.mark.parametrize("ladder", ["umount detach", "detach"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hosts_tree_survives_an_actions_rbind_of_it(cell, source, host, kind, ladder):
+    """Mount by mount, and in one call. Only where the unmounting would reach the host is something cut, which is written down."""
+    farm = harness.Farm(cell, source, ladder=ladder)
     daemon = farm.start().daemon
     daemon.ctl("begin", "a1", "--root", farm.root)
-    os.makedirs(farm.path("a1/root/dev"))
-    harness.bind(host, farm.path("a1/root/dev"), recursive=True)
+    dev = farm.make_place("a1", "root", "dev")
+    harness.bind(host, dev, recursive=True)
+    for flag in KINDS[kind]:
+        harness.mount("none", dev, None, harness.MS_REC | flag)
     made = harness.ids(farm.path("a1"))
     assert len(made) == 2
     before = harness.mounts(host)
@@ -32,35 +41,9 @@ def test_the_hosts_submount_survives_an_actions_shared_rbind(farm, host):
     daemon.ctl("end", "a1", "--root", farm.root)
     wait_for(lambda: gone(*made), "the action's copies are reaped")
     assert harness.mounts(host) == before
-    wait_for(lambda: daemon.query("SELECT count(*) FROM attempts WHERE outcome = 'gone'")[0][0] >= 1, "it is recorded")
-
-
-def test_the_hosts_submount_survives_with_a_lazy_ladder(cell, source, host):
-    farm = harness.Farm(cell, source, ladder="detach")
-    daemon = farm.start().daemon
-    daemon.ctl("begin", "a1", "--root", farm.root)
-    os.makedirs(farm.path("a1/root/dev"))
-    harness.bind(host, farm.path("a1/root/dev"), recursive=True)
-    made = harness.ids(farm.path("a1"))
-    before = harness.mounts(host)
-    daemon.knows(*made)
-    daemon.ctl("end", "a1", "--root", farm.root)
-    wait_for(lambda: gone(*made), "the action's copies are reaped")
-    assert harness.mounts(host) == before
-
-
-def test_a_slave_rbind_is_reaped_without_ado(farm, host):
-    daemon = farm.start().daemon
-    daemon.ctl("begin", "a1", "--root", farm.root)
-    os.makedirs(farm.path("a1/root/dev"))
-    harness.bind(host, farm.path("a1/root/dev"), recursive=True)
-    harness.mount("none", farm.path("a1/root/dev"), None, harness.MS_REC | harness.MS_SLAVE)
-    made = harness.ids(farm.path("a1"))
-    before = harness.mounts(host)
-    daemon.knows(*made)
-    daemon.ctl("end", "a1", "--root", farm.root)
-    wait_for(lambda: gone(*made), "the action's copies are reaped")
-    assert harness.mounts(host) == before
+    daemon.records("SELECT count(*) FROM attempts WHERE outcome IS NULL", [(0,)])
+    cut = daemon.query("SELECT count(*) FROM events WHERE detail LIKE '%parent_made_private%'")[0][0]
+    assert cut > 0 if kind == "shared" else cut == 0
 
 
 @pytest.fixture
@@ -108,6 +91,40 @@ def test_a_stranger_at_the_same_place_of_a_slave_is_not_taken(cell, source, shar
     assert {e["type"] for e in daemon.events()} >= {"refused"}
     harness.umount(other + "/a1/root")
     wait_for(lambda: gone(made), "once the stranger has gone, so does the leftover", 40 * harness.SLOWNESS)
+
+
+@pytest.mark.parametrize("ladder", ["umount detach", "detach"])
+def test_a_root_that_is_shared_with_two_namespaces_takes_the_copies_and_no_stranger(cell, source, ladder):
+    """One has the copies; the other, a slave, gave its own back and has something live in the place of one of them."""
+    root = cell.make("build")
+    harness.mount("tmpfs", root, "tmpfs")
+    harness.mount("none", root, None, harness.MS_SHARED)
+    peer, slave = cell.other_namespace(), cell.other_namespace(slave=True)
+    farm = harness.Farm(cell, source, root=root, ladder=ladder)
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", root)
+    daemon.ctl("begin", "live", "--root", root)
+    proc, sys = farm.tmpfs("a1", "root", "proc"), farm.tmpfs("a1", "root", "sys")
+    kept = farm.tmpfs("live", "root")
+
+    def there(pid):
+        return sorted(mount.target.removeprefix(root + "/") for mount in harness.mountinfo(pid) if mount.target.startswith(root + "/"))
+    everything = ["a1/root/proc", "a1/root/sys", "live/root"]
+    assert there(peer) == there(slave) == everything
+    subprocess.run(["nsenter", "--mount", f"--target={slave}", "sh", "-c",
+                    f"umount {farm.path('a1/root/proc')} && mount -n -t tmpfs stranger {farm.path('a1/root/proc')}"], check=True)
+    daemon.knows(proc, sys, kept)
+    daemon.ctl("end", "a1", "--root", root)
+    wait_for(lambda: gone(sys), "what has copies alone is reaped")
+    daemon.records("SELECT count(DISTINCT mount_id) FROM attempts WHERE outcome = 'refused'", [(1,)])
+    daemon.is_probed(4)
+    assert not gone(proc) and not gone(kept)
+    assert there(peer) == there(slave) == ["a1/root/proc", "live/root"], "no copy is left behind, and no stranger taken"
+    said = daemon.ctl("explain", "a1").stdout
+    assert "refused" in said and str(os.stat(f"/proc/{slave}/ns/mnt").st_ino) in said, said
+    subprocess.run(["nsenter", "--mount", f"--target={slave}", "umount", farm.path("a1/root/proc")], check=True)
+    wait_for(lambda: gone(proc), "once the stranger has gone, so does the leftover", 40 * harness.SLOWNESS)
+    assert there(peer) == there(slave) == ["live/root"]
 
 
 def test_the_roots_own_propagation_is_never_changed(cell, source, shared_root):
