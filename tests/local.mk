@@ -25,6 +25,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_crash.py \
 	tests/system/test_daemon.py \
 	tests/system/test_fuse.py \
+	tests/system/test_fuse_trouble.py \
 	tests/system/test_harness.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \

@@ -4,7 +4,9 @@
  * low-level interface, so that node ids are ours and file handles work. What other programs do through the mount
  * (mkdir, rmdir, rename) is ordinary; what a test says on the control socket changes the tree behind the kernel's back.
  *
- *     misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT
+ *     misfuse --control SOCKET [--entry-timeout SECONDS] [--user UID] MOUNTPOINT
+ *
+ * With --user it is that user's own, without allow_other: nobody else may look into it, root neither.
  *
  * Stays in the foreground and prints "ready" once mounted. One command a line, answered by "ok [value]" or "error TEXT":
  *
@@ -414,14 +416,15 @@ static void *control_serve(void *context)
 }
 
 /* By mount(2) itself: libfuse looks at the mount point first, which fails over a dead server's mount. */
-static int mount_session(const char *target)
+static int mount_session(const char *target, int user)
 {
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char data[128], name[32];
 
 	if (fd < 0)
 		return -1;
-	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=%d,group_id=%d%s", fd, user, user,
+		 user ? "" : ",allow_other");
 	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
 	if (mount("misfuse", target, "fuse.misfuse", MS_NOSUID | MS_NODEV, data) < 0)
 		return -1;
@@ -446,6 +449,7 @@ static int control_listen(const char *path)
 static const struct option options[] = {
 	{ "control", required_argument, NULL, 'c' },
 	{ "entry-timeout", required_argument, NULL, 't' },
+	{ "user", required_argument, NULL, 'u' },
 	{ 0 },
 };
 
@@ -454,7 +458,7 @@ int main(int argc, char **argv)
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	const char *control = NULL;
 	pthread_t thread;
-	int listener, c;
+	int listener, c, user = 0;
 
 	fuse_opt_add_arg(&args, argv[0]);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -462,19 +466,21 @@ int main(int argc, char **argv)
 			control = optarg;
 		} else if (c == 't') {
 			entry_timeout = strtod(optarg, NULL);
+		} else if (c == 'u') {
+			user = (int)strtol(optarg, NULL, 10);
 		} else {
 			return 2;
 		}
 	}
 	if (optind != argc - 1 || !control) {
-		fprintf(stderr, "usage: misfuse --control SOCKET [--entry-timeout SECONDS] MOUNTPOINT\n");
+		fprintf(stderr, "usage: misfuse --control SOCKET [--entry-timeout SECONDS] [--user UID] MOUNTPOINT\n");
 		return 2;
 	}
 	node_add(NULL, "", 0);
 	node_add(NULL, "", S_IFDIR | 0755);
 	listener = control_listen(control);
 	session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
-	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 || mount_session(argv[optind]) != 0) {
+	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 || mount_session(argv[optind], user) != 0) {
 		perror("misfuse");
 		return 1;
 	}

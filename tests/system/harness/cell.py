@@ -91,11 +91,11 @@ class Cell:
 class Misfuse:
     """A FUSE server that misbehaves on command (tests/lib/misfuse.c)."""
 
-    def __init__(self, cell, target, entry_timeout=1.0, name="misfuse"):
+    def __init__(self, cell, target, entry_timeout=1.0, name="misfuse", user=0):
         self.cell, self.target = cell, target
         self.path = os.path.join(cell.directory, name + ".sock")
         self.process = cell.spawn(misfuse_program(cell), "--control", self.path, "--entry-timeout", str(entry_timeout),
-                                  target, log=name)
+                                  "--user", str(user), target, log=name)
         wait_for(lambda: "ready" in open(os.path.join(cell.directory, name + ".log")).read(), "misfuse mounts")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(self.path)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A FUSE that is in trouble, in each way in which it can be: nobody hangs, nothing that lives is lost, and others go on."""
+import os
+import subprocess
+
+import pytest
+
+import harness
+from harness import Misfuse, gone, wait_for
+
+USER = 1000
+STEP_TIMEOUT = 0.5
+
+
+def stop(fuse):
+    fuse("stop")
+
+
+def kill(fuse):
+    fuse.process.kill()
+    fuse.process.wait()
+
+
+def abort(fuse):
+    """The connection is cut; the server lives, and its program ends by that."""
+    harness.mount("fusectl", "/sys/fs/fuse/connections", "fusectl")
+    minor = next(os.minor(mount.dev) for mount in harness.mountinfo() if mount.target == fuse.target)
+    with open(f"/sys/fs/fuse/connections/{minor}/abort", "w") as file:
+        file.write("1")
+
+
+# How, and what the root's health is called then.
+TROUBLES = {"stopped": (stop, "hung"), "killed": (kill, "dead"), "aborted": (abort, "dead")}
+
+
+class Others:
+    """A root of local directories beside the one in trouble."""
+
+    def __init__(self, cell):
+        self.root = cell.make("other")
+        self.count = 0
+
+    def section(self):
+        return harness.root_section(self.root, step_timeout=f"{STEP_TIMEOUT * 1000:.0f}ms", grace="0s")
+
+    def go_on(self, daemon):
+        """One more action, which comes, is over, and goes."""
+        self.count += 1
+        place = os.path.join(self.root, f"b{self.count}", "root")
+        os.makedirs(place)
+        daemon.ctl("begin", f"b{self.count}", "--root", self.root)
+        harness.mount("tmpfs", place, "tmpfs")
+        made = harness.top_id(place)
+        daemon.knows(made)
+        daemon.ctl("end", f"b{self.count}", "--root", self.root)
+        wait_for(lambda: gone(made), "another root's action is reaped", 4 * harness.SLOWNESS)
+
+
+class Place:
+    """A farm on `root`, which others make a FUSE, beside another one."""
+
+    def __init__(self, cell, source, root, **keys):
+        self.others = Others(cell)
+        keys.setdefault("step_timeout", f"{STEP_TIMEOUT * 1000:.0f}ms")
+        self.farm = harness.Farm(cell, source, root=root)
+        self.daemon = self.farm.daemon
+        self.daemon.configure(harness.config_text(harness.root_section(root, **keys), self.others.section(), source=source))
+
+    def health(self):
+        return self.daemon.status()["roots"][0]["health"]
+
+    def check_promises(self, rounds=6):
+        """What holds in any trouble: answers, other roots, and that nothing of ours is unmounted by it."""
+        before = harness.mounts(self.farm.root)
+        self.others.go_on(self.daemon)
+        self.daemon.is_probed(rounds)
+        self.others.go_on(self.daemon)
+        assert harness.mounts(self.farm.root) == before
+
+    def check_end(self):
+        """SIGTERM is not held up by who hangs."""
+        assert self.daemon.stop(STEP_TIMEOUT + 2 * harness.SLOWNESS) == 0
+
+
+@pytest.mark.parametrize("entry_timeout", [0, 3600])
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_live_actions_outlive_the_trouble_of_their_filesystem(cell, source, trouble, entry_timeout):
+    bring, health = TROUBLES[trouble]
+    root = cell.make("build")
+    fuse = Misfuse(cell, root, entry_timeout)
+    place = Place(cell, source, root)
+    daemon = place.farm.start().daemon
+    made = place.farm.action("a1") + place.farm.action("a2")
+    daemon.knows(*made)
+    daemon.is_probed(3)
+    bring(fuse)
+    wait_for(lambda: place.health() == health, f"the root is shown to be {health}")
+    wait_for(lambda: health in daemon.evidence("a1"), "and so are its actions")
+    place.check_promises()
+    assert {action["state"] for action in daemon.actions() if action["root"] == root} <= {"active", "suspect"}
+    place.check_end()
+    if trouble == "stopped":
+        fuse("go")
+
+
+def test_a_server_that_never_answers_the_kernels_first_question_hangs_nobody(cell, source):
+    """Mounted, and nobody reads: each question about it waits for good."""
+    root = cell.make("build")
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    harness.mount("mute", root, "fuse.mute", data=f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other")
+    place = Place(cell, source, root)
+    daemon = place.farm.start().daemon
+    wait_for(lambda: place.health() == "hung", "the root is shown to be hung")
+    place.check_promises()
+    place.check_end()
+    os.close(fd)
+
+
+def mount_as_user(target):
+    """With that user's ids alone, but with the capability to mount; mount(8) wants to be root."""
+    subprocess.run(["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--inh-caps=+sys_admin", "--ambient-caps=+sys_admin",
+                    "/usr/bin/python3", "-c", "import ctypes, os, sys; "
+                    "sys.exit(ctypes.CDLL(None).mount(b'made', os.fsencode(sys.argv[1]), b'tmpfs', 0, None) and 1)", target], check=True)
+
+
+def test_a_filesystem_into_which_only_its_user_may_look_says_nothing(cell, source):
+    """Without allow_other root is refused, too: what lies there is unknown, not missing."""
+    root = cell.make("build")
+    os.chmod(cell.directory, 0o755)
+    fuse = Misfuse(cell, root, 0, user=USER)
+    for below in ("a1", "a1/root"):
+        fuse("mkdir", below)
+    place = Place(cell, source, root)
+    daemon = place.farm.start().daemon
+    mount_as_user(os.path.join(root, "a1", "root"))
+    made = next(number for number, mount in harness.mounts(root).items() if mount.target.endswith("/a1/root"))
+    daemon.knows(made)
+    wait_for(lambda: daemon.evidence("a1") == {"unknown"}, "its action is shown as unknown")
+    place.check_promises()
+    daemon.ctl("begin", "a1", "--root", root)
+    daemon.ctl("end", "a1", "--root", root)
+    place.check_promises(2)
+    assert "EACCES" in daemon.ctl("explain", "a1").stdout or "Permission denied" in daemon.ctl("explain", "a1").stdout
+    place.check_end()
+
+
+@pytest.mark.limit(120)
+def test_64_leftovers_in_a_stopped_server_hold_up_nobody(cell, source):
+    root = cell.make("build")
+    fuse = Misfuse(cell, root, 0)
+    place = Place(cell, source, root, grace="0s")
+    daemon = place.farm.start().daemon
+    names = [f"a{number}" for number in range(64)]
+    for name in names:
+        daemon.ctl("begin", name, "--root", root)
+    made = {number for name in names for number in place.farm.action(name, "tmpfs")}
+    live = place.farm.action("live", "tmpfs")
+    daemon.knows(*made, *live)
+    daemon.is_probed(3)
+    fuse("stop")
+    for name in names:
+        daemon.ctl("end", name, "--root", root)
+    place.check_promises()
+    status = daemon.status()
+    assert status["broker"]["state"] == "ok" and status["broker"]["hung"] > 0
+    fuse("go")
+    wait_for(lambda: gone(*made), "when the server answers again all are reaped", 60 * harness.SLOWNESS)
+    assert not gone(*live)
+    wait_for(lambda: daemon.status()["broker"]["hung"] == 0, "the children that hung have ended")
+    place.check_end()
