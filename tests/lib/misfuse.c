@@ -480,7 +480,8 @@ int main(int argc, char **argv)
 	node_add(NULL, "", S_IFDIR | 0755);
 	listener = control_listen(control);
 	session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
-	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 || mount_session(argv[optind], user) != 0) {
+	if (listener < 0 || !session || fuse_set_signal_handlers(session) != 0 ||
+	    mount_session(argv[optind], user) != 0) {
 		perror("misfuse");
 		return 1;
 	}
