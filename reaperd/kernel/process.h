@@ -35,7 +35,8 @@ uint64_t kernel_pidfd_inode(int pidfd);
 struct process_stat {
 	char comm[PROCESS_COMM_SIZE]; /* bytes without NUL */
 	uint64_t start_time;	      /* clock ticks since boot */
-	bool exiting;		      /* or a zombie */
+	bool exiting;		      /* or a zombie; other threads may go on */
+	uint32_t threads;	      /* with this one */
 };
 
 /* 0 or -errno, -EBADMSG where it cannot be understood. */

@@ -57,14 +57,14 @@ static int parse_stat(char *text, struct process_stat *ret)
 {
 	char *begin = strchr(text, '('), *end = strrchr(text, ')');
 	unsigned long long start;
-	unsigned flags;
+	unsigned flags, threads;
 
 	if (!begin || !end || end <= begin || end - begin > PROCESS_COMM_SIZE ||
-	    sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &flags,
-		   &start) != 2)
+	    sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %u %*d %llu", &flags,
+		   &threads, &start) != 3)
 		return -EBADMSG;
 	*end = '\0';
-	*ret = (struct process_stat){ .start_time = start, .exiting = flags & EXITING };
+	*ret = (struct process_stat){ .start_time = start, .exiting = flags & EXITING, .threads = threads };
 	snprintf(ret->comm, sizeof(ret->comm), "%s", begin + 1);
 	return 0;
 }

@@ -9,9 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <mntent.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +28,37 @@ static inline void cgroups_begin(void)
 	cgroups_of = getpid();
 }
 
+/* What /proc/PID/cgroup calls the hierarchy of version 1 that it lists first; "" where there is none. */
+static inline void cgroups_first_name(char ret[static 256])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX], *name = NULL;
+
+	*ret = '\0';
+	while (file && !*ret && fgets(line, sizeof(line), file)) {
+		name = strchr(line, ':') + 1;
+		name[strcspn(name, ":")] = '\0';
+		snprintf(ret, 256, "%s", name);
+	}
+	if (file)
+		fclose(file);
+}
+
 /* Where version 2 is mounted, or the first hierarchy of version 1. */
 static inline bool cgroups_mounted(bool version2, char ret_path[static PATH_MAX])
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	char first[256], *end;
 	struct mntent *entry;
 	bool found = false;
 
+	cgroups_first_name(first);
+	end = strchr(first, ',');
+	if (end)
+		*end = '\0';
 	while (mounts && !found && (entry = getmntent(mounts))) {
-		found = strcmp(entry->mnt_type, version2 ? "cgroup2" : "cgroup") == 0;
+		found = version2 ? strcmp(entry->mnt_type, "cgroup2") == 0 :
+				   strcmp(entry->mnt_type, "cgroup") == 0 && *first && hasmntopt(entry, first);
 		if (found)
 			snprintf(ret_path, PATH_MAX, "%s", entry->mnt_dir);
 	}
@@ -45,22 +69,29 @@ static inline bool cgroups_mounted(bool version2, char ret_path[static PATH_MAX]
 
 struct cgroup {
 	char directory[PATH_MAX];
-	const char *path; /* as processes say it, of a hierarchy whose top is mounted */
+	char name[PATH_MAX]; /* as processes say it, of a hierarchy whose top is mounted: "/a", "memory:/a" */
+	const char *path;    /* points into it */
+	uint64_t id;
 };
 
 /* False where it cannot be made. */
 static inline bool cgroup_make(struct cgroup *group, bool version2, const char *name)
 {
-	char top[PATH_MAX];
-	size_t length;
+	char top[PATH_MAX], hierarchy[256] = "";
+	struct stat status;
 
 	if (!cgroups_mounted(version2, top))
 		return false;
-	length = strlen(top);
-	if ((size_t)snprintf(group->directory, PATH_MAX, "%s/reaperd-%d-%s", top, cgroups_of, name) >= PATH_MAX)
+	if (!version2)
+		cgroups_first_name(hierarchy);
+	snprintf(group->name, sizeof(group->name), "%s%s/reaperd-%d-%.2000s", hierarchy, *hierarchy ? ":" : "",
+		 cgroups_of, name);
+	group->path = strchr(group->name, '/');
+	snprintf(group->directory, sizeof(group->directory), "%.1000s%.2100s", top, group->path);
+	if (mkdir(group->directory, 0755) < 0 || stat(group->directory, &status) < 0)
 		return false;
-	group->path = group->directory + length;
-	return mkdir(group->directory, 0755) == 0;
+	group->id = status.st_ino;
+	return true;
 }
 
 static inline bool cgroup_put(const struct cgroup *group, pid_t pid)
@@ -90,10 +121,21 @@ static inline bool cgroup_remove(const struct cgroup *group)
 	return false;
 }
 
-static inline void cgroups_sweep(bool version2)
+static inline int cgroups_remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
 {
 	struct cgroup group;
-	char top[PATH_MAX], prefix[64];
+
+	(void)status;
+	(void)place;
+	snprintf(group.directory, sizeof(group.directory), "%s", path);
+	if (type == FTW_DP)
+		cgroup_remove(&group);
+	return 0;
+}
+
+static inline void cgroups_sweep(bool version2)
+{
+	char top[PATH_MAX], prefix[64], path[PATH_MAX];
 	struct dirent *entry;
 	DIR *directory;
 
@@ -103,8 +145,8 @@ static inline void cgroups_sweep(bool version2)
 	while ((entry = readdir(directory))) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
 			continue;
-		snprintf(group.directory, sizeof(group.directory), "%.2000s/%s", top, entry->d_name);
-		cgroup_remove(&group);
+		snprintf(path, sizeof(path), "%.2000s/%s", top, entry->d_name);
+		nftw(path, cgroups_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	}
 	closedir(directory);
 }
