@@ -22,7 +22,7 @@ struct actor {
 	int64_t uid;	     /* -1: unknown */
 	char *comm;	     /* owned, as the following; each NULL where not known */
 	char *cgroup;	     /* "/a/b" of cgroup v2, "memory:/a/b" where only version 1 tells */
-	uint64_t cgroup_id;  /* of version 2, never given twice in a boot; 0: not known, or the top, which all are in */
+	uint64_t cgroup_id;  /* its number, given once in a boot, as the path is not; 0: not known, or it is the top */
 	char *container;
 };
 

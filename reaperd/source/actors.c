@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/cgroup.h"
+#include "kernel/cgroup_tree.h"
 #include "kernel/process.h"
 
 #define KNOWN_COUNT 64
@@ -17,14 +18,15 @@ struct known_process {
 };
 
 struct known_cgroup {
-	uint64_t id; /* never given again while the system runs */
+	uint64_t id; /* 0: not known */
 	char *path, *container;
 };
 
 struct actors {
 	bool nameless; /* /proc is of no use */
 	struct known_process processes[KNOWN_COUNT];
-	struct known_cgroup cgroups[KNOWN_COUNT];
+	struct known_cgroup cgroups[KNOWN_COUNT]; /* of version 2 */
+	struct cgroup_trees trees;
 };
 
 struct actors *actors_new(void)
@@ -51,10 +53,11 @@ void actors_free(struct actors *actors)
 		actor_unref(actors->processes[i].actor);
 		forget_cgroup(&actors->cgroups[i]);
 	}
+	kernel_cgroup_trees_close(&actors->trees);
 	free(actors);
 }
 
-/* NULL: not known. Id 1 is the top of version 2, where hosts with version 1 have everybody. */
+/* NULL: not known. Id 1 is the top of version 2, in which hosts with version 1 have everybody. */
 static const struct known_cgroup *find_cgroup(const struct actors *actors, uint64_t id)
 {
 	const struct known_cgroup *cgroup = &actors->cgroups[id % KNOWN_COUNT];
@@ -62,26 +65,48 @@ static const struct known_cgroup *find_cgroup(const struct actors *actors, uint6
 	return id > 1 && cgroup->id == id ? cgroup : NULL;
 }
 
-static void read_cgroup(struct known_cgroup *cgroup, int32_t pid)
+static bool is_of_version_2(const char *group)
+{
+	return *group == '/';
+}
+
+/* Of version 1 a pidfd says none. Whoever is in a group keeps it from being removed meanwhile. */
+static uint64_t ask_cgroup_id(struct actors *actors, const char *group)
+{
+	const struct cgroup_tree *tree;
+	CLEANUP_CLOSE int fd = -1;
+	struct cgroup_status status;
+	const char *path;
+
+	if (kernel_cgroup_find_tree(&actors->trees, group, &tree, &path) < 0)
+		return 0;
+	fd = kernel_cgroup_open(tree, path);
+	return fd < 0 || kernel_cgroup_status(tree, fd, &status) < 0 ? 0 : status.id;
+}
+
+/* `id` is that of version 2. */
+static void read_cgroup(struct actors *actors, struct known_cgroup *cgroup, int32_t pid, uint64_t id)
 {
 	cgroup->path = kernel_process_cgroup(pid);
-	cgroup->container = cgroup->path ? kernel_cgroup_container(cgroup->path) : NULL;
+	if (!cgroup->path)
+		return;
+	cgroup->container = kernel_cgroup_container(cgroup->path);
+	if (!is_of_version_2(cgroup->path))
+		cgroup->id = ask_cgroup_id(actors, cgroup->path);
+	else if (strcmp(cgroup->path, "/") != 0)
+		cgroup->id = id;
 }
 
-static bool is_of_version_2(const struct known_cgroup *cgroup)
+/* What is looked for later is an id of version 2. */
+static void keep_cgroup(struct actors *actors, struct known_cgroup *cgroup)
 {
-	return cgroup->path && cgroup->path[0] == '/';
-}
+	struct known_cgroup *place = &actors->cgroups[cgroup->id % KNOWN_COUNT];
 
-/* The id is that of version 2, so the path must be. */
-static void keep_cgroup(struct actors *actors, uint64_t id, struct known_cgroup *cgroup)
-{
-	struct known_cgroup *place = &actors->cgroups[id % KNOWN_COUNT];
-
-	if (id <= 1 || !is_of_version_2(cgroup))
+	if (!cgroup->id || !is_of_version_2(cgroup->path))
 		return;
 	forget_cgroup(place);
-	*place = (struct known_cgroup){ id, take_ptr(cgroup->path), take_ptr(cgroup->container) };
+	*place = *cgroup;
+	*cgroup = (struct known_cgroup){ 0 };
 }
 
 /*
@@ -102,7 +127,7 @@ static struct actor *read_actor(struct actors *actors, const struct mount_event 
 		return actor_new(&facts);
 	cgroup = find_cgroup(actors, before.cgroup_id);
 	if (!cgroup)
-		read_cgroup(&own, event->pid);
+		read_cgroup(actors, &own, event->pid, before.cgroup_id);
 	if (kernel_pidfd_info(event->pidfd, &after) < 0)
 		return actor_new(&facts);
 	if (after.cgroup_id != before.cgroup_id)
@@ -111,11 +136,13 @@ static struct actor *read_actor(struct actors *actors, const struct mount_event 
 	facts.start_time = status.start_time;
 	facts.uid = before.uid;
 	facts.comm = status.comm;
-	facts.cgroup = cgroup ? cgroup->path : own.path;
-	facts.container = cgroup ? cgroup->container : own.container;
-	facts.cgroup_id = before.cgroup_id > 1 && is_of_version_2(cgroup ? cgroup : &own) ? before.cgroup_id : 0;
+	if (!cgroup)
+		cgroup = &own;
+	facts.cgroup = cgroup->path;
+	facts.cgroup_id = cgroup->id;
+	facts.container = cgroup->container;
 	actor = actor_new(&facts);
-	keep_cgroup(actors, before.cgroup_id, &own);
+	keep_cgroup(actors, &own);
 	return actor;
 }
 

@@ -139,14 +139,17 @@ static struct actor *look_now(pid_t pid)
 }
 
 /* NULL: not known. Takes the reference. */
-static void expect_cgroup(struct actor *actor, const char *path)
+static void expect_cgroup(struct actor *actor, const struct cgroup *group)
 {
 	ck_assert_ptr_nonnull(actor);
 	ck_assert(actor->attested);
-	if (path)
-		ck_assert_pstr_eq(actor->cgroup, path);
-	else
+	if (group) {
+		ck_assert_pstr_eq(actor->cgroup, group->name);
+		ck_assert_uint_eq(actor->cgroup_id, group->id);
+	} else {
 		ck_assert_msg(!actor->cgroup, "it is said to be in %s", actor->cgroup);
+		ck_assert_uint_eq(actor->cgroup_id, 0);
+	}
 	actor_unref(actor);
 }
 
@@ -314,7 +317,7 @@ START_TEST(a_group_is_not_learnt_from_who_got_the_pid)
 	pidfd = kernel_pidfd_open(child);
 	before_cgroup = give_pid_to_another_in_the_next_group;
 	expect_pid_alone(look(child, pidfd), child);
-	expect_cgroup(look_now(other), first.path);
+	expect_cgroup(look_now(other), &first);
 	end(child);
 	end(other);
 	ck_assert(cgroup_remove(&first) && cgroup_remove(&next));
@@ -467,7 +470,7 @@ START_TEST(a_process_is_told_by_its_first_thread_though_that_has_ended)
 		usleep(1000);
 	ck_assert(is_exiting(child));
 	expect_comm(look_now(child), "process");
-	expect_cgroup(look_now(child), group.path);
+	expect_cgroup(look_now(child), &group);
 	end(child);
 	ck_assert(cgroup_remove(&group));
 }
@@ -482,14 +485,14 @@ START_TEST(the_group_of_a_zombie_is_known_though_it_was_removed)
 	NEED_CGROUP(&group, true, "group");
 	child = start("mounter", NULL);
 	ck_assert(cgroup_put(&group, child));
-	expect_cgroup(look_now(child), group.path);
+	expect_cgroup(look_now(child), &group);
 	become_zombie(child);
-	expect_cgroup(look_now(child), group.path);
+	expect_cgroup(look_now(child), &group);
 	ck_assert(cgroup_remove(&group));
 	/* Nothing is known of it from before. */
 	teardown();
 	setup();
-	expect_cgroup(look_now(child), group.path);
+	expect_cgroup(look_now(child), &group);
 	end(child);
 }
 END_TEST
@@ -497,19 +500,45 @@ END_TEST
 START_TEST(of_a_zombie_version_1_tells_no_group)
 {
 	struct cgroup group;
-	CLEANUP_FREE char *cgroup = NULL;
+	struct actor *actor;
+	bool by_version_1;
 
 	NEED_CGROUP(&group, false, "group");
 	child = start("mounter", NULL);
 	ck_assert(cgroup_put(&group, child));
-	cgroup = kernel_process_cgroup(child);
-	ck_assert_ptr_nonnull(cgroup);
-	ck_assert_str_ne(cgroup, "/");
-	expect_cgroup(look_now(child), cgroup);
+	actor = look_now(child);
+	ck_assert_ptr_nonnull(actor);
+	by_version_1 = actor->cgroup[0] != '/';
+	actor_unref(actor);
 	become_zombie(child);
-	expect_cgroup(look_now(child), *cgroup == '/' ? cgroup : NULL);
+	if (by_version_1)
+		expect_cgroup(look_now(child), NULL);
 	end(child);
 	ck_assert(cgroup_remove(&group));
+	if (!by_version_1)
+		SKIP_TEST("everybody here is in a group of version 2");
+}
+END_TEST
+
+START_TEST(a_group_of_version_1_has_a_number_too)
+{
+	struct cgroup group;
+	struct actor *actor;
+	bool by_version_1;
+
+	NEED_CGROUP(&group, false, "group");
+	child = start("mounter", NULL);
+	ck_assert(cgroup_put(&group, child));
+	actor = look_now(child);
+	ck_assert_ptr_nonnull(actor);
+	by_version_1 = actor->cgroup[0] != '/';
+	actor_unref(actor);
+	if (by_version_1)
+		expect_cgroup(look_now(child), &group);
+	end(child);
+	ck_assert(cgroup_remove(&group));
+	if (!by_version_1)
+		SKIP_TEST("everybody here is in a group of version 2");
 }
 END_TEST
 
@@ -520,7 +549,7 @@ START_TEST(a_group_may_be_called_as_if_it_were_removed)
 	NEED_CGROUP(&group, true, "group (deleted)");
 	child = start("mounter", NULL);
 	ck_assert(cgroup_put(&group, child));
-	expect_cgroup(look_now(child), group.path);
+	expect_cgroup(look_now(child), &group);
 	end(child);
 	ck_assert(cgroup_remove(&group));
 }
@@ -543,8 +572,8 @@ START_TEST(who_moves_in_the_midst_of_the_look_has_no_group_and_leaves_none_to_ot
 	ck_assert(cgroup_put(&first, child) && cgroup_put(&first, other));
 	before_cgroup = move_on;
 	expect_cgroup(look_now(child), NULL);
-	expect_cgroup(look_now(other), first.path);
-	expect_cgroup(look_now(child), next.path);
+	expect_cgroup(look_now(other), &first);
+	expect_cgroup(look_now(child), &next);
 	end(child);
 	end(other);
 	ck_assert(cgroup_remove(&first) && cgroup_remove(&next));
@@ -569,7 +598,7 @@ START_TEST(a_group_of_version_1_is_not_said_of_all_in_the_same_of_version_2)
 	actor = look_now(child);
 	ck_assert_ptr_nonnull(actor);
 	ck_assert(actor->attested && actor->cgroup && actor->cgroup[0] != '/');
-	ck_assert_uint_eq(actor->cgroup_id, 0);
+	ck_assert_uint_ne(actor->cgroup_id, ours.id);
 	actor_unref(actor);
 	actor = look_now(other);
 	ck_assert(actor->attested && actor->cgroup && !strstr(actor->cgroup, "old"));
@@ -616,6 +645,7 @@ int main(void)
 	tcase_add_test(tests, a_process_is_told_by_its_first_thread_though_that_has_ended);
 	tcase_add_test(tests, the_group_of_a_zombie_is_known_though_it_was_removed);
 	tcase_add_test(tests, of_a_zombie_version_1_tells_no_group);
+	tcase_add_test(tests, a_group_of_version_1_has_a_number_too);
 	tcase_add_test(tests, a_group_may_be_called_as_if_it_were_removed);
 	tcase_add_test(tests, who_moves_in_the_midst_of_the_look_has_no_group_and_leaves_none_to_others);
 	tcase_add_test(tests, a_group_of_version_1_is_not_said_of_all_in_the_same_of_version_2);
