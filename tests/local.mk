@@ -193,7 +193,7 @@ tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_engine tests/unit/test_engine_owners tests/unit/test_engine_restart
+unit_tests += tests/unit/test_engine tests/unit/test_engine_group_watch tests/unit/test_engine_owners tests/unit/test_engine_restart
 tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
@@ -203,6 +203,9 @@ tests_unit_test_engine_restart_SOURCES = \
 tests_unit_test_engine_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_restart_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_restart_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_engine_group_watch_SOURCES = tests/unit/test_engine_group_watch.c tests/lib/cgroups.h
+tests_unit_test_engine_group_watch_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_group_watch_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_owners.c
 tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request
