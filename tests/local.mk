@@ -9,9 +9,10 @@ EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt \
 	tests/system/conftest.py \
 	tests/system/harness/__init__.py \
-	tests/system/harness/cell.py tests/system/harness/container.py \
+	tests/system/harness/cell.py tests/system/harness/cgroups.py tests/system/harness/container.py \
 	tests/system/harness/daemon.py \
 	tests/system/harness/farm.py \
+	tests/system/harness/mounter.py \
 	tests/system/harness/namespace.py \
 	tests/system/harness/processes.py \
 	tests/system/harness/settings.py \
@@ -26,6 +27,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_daemon.py \
 	tests/system/test_fuse.py \
 	tests/system/test_fuse_trouble.py \
+	tests/system/test_groups.py \
 	tests/system/test_harness.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
@@ -36,6 +38,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_random.py \
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
+	tests/system/test_units.py \
 	tests/system/test_varlink.py
 
 # Unit tests: each links its layer and what that may use, nothing else
@@ -193,7 +196,8 @@ tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_engine tests/unit/test_engine_group_watch tests/unit/test_engine_owners tests/unit/test_engine_restart
+unit_tests += tests/unit/test_engine tests/unit/test_engine_group_owner tests/unit/test_engine_group_watch \
+	tests/unit/test_engine_owners tests/unit/test_engine_restart tests/unit/test_engine_unit_owner
 tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
@@ -206,6 +210,15 @@ tests_unit_test_engine_restart_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_engine_group_watch_SOURCES = tests/unit/test_engine_group_watch.c tests/lib/cgroups.h
 tests_unit_test_engine_group_watch_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_group_watch_LDADD = $(use_engine) $(CHECK_LIBS)
+group_fixture = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/group_fixture.c tests/unit/group_fixture.h
+tests_unit_test_engine_group_owner_SOURCES = $(group_fixture) tests/unit/test_engine_group_owner.c
+tests_unit_test_engine_group_owner_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_group_owner_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_group_owner_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_engine_unit_owner_SOURCES = $(group_fixture) tests/unit/test_engine_unit_owner.c
+tests_unit_test_engine_unit_owner_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_unit_owner_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_unit_owner_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_owners.c
 tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request

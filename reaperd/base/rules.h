@@ -37,6 +37,8 @@ struct root_path {
 enum owner_rule {
 	OWNER_RULE_NONE,
 	OWNER_RULE_PIDFILE, /* owner_argument is a path */
+	OWNER_RULE_CGROUP,  /* of who mounted */
+	OWNER_RULE_UNIT,    /* owner_argument is systemd's name of it */
 };
 
 struct root_rules {

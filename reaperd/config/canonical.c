@@ -88,16 +88,17 @@ static void print_evidence(FILE *out, const char *key, uint32_t bits)
 
 static void print_owner(FILE *out, const struct root_rules *rules)
 {
-	switch (rules->owner) {
-	case OWNER_RULE_NONE:
-		fputs("owner = none\n", out);
-		return;
-	case OWNER_RULE_PIDFILE:
-		fputs("owner = pidfile:", out);
+	static const char *const words[] = {
+		[OWNER_RULE_NONE] = "none",
+		[OWNER_RULE_PIDFILE] = "pidfile:",
+		[OWNER_RULE_CGROUP] = "cgroup",
+		[OWNER_RULE_UNIT] = "unit:",
+	};
+
+	fprintf(out, "owner = %s", words[rules->owner]);
+	if (rules->owner_argument)
 		print_word(out, rules->owner_argument);
-		fputc('\n', out);
-		return;
-	}
+	fputc('\n', out);
 }
 
 static void print_path(FILE *out, const struct root_path *path)

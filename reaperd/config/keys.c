@@ -196,17 +196,19 @@ static int set_owner(struct root_rules *rules, const char *value, char *why)
 	char hint[64];
 	int r;
 
-	if (strncmp(value, "unit:", 5) == 0)
-		return value_refuse(why, "owner = unit: is not built yet; pidfile:PATH is");
 	if (strncmp(value, "pidfile:", 8) == 0) {
 		r = value_path(value + 8, &argument, why);
 		return r < 0 ? r : set_owner_argument(rules, OWNER_RULE_PIDFILE, argument);
 	}
+	if (strncmp(value, "unit:", 5) == 0) {
+		r = value_unit(value + 5, &argument, why);
+		return r < 0 ? r : set_owner_argument(rules, OWNER_RULE_UNIT, argument);
+	}
 	if (strcmp(value, "cgroup") == 0)
-		return value_refuse(why, "owner = cgroup is not built yet: it needs the source \"fanotify\"");
+		return set_owner_argument(rules, OWNER_RULE_CGROUP, NULL);
 	if (strcmp(value, "none") == 0)
 		return set_owner_argument(rules, OWNER_RULE_NONE, NULL);
-	return value_refuse(why, "this is neither none nor pidfile:PATH%s",
+	return value_refuse(why, "this is neither none, cgroup, pidfile:PATH nor unit:NAME%s",
 			    nearest_hint(value, words, hint, sizeof(hint)));
 }
 

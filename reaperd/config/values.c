@@ -129,6 +129,34 @@ int value_list(const char *text, struct string_list *ret, char *why)
 	return 0;
 }
 
+/* Of the units that have a control group. */
+static bool is_unit_name(const char *name)
+{
+	static const char *const types[] = { ".service", ".scope", ".slice" };
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		size_t type = strlen(types[i]);
+
+		if (length > type && strcmp(name + length - type, types[i]) == 0)
+			return length <= 255 && !strchr(name, '/');
+	}
+	return false;
+}
+
+int value_unit(const char *text, char **ret, char *why)
+{
+	CLEANUP_FREE char *name = NULL;
+	int r = text_unescape(text, &name);
+
+	if (r < 0 && r != -EINVAL)
+		return r;
+	if (r == -EINVAL || !is_unit_name(name))
+		return value_refuse(why, "\"%.64s\" is no unit's full name, as in bb-worker.service", text);
+	*ret = take_ptr(name);
+	return 0;
+}
+
 int value_path(const char *text, char **ret, char *why)
 {
 	CLEANUP_FREE char *bytes = NULL;

@@ -23,6 +23,7 @@ int value_size(const char *text, int64_t *ret, char *why);   /* bytes; K, M, G, 
 int value_count(const char *text, uint32_t *ret, char *why); /* a decimal number */
 int value_list(const char *text, struct string_list *ret, char *why);
 int value_path(const char *text, char **ret, char *why);   /* absolute, with escapes */
+int value_unit(const char *text, char **ret, char *why);   /* the full name of one of systemd's units, likewise */
 int value_replace_string(char **string, const char *text); /* 0 or -ENOMEM */
 
 /* "yes", for what is not built yet, is an error that names `feature`. */

@@ -151,6 +151,7 @@ static void first_configuration(struct engine *engine, const struct message_conf
 static void next_configuration(struct engine *engine)
 {
 	close_removed_roots(engine);
+	registry_take_back(engine, engine->config);
 	if (set_roots(engine) < 0) {
 		fail(engine, "out of memory while the configuration was taken");
 		return;

@@ -8,9 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "engine/group_owner.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
+#include "engine/owner_exit.h"
 #include "engine/owner_watch.h"
+#include "engine/unit_owner.h"
 #include "kernel/pidfile.h"
 #include "kernel/process.h"
 #include "model/layout.h"
@@ -25,6 +28,8 @@ struct registry {
 	struct engine *engine;
 	struct owner_watches watches;
 	struct root_owner *roots; /* by index */
+	struct group_owners *groups;
+	struct unit_owners *units;
 };
 
 static bool was_begun_as(const struct action *action, const char *name, uint32_t generation)
@@ -40,14 +45,6 @@ static struct action *find_begun(struct root *root, const char *name, uint32_t g
 		if (was_begun_as(action, name, generation))
 			return action;
 	return NULL;
-}
-
-static void owner_exited(struct engine *engine, struct action *action, const char *how)
-{
-	if (policy_evidence_set(action, EVIDENCE_OWNER_EXITED, engine->now))
-		journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, true, how);
-	/* What it mounted last may not have been seen yet. */
-	engine_want_read(engine);
 }
 
 static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
@@ -80,6 +77,12 @@ struct registry *registry_new(struct engine *engine)
 		return NULL;
 	registry->engine = engine;
 	registry->watches = (struct owner_watches){ .engine = engine, .on_exit = owner_has_gone };
+	registry->groups = group_owners_new(engine);
+	registry->units = unit_owners_new(engine);
+	if (!registry->groups || !registry->units) {
+		registry_free(registry);
+		return NULL;
+	}
 	return registry;
 }
 
@@ -88,6 +91,8 @@ void registry_free(struct registry *registry)
 	if (!registry)
 		return;
 	owner_watches_clear(&registry->watches);
+	group_owners_free(registry->groups);
+	unit_owners_free(registry->units);
 	free(registry->roots);
 	free(registry);
 }
@@ -232,8 +237,7 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, i
 		return r;
 	set_owner(action, pid, max_age, lease, uid, engine->now);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
-	if (policy_evidence_clear(action, EVIDENCE_OWNER_EXITED))
-		journal_evidence(engine, action, EVIDENCE_OWNER_EXITED, false, "registered again");
+	owner_is_there(engine, action, "registered again");
 	if (policy_evidence_clear(action, EVIDENCE_EXPIRED))
 		journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
 	ledger_save_action(engine, action);
@@ -309,6 +313,7 @@ void registry_review(struct engine *engine, struct action *action)
 {
 	struct owner *owner = &action->owner;
 
+	group_owners_noticed_change(engine->registry->groups, action);
 	if (!action->registered || !owner->restored || policy_said_over(action) != INT64_MAX ||
 	    is_surely_its_own(action))
 		return;
@@ -390,6 +395,27 @@ void registry_restore(struct registry *registry)
 		restore_owner(registry, action);
 }
 
+static bool has_the_same_owner(const struct root_rules *a, const struct root_rules *b)
+{
+	const char *of_a = a->owner_argument ? a->owner_argument : "",
+		   *of_b = b->owner_argument ? b->owner_argument : "";
+
+	return a->owner == b->owner && strcmp(of_a, of_b) == 0;
+}
+
+void registry_take_back(struct engine *engine, const struct config *next)
+{
+	for (size_t i = 0; i < next->root_count; i++) {
+		struct root *root = model_root_by_path(engine->model, next->roots[i].path);
+
+		if (!root || has_the_same_owner(&root->rules, &next->roots[i]))
+			continue;
+		for (struct action *action = root_first_action(root); action; action = root_next_action(action))
+			if (!action->registered)
+				owner_is_there(engine, action, "no longer asked for");
+	}
+}
+
 void registry_configure(struct registry *registry)
 {
 	size_t count = model_root_count(registry->engine->model);
@@ -397,6 +423,8 @@ void registry_configure(struct registry *registry)
 	owner_watch_drop_roots(&registry->watches);
 	free(registry->roots);
 	registry->roots = calloc(count ? count : 1, sizeof(*registry->roots));
+	group_owners_configure(registry->groups);
+	unit_owners_configure(registry->units);
 	engine_wake(registry->engine);
 }
 
@@ -421,9 +449,8 @@ static void watch_pidfile(struct registry *registry, struct root *root, struct r
  * The worker that left the action has gone, and another one, which writes its pidfile before it mounts, uses the
  * directory that it found. What it mounts there is its own.
  */
-void registry_noticed_attach(struct registry *registry, struct mount *mount)
+static void take_pidfiles_newcomers(struct registry *registry, struct action *action)
 {
-	struct action *action = mount->action;
 	struct root_owner *owner;
 
 	if (!registry->roots || action->registered || action->root->rules.owner != OWNER_RULE_PIDFILE ||
@@ -433,13 +460,24 @@ void registry_noticed_attach(struct registry *registry, struct mount *mount)
 	if (!owner->watched)
 		watch_pidfile(registry, action->root, owner);
 	if (owner->watched)
-		model_next_generation(registry->engine->model, action, &mount, 1, registry->engine->now);
+		owner_take_newcomers(registry->engine, action, NULL);
+}
+
+/* Of these, one is what the root asks for. */
+void registry_noticed_attach(struct registry *registry, struct mount *mount)
+{
+	take_pidfiles_newcomers(registry, mount->action);
+	group_owners_noticed_attach(registry->groups, mount);
+	unit_owners_noticed_attach(registry->units, mount);
+	group_owners_noticed_change(registry->groups, mount->action);
 }
 
 void registry_turn(struct registry *registry)
 {
 	struct engine *engine = registry->engine;
 
+	group_owners_turn(registry->groups);
+	unit_owners_turn(registry->units);
 	for (struct root *root = model_roots(engine->model); registry->roots && root; root = root->next) {
 		struct root_owner *owner = &registry->roots[root->index];
 

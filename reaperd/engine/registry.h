@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who said that an action begins, and what ends it: a runner's word, a process that goes (pidfd, so a pid that comes
- * again is another process), a lease whose connection closes, the process that a root's pidfile names. All it does is
- * to set `ended` and `owner-exited`; what follows is the policy's.
+ * again is another process), a lease whose connection closes, the process that a root's pidfile names; and, through
+ * group_owner and unit_owner, the control group of who mounted, or of a unit. All it does is to set `ended` and
+ * `owner-exited`; what follows is the policy's.
  */
 #ifndef REAPERD_ENGINE_REGISTRY_H
 #define REAPERD_ENGINE_REGISTRY_H
@@ -43,13 +44,19 @@ void registry_review(struct engine *engine, struct action *action);
  */
 void registry_pass_on(struct engine *engine, struct action *from, struct action *to);
 
-/* The roots changed: watch what their pidfiles name. */
+/* Before the roots change: what was said by a rule that is no more is taken back. */
+void registry_take_back(struct engine *engine, const struct config *next);
+
+/* The roots changed: watch what their rules name. */
 void registry_configure(struct registry *registry);
 
-/* A mount was attached: below a root with a pidfile it may be a new worker's, and begin the next generation. */
+/* A mount came to an action: below a root with an owner it may be the next one's, and begin the next generation. */
 void registry_noticed_attach(struct registry *registry, struct mount *mount);
 
-/* Reads the pidfiles of roots whose owner is not watched: part of each turn, at most once for each probe-interval. */
+/*
+ * Takes what was told of owners, and looks for those of roots that are not there, at most once for each probe-interval:
+ * part of each turn.
+ */
 void registry_turn(struct registry *registry);
 
 #endif

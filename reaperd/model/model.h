@@ -109,7 +109,7 @@ struct owner {
 	char *comm;	     /* each NULL where not known; owned */
 	int64_t uid;	     /* -1: unknown */
 	char *cgroup;
-	uint64_t cgroup_id; /* of version 2; 0: not known */
+	uint64_t cgroup_id; /* given once in a boot; 0: not known */
 	char *container;
 	struct now begun; /* when it was registered last, as far as this start of ours knows; mono 0: not */
 	char *begun_name; /* of the action when it was registered, and its generation: it may have been renamed since */
@@ -138,7 +138,8 @@ struct action {
 	bool probe_wanted;	     /* the prober's book-keeping, kept here so that it goes with the action */
 	bool probe_soon;
 	bool probing;
-	struct now probed; /* the last answer of any kind; mono 0: none */
+	bool owner_unasked; /* likewise: who mounted below it is not who it was, and has yet to be looked at */
+	struct now probed;  /* the last answer of any kind; mono 0: none */
 	struct owner owner;
 	uint32_t evidence; /* EVIDENCE_BIT()s that hold now; of mounts: see mount->evidence */
 	struct evidence_state evidence_state[EVIDENCE_COUNT];

@@ -111,6 +111,7 @@ class Running:
         # The namespace is gone and with it every mount below; the host never had one here.
         if f" {self.directory}".encode() not in harness.host_mounts():
             shutil.rmtree(self.directory, ignore_errors=True)
+        harness.remove_cgroups_of(self.directory)
 
 
 def report(item, reports):

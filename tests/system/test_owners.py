@@ -2,11 +2,10 @@
 """Who mounted what, where the kernel says so."""
 import json
 import os
-import signal
 
 import harness
 import pytest
-from harness import gone, wait_for
+from harness import Mounter, gone, wait_for
 
 pytestmark = pytest.mark.skipif(harness.kernel_is_before(6, 15), reason="this kernel has no mount events (Linux 6.15)")
 
@@ -14,36 +13,6 @@ pytestmark = pytest.mark.skipif(harness.kernel_is_before(6, 15), reason="this ke
 @pytest.fixture
 def source():
     return "fanotify"
-
-
-class Mounter:
-    """A process with a name and a real uid of its own, which mounts tmpfs and then waits for its end."""
-
-    def __init__(self, cell, comm, uid, *targets):
-        reader, writer = os.pipe()
-        self.comm, self.uid = comm, uid
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                harness.set_comm(comm)
-                os.setresuid(uid, 0, 0)
-                for target in targets:
-                    harness.mount(comm, target, "tmpfs")
-                os.write(writer, b"x")
-                while True:
-                    signal.pause()
-            finally:
-                os._exit(1)
-        os.close(writer)
-        cell.at_end.append(self.end)
-        assert os.read(reader, 1) == b"x", f"{comm} did not mount"
-        os.close(reader)
-
-    def end(self):
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            self.pid = None
 
 
 def is_attested_by(mount, mounter):

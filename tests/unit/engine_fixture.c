@@ -419,6 +419,12 @@ const char *ledger_value(const char *sql)
 
 /* --- the engine --- */
 
+static void write_configuration(const char *daemon)
+{
+	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n%s\n", daemon,
+		 engine_root_lines);
+}
+
 static void configure(void)
 {
 	static uint8_t buffer[WIRE_FRAME_MAX];
@@ -466,8 +472,7 @@ void engine_begin_world(const char *daemon, bool with_ledger)
 	}
 	last_id = directory_count = steps_asked = steps_intended = tables_read = 0;
 	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
-	snprintf(configuration, sizeof(configuration), "[daemon]\n%s\n[root " ROOT "]\n%s\n", daemon,
-		 engine_root_lines);
+	write_configuration(daemon);
 	snprintf(state_directory, sizeof(state_directory), "%s", with_ledger ? "/tmp/test_engine.XXXXXX" : "");
 	if (with_ledger)
 		ck_assert_ptr_nonnull(mkdtemp(state_directory));
@@ -488,6 +493,14 @@ void engine_end_world(void)
 	engine_stop();
 	if (*state_directory)
 		nftw(state_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void engine_reconfigure(const char *lines)
+{
+	engine_root_lines = lines;
+	write_configuration("");
+	configure();
+	turn();
 }
 
 void engine_restart(void)

@@ -30,6 +30,9 @@ void engine_restart(void);
 void engine_stop(void);
 void engine_start(void);
 
+/* As on SIGHUP, with other lines for the root and none for the daemon. */
+void engine_reconfigure(const char *lines);
+
 /* One turn, and in it what the broker answers. */
 void turn(void);
 /* A turn in each tenth of that time. */

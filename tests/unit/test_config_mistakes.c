@@ -71,7 +71,6 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
 			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
 	daemon_value_refused("runner-socket = /run/x", "f:2: runner-socket: a second socket for runners");
-	root_value_refused("owner = cgroup", "f:2: owner: owner = cgroup is not built yet");
 	root_value_refused("reap-root = yes", "f:2: reap-root: reap-root = yes is not built yet");
 	root_value_refused("prune = yes", "f:2: prune: prune = yes is not built yet");
 	root_value_refused("prune = ya", "f:2: prune: \"ya\" is unknown here");
@@ -130,8 +129,19 @@ START_TEST(a_value_of_another_form_is_refused)
 	root_value_refused("step-timeout = 0", "f:2: step-timeout: \"0\" is too short, at least 10ms");
 	root_value_refused("probe-interval = 1ms", "f:2: probe-interval: \"1ms\" is too short");
 	root_value_refused("owner = pidfile:run", "f:2: owner: \"run\" is no absolute path");
-	root_value_refused("owner = unit:bb_worker.service", "f:2: owner: owner = unit: is not built yet");
-	root_value_refused("owner = non", "f:2: owner: this is neither none nor pidfile:PATH, did you mean \"none\"?");
+	root_value_refused("owner = unit:bb_worker",
+			   "f:2: owner: \"bb_worker\" is no unit's full name, as in bb-worker.service");
+	root_value_refused("owner = unit:", "f:2: owner: \"\" is no unit's full name");
+	root_value_refused("owner = unit:.service", "f:2: owner: \".service\" is no unit's full name");
+	root_value_refused("owner = unit:a/b.service", "f:2: owner: \"a/b.service\" is no unit's full name");
+	root_value_refused("owner = unit:worker.mount", "f:2: owner: \"worker.mount\" is no unit's full name");
+	root_value_refused("owner = unit:bb\\x0worker.service", "f:2: owner: ");
+	root_value_refused(
+		"owner = cgroups",
+		"f:2: owner: this is neither none, cgroup, pidfile:PATH nor unit:NAME, did you mean \"cgroup\"?");
+	root_value_refused(
+		"owner = non",
+		"f:2: owner: this is neither none, cgroup, pidfile:PATH nor unit:NAME, did you mean \"none\"?");
 	root_value_refused("ladder =", "f:2: ladder: a ladder has at least one step");
 	root_value_refused("ladder = detach umount", "f:2: ladder: nothing is left to do after \"detach\"");
 	root_value_refused("ladder = umount umount", "f:2: ladder: the step \"umount\" stands twice");

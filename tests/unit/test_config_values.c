@@ -153,6 +153,38 @@ START_TEST(the_canonical_text_goes_round)
 }
 END_TEST
 
+START_TEST(each_kind_of_owner_goes_round)
+{
+	static const struct {
+		const char *lines;
+		enum owner_rule rule;
+		const char *argument;
+	} cases[] = {
+		{ "owner = none", OWNER_RULE_NONE, NULL },
+		{ "owner = cgroup", OWNER_RULE_CGROUP, NULL },
+		{ "owner = pidfile:/run//w.pid", OWNER_RULE_PIDFILE, "/run/w.pid" },
+		{ "owner = unit:bb-worker.service", OWNER_RULE_UNIT, "bb-worker.service" },
+		{ "owner = unit:bb\\\\x2dworker@a\\x20b.service", OWNER_RULE_UNIT, "bb\\x2dworker@a b.service" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP_FREE char *canonical = NULL;
+		struct config *config;
+		char text[128];
+
+		snprintf(text, sizeof(text), "[root /r]\n%s\n", cases[i].lines);
+		for (int round = 0; round < 2; round++) {
+			config = good(round ? canonical : text);
+			ck_assert_int_eq(config->roots[0].owner, cases[i].rule);
+			ck_assert_pstr_eq(config->roots[0].owner_argument, cases[i].argument);
+			free(canonical);
+			canonical = config_text(config);
+			config_free(config);
+		}
+	}
+}
+END_TEST
+
 START_TEST(the_canonical_text_carries_any_byte)
 {
 	struct config *config = config_new();
@@ -319,6 +351,7 @@ int main(void)
 	tcase_add_test(tests, a_root_without_keys_has_the_defaults);
 	tcase_add_test(tests, every_key_is_read);
 	tcase_add_test(tests, the_canonical_text_goes_round);
+	tcase_add_test(tests, each_kind_of_owner_goes_round);
 	tcase_add_test(tests, the_canonical_text_carries_any_byte);
 	tcase_add_test(tests, a_bom_and_carriage_returns_are_no_mistake);
 	tcase_add_test(tests, white_space_before_keys_comments_and_sections_is_no_mistake);
