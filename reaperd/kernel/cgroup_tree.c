@@ -40,7 +40,8 @@ static bool parse_line(char *line, struct found *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		fields[i] = strsep(&cursor, " ");
 	*ret = (struct found){ .id = id, .top = fields[3], .target = fields[4], .type = strsep(&rest, " ") };
-	strsep(&rest, " ");
+	if (!strsep(&rest, " ")) /* the source */
+		return false;
 	ret->options = rest;
 	if (!ret->top || !ret->target || !ret->type || !ret->options)
 		return false;

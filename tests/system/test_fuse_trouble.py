@@ -109,7 +109,7 @@ def test_a_server_that_never_answers_the_kernels_first_question_hangs_nobody(cel
     fd = os.open("/dev/fuse", os.O_RDWR)
     harness.mount("mute", root, "fuse.mute", data=f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other")
     place = Place(cell, source, root)
-    daemon = place.farm.start().daemon
+    place.farm.start()
     wait_for(lambda: place.health() == "hung", "the root is shown to be hung")
     place.check_promises()
     place.check_end()
