@@ -14,6 +14,7 @@ void doing_clear(struct doing *doing)
 	free(doing->mount.root);
 	free(doing->mount.target);
 	free(doing->mount.fstype);
+	free(doing->below);
 	cleanup_close(&doing->root);
 	cleanup_close(&doing->parent);
 }

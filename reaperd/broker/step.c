@@ -86,11 +86,14 @@ static bool has_gone(const struct doing *doing)
 	return kernel_table_read(&table) == 0 && !find_which(&doing->which, &table);
 }
 
-/* The mount itself stands at the name: 0, -E_OTHER_MOUNT with the stranger noted, or -errno of the walk. */
-static int check_place(struct doing *doing)
+/*
+ * The mount itself stands at the name in dirfd, or with "" that is its root: 0, -E_OTHER_MOUNT with the stranger noted,
+ * or -errno of the walk.
+ */
+static int check_mount(struct doing *doing, int dirfd, const char *name)
 {
 	struct place_status place;
-	int r = kernel_status_at(doing->parent, doing->name, false, &place);
+	int r = kernel_status_at(dirfd, name, false, &place);
 
 	if (r < 0)
 		return r;
@@ -98,6 +101,11 @@ static int check_place(struct doing *doing)
 		return 0;
 	doing->ret->stranger = place.is_mount_root ? place.mount_id ? place.mount_id : place.mount_id32 : 0;
 	return -E_OTHER_MOUNT;
+}
+
+static int check_place(struct doing *doing)
+{
+	return check_mount(doing, doing->parent, doing->name);
 }
 
 static int reach(struct doing *doing)
@@ -127,6 +135,10 @@ static void conclude_failure(struct doing *doing, int r)
 		doing_conclude(doing, OUTCOME_MISMATCH, "%s",
 			       doing->ret->stranger ? "another mount stands at the place" :
 						      "the mount is no longer at the place");
+		break;
+	case ENOTUNIQ:
+		doing->ret->error = 0;
+		doing_conclude(doing, OUTCOME_MISMATCH, "something came below it meanwhile");
 		break;
 	case ELOOP:
 	case ENOENT:
@@ -198,6 +210,28 @@ static int unmount_exactly(struct doing *doing)
 	return kernel_unmountat(doing->parent, doing->name, 0);
 }
 
+/*
+ * By an fd of the mount, whose name may mean another one by the time of the call. What is mounted upon it or below it
+ * from here on goes along, or instead: no call of the kernel's compares that.
+ */
+static int unmount_by_fd(struct doing *doing, int flags)
+{
+	CLEANUP_CLOSE int fd = kernel_open_mount_at(doing->parent, doing->name);
+	int r = fd < 0 ? fd : check_mount(doing, fd, "");
+
+	if (r == 0 && flags & MNT_DETACH)
+		r = travel_check_tree(doing);
+	return r < 0 ? r : kernel_unmount(fd, flags);
+}
+
+/* The fd, which makes sure whose filesystem is forced, keeps the mount busy: it is unmounted by a second call. */
+static int force(struct doing *doing)
+{
+	int r = unmount_by_fd(doing, MNT_FORCE);
+
+	return r == -EBUSY ? unmount_exactly(doing) : r;
+}
+
 /* Invariant 4. False: concluded. */
 static bool may_be_forced(struct doing *doing)
 {
@@ -237,19 +271,15 @@ static int abort_connection(uint64_t dev)
 
 static int call(struct doing *doing)
 {
-	int r;
-
 	switch ((enum step)doing->item->step) {
 	case STEP_UMOUNT:
 		return unmount_exactly(doing);
 	case STEP_ABORT:
 		return abort_connection(doing->mount.dev);
 	case STEP_FORCE:
+		return force(doing);
 	case STEP_DETACH:
-		r = check_place(doing);
-		return r < 0 ? r :
-			       kernel_unmountat(doing->parent, doing->name,
-						doing->item->step == STEP_FORCE ? MNT_FORCE : MNT_DETACH);
+		return unmount_by_fd(doing, MNT_DETACH);
 	case STEP_COUNT:
 		break;
 	}

@@ -185,16 +185,36 @@ static int list_below_in_table(struct doing *doing, uint64_t **ret, size_t *ret_
 
 static bool tree_may_go(struct doing *doing)
 {
-	CLEANUP_FREE uint64_t *ids = NULL;
-	size_t count = 0;
-	int r = doing->which.id ? list_below(doing, &ids, &count) : list_below_in_table(doing, &ids, &count);
+	uint64_t **ids = &doing->below;
+	size_t *count = &doing->below_count;
+	int r = doing->which.id ? list_below(doing, ids, count) : list_below_in_table(doing, ids, count);
 
 	if (r < 0 && r != -ENOENT)
 		return fail(doing, r);
-	for (size_t i = 0; i < count; i++)
-		if (!below_may_go(doing, ids[i]))
+	for (size_t i = 0; i < *count; i++)
+		if (!below_may_go(doing, (*ids)[i]))
 			return false;
 	return true;
+}
+
+/* Both lists ascend. What has gone meanwhile is not missed. */
+int travel_check_tree(struct doing *doing)
+{
+	CLEANUP_FREE uint64_t *ids = NULL;
+	size_t count = 0, judged = 0;
+	int r = doing->which.id ? list_below(doing, &ids, &count) : 0;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		while (judged < doing->below_count && doing->below[judged] < ids[i])
+			judged++;
+		if (judged == doing->below_count || doing->below[judged] != ids[i]) {
+			doing->ret->stranger = ids[i];
+			return -ENOTUNIQ;
+		}
+	}
+	return 0;
 }
 
 static bool is_shared(uint64_t id)

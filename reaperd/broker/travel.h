@@ -11,4 +11,10 @@
  */
 bool travel_stays_inside(struct doing *doing);
 
+/*
+ * That the tree below has nothing in it that was not judged: 0, -errno of asking, or -ENOTUNIQ with the newcomer noted as
+ * the stranger. Without unique ids nobody can tell: 0.
+ */
+int travel_check_tree(struct doing *doing);
+
 #endif

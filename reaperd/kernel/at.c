@@ -27,10 +27,10 @@
 #define AT_HANDLE_FID AT_REMOVEDIR
 #endif
 
-static int open_path(int dirfd, const char *path, uint64_t resolve)
+static int open_path_as(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.flags = O_PATH | O_CLOEXEC | flags,
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve,
 	};
 	long fd;
@@ -45,6 +45,11 @@ static int open_path(int dirfd, const char *path, uint64_t resolve)
 			break;
 	}
 	return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_path(int dirfd, const char *path, uint64_t resolve)
+{
+	return open_path_as(dirfd, path, O_DIRECTORY, resolve);
 }
 
 int kernel_open_root(const char *path)
@@ -133,14 +138,35 @@ bool kernel_place_is_on(const struct place_status *place, const struct kernel_mo
 	return place->dev == mount->dev || kernel_mountinfo_device(mount->id32) == mount->dev;
 }
 
+static int check_segment(const char *name)
+{
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+		return -EINVAL;
+	return strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+int kernel_open_mount_at(int dirfd, const char *name)
+{
+	int r = check_segment(name);
+
+	return r < 0 ? r : open_path_as(dirfd, name, 0, RESOLVE_BENEATH);
+}
+
+int kernel_unmount(int fd, int flags)
+{
+	char path[PROCFS_NAME_SIZE];
+
+	procfs_name(path, sizeof(path), "self/fd/%d", fd);
+	return umount2(path, flags) < 0 ? -errno : 0;
+}
+
 int kernel_unmountat(int dirfd, const char *name, int flags)
 {
 	char path[PATH_MAX];
+	int r = check_segment(name);
 
-	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
-		return -EINVAL;
-	if (strlen(name) > NAME_MAX)
-		return -ENAMETOOLONG;
+	if (r < 0)
+		return r;
 	procfs_name(path, sizeof(path), "self/fd/%d/%s", dirfd, name);
 	return umount2(path, UMOUNT_NOFOLLOW | flags) < 0 ? -errno : 0;
 }

@@ -66,6 +66,19 @@ bool kernel_place_is_on(const struct place_status *place, const struct kernel_mo
  */
 int kernel_unmountat(int dirfd, const char *name, int flags);
 
+/*
+ * An O_PATH fd of what stands at `name`, one segment, in dirfd: of the root, directory or file, of the topmost mount
+ * there. -ELOOP: a symlink.
+ */
+int kernel_open_mount_at(int dirfd, const char *name);
+
+/*
+ * umount2("/proc/self/fd/<fd>", flags) with the fd of a mount's root: of that mount, wherever it lies by now, unless
+ * something was mounted upon it, which goes instead. The fd keeps the mount busy: so MNT_DETACH works, and MNT_FORCE does what
+ * it does to the filesystem, and then is -EBUSY.
+ */
+int kernel_unmount(int fd, int flags);
+
 /* mount_setattr(fd, "", AT_EMPTY_PATH, propagation = MS_PRIVATE) on the mount that `fd` stands on (Linux 5.12). */
 int kernel_make_private(int fd);
 

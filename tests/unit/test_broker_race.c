@@ -74,8 +74,8 @@ static void *step_that_stops(void *context)
 	return NULL;
 }
 
-/* `meddle` is called once, before the first of these calls is made. */
-static void take_step_with(int number, void (*meddle)(void))
+/* `meddle` is called once, before the nth of these calls is made. */
+static void take_step_with_nth(int number, unsigned nth, void (*meddle)(void))
 {
 	struct stop stop = { .number = number };
 	struct seccomp_notif *call = NULL;
@@ -93,15 +93,20 @@ static void take_step_with(int number, void (*meddle)(void))
 	while (poll(&polled, 1, DEADLINE) == 1 && polled.revents & POLLIN) {
 		memset(call, 0, sizeof(*call));
 		ck_assert_int_eq(seccomp_notify_receive(polled.fd, call), 0);
-		if (calls++ == 0)
+		if (++calls == nth)
 			meddle();
 		*go_on = (struct seccomp_notif_resp){ .id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
 		ck_assert_int_eq(seccomp_notify_respond(polled.fd, go_on), 0);
 	}
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	ck_assert_uint_gt(calls, 0);
+	ck_assert_uint_ge(calls, nth);
 	seccomp_notify_free(call, go_on);
 	close(polled.fd);
+}
+
+static void take_step_with(int number, void (*meddle)(void))
+{
+	take_step_with_nth(number, 1, meddle);
 }
 
 static struct kernel_mount other;
@@ -147,6 +152,45 @@ static void change_places(void)
 	ck_assert_int_eq(mount(BUILD "/a/t", BUILD "/a/elsewhere", NULL, MS_MOVE, NULL), 0);
 	ck_assert_int_eq(mount(BUILD "/a/older", BUILD "/a/t", NULL, MS_MOVE, NULL), 0);
 }
+
+START_TEST(a_lazy_call_takes_the_mount_wherever_its_name_leads)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/older");
+	other = mount_of(BUILD "/a/older");
+	make_tmpfs(BUILD "/a/t");
+	make_directory(BUILD "/a/elsewhere");
+	mount = want("a/t", STEP_DETACH);
+	take_step_with(SYS_umount2, change_places);
+	ck_assert_uint_eq(result.outcome, OUTCOME_GONE);
+	ck_assert(!is_mounted(mount) && is_mounted(other));
+}
+END_TEST
+
+static void bind_host_below(void)
+{
+	make_mount("", PLACE "/host", BUILD "/a/t/dev", MS_BIND | MS_REC);
+	other = mount_of(BUILD "/a/t/dev");
+}
+
+/* With what is mounted in it a shared tree would take the original along. */
+START_TEST(what_is_bound_below_before_a_lazy_call_costs_the_host_nothing)
+{
+	struct kernel_mount lower, pts;
+
+	make_tmpfs(PLACE "/host");
+	ck_assert_int_eq(mount("", PLACE "/host", "", MS_SHARED, ""), 0);
+	make_tmpfs(PLACE "/host/pts");
+	pts = mount_of(PLACE "/host/pts");
+	make_tmpfs(BUILD "/a/t");
+	make_directory(BUILD "/a/t/dev");
+	lower = want("a/t", STEP_DETACH);
+	take_step_with_nth(SYS_statx, 3, bind_host_below); /* the mount is compared a second time */
+	ck_assert(is_mounted(pts));
+	ck_both_stay(lower);
+}
+END_TEST
 
 START_TEST(what_changed_places_before_the_mark_stays)
 {
@@ -220,6 +264,8 @@ int main(void)
 	tcase_add_test(moments, what_is_stacked_before_a_lazy_call_stays);
 	tcase_add_test(moments, what_is_stacked_before_the_mark_stays);
 	tcase_add_test(moments, what_changed_places_before_the_mark_stays);
+	tcase_add_test(moments, a_lazy_call_takes_the_mount_wherever_its_name_leads);
+	tcase_add_test(moments, what_is_bound_below_before_a_lazy_call_costs_the_host_nothing);
 	if (exact)
 		suite_add_tcase(suite, moments);
 	return run_suite(suite) == EXIT_FAILURE ? EXIT_FAILURE : exact ? EXIT_SUCCESS : EXIT_SKIP;
