@@ -20,6 +20,8 @@
 
 /* Another mount stands at the place; no errno of the kernel's means that here. */
 #define E_OTHER_MOUNT EIDRM
+/* Nor this: the mark did not last long enough for a second call. */
+#define E_LOOKED_AT EALREADY
 
 static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
 {
@@ -130,6 +132,10 @@ static void conclude_failure(struct doing *doing, int r)
 	case EBUSY:
 		doing_conclude(doing, OUTCOME_BUSY, "%s", "");
 		break;
+	case E_LOOKED_AT:
+		doing->ret->error = 0;
+		doing_conclude(doing, OUTCOME_BUSY, "it is looked at all the time");
+		break;
 	case E_OTHER_MOUNT:
 		doing->ret->error = 0;
 		doing_conclude(doing, OUTCOME_MISMATCH, "%s",
@@ -183,7 +189,8 @@ static bool is_still_there(const struct doing *doing)
  * A plain unmount of exactly this mount: MNT_EXPIRE marks whatever is on top at the name, and a second call takes only
  * what is marked. In between the name must not be looked at, which would clear the mark; but by its id the mount is
  * seen to be where it was with nothing new upon it, so that it is the one that was marked. Where others keep looking at
- * the name, a plain unmount right after the comparison.
+ * the name it counts as busy, which they could as well make it. Without unique ids there is nothing to be sure by: then
+ * a plain unmount right after the comparison.
  */
 static int unmount_exactly(struct doing *doing)
 {
@@ -197,7 +204,7 @@ static int unmount_exactly(struct doing *doing)
 		if (r < 0)
 			return r;
 		if (!exactly)
-			break;
+			return kernel_unmountat(doing->parent, doing->name, 0);
 		r = kernel_unmountat(doing->parent, doing->name, MNT_EXPIRE);
 		if (r != -EAGAIN)
 			return r;
@@ -207,7 +214,7 @@ static int unmount_exactly(struct doing *doing)
 		if (r != -EAGAIN)
 			return r;
 	}
-	return kernel_unmountat(doing->parent, doing->name, 0);
+	return -E_LOOKED_AT;
 }
 
 /*

@@ -74,7 +74,9 @@ static void *step_that_stops(void *context)
 	return NULL;
 }
 
-/* `meddle` is called once, before the nth of these calls is made. */
+#define EACH 0
+
+/* `meddle` is called once, before the nth of these calls is made, or before each. */
 static void take_step_with_nth(int number, unsigned nth, void (*meddle)(void))
 {
 	struct stop stop = { .number = number };
@@ -93,7 +95,7 @@ static void take_step_with_nth(int number, unsigned nth, void (*meddle)(void))
 	while (poll(&polled, 1, DEADLINE) == 1 && polled.revents & POLLIN) {
 		memset(call, 0, sizeof(*call));
 		ck_assert_int_eq(seccomp_notify_receive(polled.fd, call), 0);
-		if (++calls == nth)
+		if (++calls == nth || nth == EACH)
 			meddle();
 		*go_on = (struct seccomp_notif_resp){ .id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
 		ck_assert_int_eq(seccomp_notify_respond(polled.fd, go_on), 0);
@@ -206,6 +208,28 @@ START_TEST(what_changed_places_before_the_mark_stays)
 }
 END_TEST
 
+static void look(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(BUILD "/a/t", &st), 0);
+}
+
+/* Which takes the mark away, and with it all that makes the call exact. */
+START_TEST(a_mount_that_is_looked_at_all_the_time_is_busy)
+{
+	struct kernel_mount mount;
+
+	make_tmpfs(BUILD "/a/t");
+	mount = want("a/t", STEP_UMOUNT);
+	take_step_with_nth(SYS_umount2, EACH, look);
+	ck_assert_uint_eq(result.outcome, OUTCOME_BUSY);
+	ck_assert(is_mounted(mount));
+	take_step();
+	ck_assert_uint_eq(result.outcome, OUTCOME_GONE);
+}
+END_TEST
+
 /* A worker mounts its filesystem there long after we started. */
 START_TEST(the_root_is_opened_anew_for_each_step)
 {
@@ -264,6 +288,7 @@ int main(void)
 	tcase_add_test(moments, what_is_stacked_before_a_lazy_call_stays);
 	tcase_add_test(moments, what_is_stacked_before_the_mark_stays);
 	tcase_add_test(moments, what_changed_places_before_the_mark_stays);
+	tcase_add_test(moments, a_mount_that_is_looked_at_all_the_time_is_busy);
 	tcase_add_test(moments, a_lazy_call_takes_the_mount_wherever_its_name_leads);
 	tcase_add_test(moments, what_is_bound_below_before_a_lazy_call_costs_the_host_nothing);
 	if (exact)
