@@ -29,6 +29,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_fuse_trouble.py \
 	tests/system/test_groups.py \
 	tests/system/test_harness.py \
+	tests/system/test_hostile.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
 	tests/system/test_namespaces.py \
@@ -262,6 +263,17 @@ LOG_COMPILER = $(srcdir)/tests/on-kernel
 
 check_PROGRAMS += tests/lib/mounters
 
+# A builder that is hostile, and the broker with a count of what that did between a comparison and the call after it
+
+check_PROGRAMS += tests/hostile/hostile tests/hostile/counting
+tests_hostile_hostile_SOURCES = tests/hostile/hostile.c tests/hostile/hostile.h tests/hostile/meddle.c \
+	tests/hostile/names.c tests/hostile/windows.h
+tests_hostile_hostile_LDADD = $(use_kernel)
+tests_hostile_counting_SOURCES = tests/hostile/counting.c tests/hostile/windows.h
+tests_hostile_counting_LDFLAGS = -Wl,--wrap=kernel_status_at -Wl,--wrap=kernel_unmount \
+	-Wl,--wrap=kernel_unmountat -Wl,--wrap=travel_check_tree
+tests_hostile_counting_LDADD = $(use_broker)
+
 # A filesystem that misbehaves on command, for the system tests
 
 if HAVE_FUSE3
@@ -301,6 +313,17 @@ check-mutants: all
 
 clean-local:
 	rm -rf mutants
+
+# The hostile builder for as long as it takes to be believed: for each seed, once for each source, all of them at once.
+HOSTILE_SECONDS = 600
+HOSTILE_SEEDS = 1 2 3
+check-hostile: all
+	@$(MAKE) check TESTS=
+	@for seed in $(HOSTILE_SEEDS); do \
+		REAPERD_BUILD_DIR='$(abs_builddir)' REAPERD_HOSTILE_SECONDS='$(HOSTILE_SECONDS)' REAPERD_HOSTILE_SEED="$$seed" \
+			REAPERD_HOSTILE_SWAPS=100 $(srcdir)/tests/run-system -k test_hostile -rP || exit 1; \
+	done
+.PHONY: check-hostile
 
 # Without the system tests and the scripts.
 check-unit:

@@ -41,6 +41,7 @@ class Daemon:
         self.killed = False
         self.kernel_ids = {}
         self.prefix = []
+        self.program = None  # instead of the real one
         self.kernel = KERNEL
         os.makedirs(self.state, exist_ok=True)
         os.makedirs(self.run, exist_ok=True)
@@ -63,7 +64,7 @@ class Daemon:
             return ""
 
     def command(self, *more):
-        return [*self.prefix, reaperd_program(self.kernel), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
+        return [*self.prefix, self.program or reaperd_program(self.kernel), "--config", self.config_file, "--state-dir", self.state, "--runtime-dir", self.run,
                 *self.arguments, *more]
 
     def spawn(self, *more):

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The hostile builder's parts: hostile.c runs its actions and sees that what is over goes, names.c has their names and
+ * mounts, meddle.c the processes that change both while the daemon works.
+ *
+ * It runs in a mount namespace of its own, below one directory. It never unmounts, and never removes or mounts by a path
+ * that it swaps: places are reached by fds and without symlinks, and removed one by one by the names that it gave them.
+ */
+#ifndef TESTS_HOSTILE_HOSTILE_H
+#define TESTS_HOSTILE_HOSTILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "windows.h"
+
+/* What an action's directory is swapped with: s0 ... s5 beside "root". */
+#define ALIASES 6
+
+struct place {
+	int build; /* fd of the build root */
+	int host;  /* fd of the shared directory that stands for the host's /dev, from before anything covered it */
+	struct windows *windows;
+	uint64_t seed;
+	char root[256]; /* the build root's path */
+};
+
+/* Says it, and what went wrong, and ends with exit status 1. */
+void must(bool done, const char *what);
+
+/* ---- names.c ---- */
+
+/* A number below `bound`. */
+uint32_t random_below(uint64_t *state, uint32_t bound);
+
+/* An action's name, in `buffer`: some come again, some do not. */
+const char *life_name(unsigned slot, uint32_t life, char *buffer, size_t size);
+
+/* An O_PATH fd beneath dirfd, without a symlink; -1. */
+int open_beneath(int dirfd, const char *path);
+
+void make_directory(int dirfd, const char *path);
+uint64_t make_mount(int dirfd, const char *path, const char *type); /* its unique id */
+
+/* All that is in an action's directory, and what it is swapped with; false where something is still mounted there. */
+void make_names(const struct place *place, unsigned slot, int action);
+bool remove_names(const struct place *place, unsigned slot, const char *action_name);
+
+/* ---- meddle.c; never return ---- */
+
+_Noreturn void swap_names(const struct place *place);
+_Noreturn void stack_mounts(const struct place *place);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hostile.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The one in whose window a call waits, else any. */
+static unsigned pick_slot(struct windows *windows, uint64_t *random)
+{
+	uint32_t held = windows->held;
+
+	return held ? held - 1 : random_below(random, SLOTS);
+}
+
+static void exchange(int dirfd, const char *one, const char *other)
+{
+	renameat2(dirfd, one, dirfd, other, RENAME_EXCHANGE);
+}
+
+/* There and back, so that whoever disarms the slot finds all as it was. */
+static void swap_pair(const struct place *place, struct slot *slot, unsigned number, uint64_t *random)
+{
+	char name[32], one[48], other[48];
+
+	life_name(number, slot->life, name, sizeof(name));
+	if (slot->renamed && random_below(random, 8) == 0) { /* the action's own directory */
+		snprintf(one, sizeof(one), "%s", name);
+		snprintf(other, sizeof(other), "a%u", number);
+	} else {
+		snprintf(one, sizeof(one), "%s/root", name);
+		snprintf(other, sizeof(other), "%s/s%u", name, random_below(random, ALIASES));
+	}
+	exchange(place->build, one, other);
+	slot->swaps++;
+	exchange(place->build, one, other);
+	slot->swaps++;
+}
+
+static bool is_anyone_armed(struct windows *windows)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (windows->slots[i].armed)
+			return true;
+	return false;
+}
+
+void swap_names(const struct place *place)
+{
+	uint64_t random = place->seed + 1;
+
+	for (;;) {
+		unsigned number = pick_slot(place->windows, &random);
+		struct slot *slot = &place->windows->slots[number];
+
+		slot->swapping = true;
+		if (slot->armed)
+			for (unsigned i = random_below(&random, 16); i > 0 && slot->armed; i--)
+				swap_pair(place, slot, number, &random);
+		slot->swapping = false;
+		if (is_anyone_armed(place->windows))
+			sched_yield();
+		else
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+}
+
+/* Everything by fd: a path would lead to whatever stands there at that moment. */
+struct target {
+	char path[32]; /* of the fd, for mount(2) */
+	int fd;
+};
+
+static bool target_open(int dirfd, const char *path, struct target *ret)
+{
+	ret->fd = open_beneath(dirfd, path);
+	snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", ret->fd);
+	return ret->fd >= 0;
+}
+
+static void mount_on(const struct target *target, const char *source, const char *type, unsigned long flags)
+{
+	mount(source, target->path, type, flags, NULL);
+}
+
+/*
+ * The host's shared directory with what is mounted in it, over the mount or in it. Nothing is mounted upon it afterwards:
+ * that would cover the host's own, too, and stay there, for what covers a shared mount keeps us from making it private.
+ */
+static void bind_host(const struct place *place, struct slot *slot, const struct target *target)
+{
+	char host[32];
+
+	snprintf(host, sizeof(host), "/proc/self/fd/%d", place->host);
+	place->windows->binding = true;
+	if (!place->windows->lazy) {
+		slot->stacks_left = 0;
+		mount_on(target, host, NULL, MS_BIND | MS_REC);
+	}
+	place->windows->binding = false;
+}
+
+/* One that was made beside it, and is then moved over it. */
+static void move_over(int action, const struct target *target)
+{
+	struct target spare;
+
+	if (target_open(action, "spare", &spare))
+		mount_on(&spare, "moved", "tmpfs", 0);
+	close(spare.fd);
+	/* Anew: on the mount this time. */
+	if (target_open(action, "spare", &spare))
+		mount_on(target, spare.path, NULL, MS_MOVE);
+	close(spare.fd);
+}
+
+static void stack_one(const struct place *place, struct slot *slot, int action, uint64_t *random)
+{
+	static const char *const places[] = { "root/proc", "root/proc", "root/proc/x", "root", "spare" };
+	struct target target;
+
+	if (!target_open(action, places[random_below(random, 5)], &target))
+		return;
+	switch (random_below(random, 7)) {
+	case 0:
+	case 1:
+		mount_on(&target, "stacked", "tmpfs", 0);
+		break;
+	case 2:
+		bind_host(place, slot, &target);
+		break;
+	case 3:
+		mount_on(&target, NULL, NULL, MS_SHARED);
+		break;
+	case 4:
+		mount_on(&target, NULL, NULL, MS_SLAVE);
+		break;
+	case 5:
+		move_over(action, &target);
+		break;
+	case 6:
+		mount_on(&target, "/", NULL, MS_BIND);
+		break;
+	}
+	close(target.fd);
+}
+
+static void stack_in_slot(const struct place *place, unsigned number, uint64_t *random)
+{
+	struct slot *slot = &place->windows->slots[number];
+	char name[32];
+	int action;
+
+	slot->stacking = true;
+	if (slot->armed && slot->stacks_left > 0) {
+		action = open_beneath(place->build, life_name(number, slot->life, name, sizeof(name)));
+		slot->stacks_left--;
+		slot->stacks++;
+		if (action >= 0)
+			stack_one(place, slot, action, random);
+		slot->stacks++;
+		close(action);
+	}
+	slot->stacking = false;
+}
+
+void stack_mounts(const struct place *place)
+{
+	uint64_t random = place->seed + 2;
+
+	for (;;) {
+		unsigned number = pick_slot(place->windows, &random);
+
+		stack_in_slot(place, number, &random);
+		/* As often as a call waits, and now and then besides. */
+		for (unsigned i = random_below(&random, 64); i > 0 && !place->windows->held; i--)
+			nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	}
+}
