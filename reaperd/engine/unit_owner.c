@@ -108,6 +108,9 @@ static int find(struct unit_owners *owners, const char *name, struct unit *unit)
 	watch = group_watch_get(owners->watches, group, id);
 	if (!watch)
 		return -ENOMEM;
+	/* It may be one that was over when it was asked last. */
+	if (group_watch_ask(watch) != GROUP_LIVES)
+		return group_watch_life(watch) == GROUP_OVER ? -ENOENT : -EAGAIN;
 	unit->watch = watch;
 	unit->id = id;
 	unit->hierarchy = hierarchies[i - 1];
@@ -183,23 +186,6 @@ static bool runs(const struct unit *unit)
 	return unit->watch && !unit->left;
 }
 
-/* As find(). The group in which it was left is kept until there is another. */
-static int look_for(struct unit_owners *owners, const struct root *root, struct unit *unit)
-{
-	int r = find(owners, root->rules.owner_argument, unit);
-
-	unit->next = owners->engine->now.mono + root->rules.probe_interval;
-	if (r == 0) {
-		remember(owners, root, unit);
-		log_info("%s: its owner %s runs", root->rules.path, root->rules.owner_argument);
-	} else if (r != -ENOENT && !unit->warned) {
-		unit->warned = true;
-		log_warning("%s: its owner %s cannot be looked for: %s", root->rules.path, root->rules.owner_argument,
-			    strerror(-r));
-	}
-	return r;
-}
-
 /*
  * Where the unit runs again by now, an action that is new since its former group was known to live may be the next
  * start's: then only one of which a mounter was in the former group is surely that one's.
@@ -248,6 +234,26 @@ static void take_back(struct unit_owners *owners, struct root *root, struct unit
 	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
 		if (!action->registered && action->evidence_state[EVIDENCE_OWNER_EXITED].since.mono >= unit->said)
 			owner_is_there(owners->engine, action, "unit");
+}
+
+/* As find(). The group in which it was left is kept until there is another. */
+static int look_for(struct unit_owners *owners, struct root *root, struct unit *unit)
+{
+	const struct group_watch *left = unit->left ? unit->watch : NULL;
+	int r = find(owners, root->rules.owner_argument, unit);
+
+	unit->next = owners->engine->now.mono + root->rules.probe_interval;
+	if (r == 0 && unit->watch == left) {
+		take_back(owners, root, unit);
+	} else if (r == 0) {
+		remember(owners, root, unit);
+		log_info("%s: its owner %s runs", root->rules.path, root->rules.owner_argument);
+	} else if (r != -ENOENT && !unit->warned) {
+		unit->warned = true;
+		log_warning("%s: its owner %s cannot be looked for: %s", root->rules.path, root->rules.owner_argument,
+			    strerror(-r));
+	}
+	return r;
 }
 
 /* For the first time: it may have gone, or begun anew, while nobody looked. What came since then is the next one's. */
@@ -300,6 +306,11 @@ static struct unit *unit_of(const struct unit_owners *owners, const struct root 
 	return owners->units && root->rules.owner == OWNER_RULE_UNIT ? &owners->units[root->index] : NULL;
 }
 
+static bool is_over(const struct action *action, const struct unit *unit)
+{
+	return unit->ended || action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED);
+}
+
 void unit_owners_noticed_attach(struct unit_owners *owners, struct mount *mount)
 {
 	struct engine *engine = owners->engine;
@@ -313,12 +324,11 @@ void unit_owners_noticed_attach(struct unit_owners *owners, struct mount *mount)
 		group_watch_ask(unit->watch);
 	look_at(owners, action->root, unit);
 	/* What was found together is judged together. */
-	if (action->registered || action->first_seen.mono == engine->now.mono ||
-	    !(unit->ended || action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED)))
+	if (action->registered || action->first_seen.mono == engine->now.mono || !is_over(action, unit))
 		return;
 	if (!runs(unit))
 		look_for(owners, action->root, unit);
-	if (runs(unit))
+	if (runs(unit) && is_over(action, unit))
 		owner_take_newcomers(engine, action, NULL);
 }
 

@@ -228,6 +228,22 @@ START_TEST(a_unit_between_two_of_its_processes_has_not_ended)
 }
 END_TEST
 
+/* It may be looked for before anything is told. */
+START_TEST(a_unit_that_goes_on_may_be_found_before_that_is_told)
+{
+	engine_reconfigure(BY_UNIT "\nprobe-interval = 300ms");
+	make_actions();
+	leave(UNIT);
+	for (int i = 0; i < 30 && !is_over("a"); i++)
+		pass(0.1);
+	ck_assert(is_over("a"));
+	populate(UNIT);
+	pass(0.5);
+	ck_assert(!is_over("a") && !is_over("b"));
+	nothing_happens();
+}
+END_TEST
+
 START_TEST(what_a_former_start_of_the_unit_left_is_not_taken_back)
 {
 	engine_reconfigure("owner = unit:worker.service\ngrace = 1h");
@@ -330,6 +346,7 @@ int main(void)
 	tcase_add_test(tests, another_unit_of_another_configuration_says_nothing);
 	tcase_add_test(tests, that_a_unit_has_ended_is_said_once);
 	tcase_add_test(tests, a_unit_between_two_of_its_processes_has_not_ended);
+	tcase_add_test(tests, a_unit_that_goes_on_may_be_found_before_that_is_told);
 	tcase_add_test(tests, what_a_former_start_of_the_unit_left_is_not_taken_back);
 	tcase_add_test(tests, at_the_end_of_the_grace_the_unit_is_asked_once_more);
 	tcase_add_test(tests, a_unit_that_cannot_be_looked_for_has_not_ended);
