@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -216,6 +217,29 @@ START_TEST(a_refresh_sees_what_went)
 }
 END_TEST
 
+/* Each path is another afterwards, and the sources' own root, too. */
+START_TEST(a_root_that_is_pivoted_is_followed)
+{
+	begin();
+	scratch_tmpfs(scratch_file("build/a"));
+	scratch_tmpfs(scratch_file("out/new"));
+	ck_assert_int_eq(mkdir(scratch_file("out/new/old"), 0755), 0);
+	ck_assert_int_eq(mkdir(scratch_file("out/new/proc"), 0755), 0);
+	scratch_bind("/proc", scratch_file("out/new/proc"));
+	update_all();
+	ck_assert_ptr_nonnull(at(&sides[0], scratch_file("build/a"))->action);
+	fanotify_compare_after = INT64_MAX;
+	ck_assert_int_eq((int)syscall(SYS_pivot_root, scratch_file("out/new"), scratch_file("out/new/old")), 0);
+	ck_assert_int_eq(chdir("/"), 0);
+	update_all();
+	compare_all();
+	ck_assert_int_eq(umount2("/old", MNT_DETACH), 0);
+	update_all();
+	compare_all();
+	end();
+}
+END_TEST
+
 START_TEST(auto_takes_the_best_and_says_why_not_a_better_one)
 {
 	struct source_inputs inputs = { .events_error = EINVAL };
@@ -313,6 +337,7 @@ int main(void)
 	tcase_add_test(tests, a_mount_that_moves_below_a_root_is_found);
 	tcase_add_loop_test(tests, a_rename_above_a_mount_is_found_by_a_refresh, 0, (int)side_count);
 	tcase_add_loop_test(tests, a_refresh_sees_what_went, 0, (int)side_count);
+	tcase_add_test(tests, a_root_that_is_pivoted_is_followed);
 	tcase_add_test(tests, auto_takes_the_best_and_says_why_not_a_better_one);
 	tcase_add_loop_test(tests, without_events_fanotify_says_what_is_missing, 0, ARRAY_SIZE(without_events));
 	tcase_add_loop_test(tests, without_listmount_auto_takes_mountinfo_and_says_why, 0, 2);
