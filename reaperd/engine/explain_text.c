@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/text.h"
 
 #define AGE_SIZE     32
@@ -106,6 +107,48 @@ static void say_evidence(json_t *text, const struct engine *engine, const struct
 	}
 }
 
+static void say_shadowed(json_t *text, const struct engine *engine, const struct action *action)
+{
+	const struct mount *carrier = action->instance->carrier;
+	const struct mount *cover =
+		carrier ? model_mount_at(engine->model, carrier->facts.id, carrier->facts.target) : NULL;
+	CLEANUP_FREE char *target = cover ? shown(cover->facts.target) : NULL;
+	CLEANUP_FREE char *type = cover ? shown(cover->facts.fstype) : NULL;
+
+	if (target && type)
+		explain_say(text,
+			    "It is shadowed: no path leads to it, for another filesystem (%s, mnt:%" PRIu64
+			    ") was mounted over the one on which it lies, on %s. It is judged again once that is "
+			    "unmounted.",
+			    type, cover->facts.id, target);
+	else
+		explain_say(text, "It is shadowed: no path leads to the directory of the build root in which it lies.");
+}
+
+/* Every walk into it meets the dead filesystem; only the mount itself can be named. */
+static void say_dead(json_t *text, const struct engine *engine, const struct action *action)
+{
+	CLEANUP_FREE char *path = path_join(action->root->rules.path, action->path);
+	const struct mount *dead = path ? model_mount_for_path(engine->model, path) : NULL;
+	CLEANUP_FREE char *target = dead ? shown(dead->facts.target) : NULL;
+
+	if (target)
+		explain_say(text,
+			    "Nobody serves its filesystem any more, so that no path leads to what is mounted below. "
+			    "`umount --lazy` of %s (mnt:%" PRIu64 ") takes it all away.",
+			    target, dead->facts.id);
+}
+
+static void say_out_of_reach(json_t *text, const struct engine *engine, const struct action *action)
+{
+	if (!action->mounts || !action->instance)
+		return;
+	if (!action->instance->visible)
+		say_shadowed(text, engine, action);
+	else if (action->evidence & EVIDENCE_BIT(EVIDENCE_DEAD))
+		say_dead(text, engine, action);
+}
+
 static const char *const hold_sentences[HOLD_COUNT] = {
 	[HOLD_OBSERVE] = "mode = observe: it says what it would do, and does nothing",
 	[HOLD_PAUSED] = "reaping is paused",
@@ -169,6 +212,7 @@ void explain_say_action(json_t *text, const struct engine *engine, const struct 
 	say_what(text, action);
 	say_owner(text, action);
 	say_evidence(text, engine, action);
+	say_out_of_reach(text, engine, action);
 	if (action->state == ACTION_CLEARED)
 		explain_say(
 			text,

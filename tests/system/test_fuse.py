@@ -249,6 +249,7 @@ def test_a_dead_server_makes_suspects(cell, source):
     wait_for(lambda: daemon.status()["roots"][0]["health"] == "dead", "and the root, too")
     daemon.is_probed(6)
     assert not any(gone(number) for number in made)
+    assert f"`umount --lazy` of {farm.root} (mnt:" in daemon.ctl("explain", "a1").stdout, "what would free it is said"
     harness.umount(farm.root, harness.MNT_DETACH)
     wait_for(lambda: daemon.action("a1") is None, "the action is past once the root is taken away")
 
@@ -266,7 +267,9 @@ def test_a_new_server_over_a_dead_one_is_watched(cell, source):
     new = farm.action("a1")
     daemon.knows(*new)
     daemon.is_probed(12)
-    assert not any(gone(number) for number in new)
+    assert not any(gone(number) for number in [*old, *new])
+    said = daemon.ctl("explain", f"mnt:{daemon.as_daemon(old[0])}").stdout
+    assert "It is shadowed" in said and "(fuse.misfuse, mnt:" in said and f"on {farm.root}" in said, said
     second("remove", "a1")
     wait_for(lambda: gone(*new), "the second server's actions are watched")
 
