@@ -194,6 +194,50 @@ START_TEST(what_is_bound_below_before_a_lazy_call_costs_the_host_nothing)
 }
 END_TEST
 
+/* A FUSE whose server never says a word, which it does not take to be aborted: the server's end. */
+static int make_fuse(const char *target)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	char options[80];
+
+	ck_assert_int_ge(fd, 0);
+	make_directory(target);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	ck_assert_int_eq(mount("mute", target, "fuse", 0, options), 0);
+	return fd;
+}
+
+static bool is_connected(int fuse)
+{
+	struct pollfd polled = { .fd = fuse, .events = POLLIN };
+
+	return poll(&polled, 1, 0) >= 0 && !(polled.revents & POLLERR);
+}
+
+START_TEST(a_forced_call_is_of_the_filesystem_that_was_compared)
+{
+	struct kernel_mount mount;
+	struct stat st;
+	int ours, theirs;
+
+	if (access("/dev/fuse", R_OK | W_OK) < 0)
+		SKIP_TEST("there is no /dev/fuse");
+	ck_assert_int_eq(stat("/proc/self/ns/pid", &st), 0);
+	if (st.st_ino != 0xEFFFFFFCu)
+		SKIP_TEST("only in the first pid namespace is it known who shares a filesystem");
+	theirs = make_fuse(BUILD "/a/older");
+	other = mount_of(BUILD "/a/older");
+	ours = make_fuse(BUILD "/a/t");
+	make_directory(BUILD "/a/elsewhere");
+	mount = want("a/t", STEP_FORCE);
+	take_step_with(SYS_umount2, change_places);
+	ck_assert(is_connected(theirs) && !is_connected(ours));
+	ck_both_stay(mount);
+	close(ours);
+	close(theirs);
+}
+END_TEST
+
 START_TEST(what_changed_places_before_the_mark_stays)
 {
 	struct kernel_mount mount;
@@ -290,6 +334,7 @@ int main(void)
 	tcase_add_test(moments, what_changed_places_before_the_mark_stays);
 	tcase_add_test(moments, a_mount_that_is_looked_at_all_the_time_is_busy);
 	tcase_add_test(moments, a_lazy_call_takes_the_mount_wherever_its_name_leads);
+	tcase_add_test(moments, a_forced_call_is_of_the_filesystem_that_was_compared);
 	tcase_add_test(moments, what_is_bound_below_before_a_lazy_call_costs_the_host_nothing);
 	if (exact)
 		suite_add_tcase(suite, moments);
