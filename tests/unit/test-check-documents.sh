@@ -122,6 +122,9 @@ expect 1 'README.md: there is no docs/no-such-file.md' a_link_leads_somewhere
 # shellcheck disable=SC2016 # Markdown's quotes, not the shell's
 edit CONTRIBUTING.md 's,`reaperd/policy/decide.c`,`reaperd/policy/decides.c`,'
 expect 1 'CONTRIBUTING.md: there is no reaperd/policy/decides.c' a_file_that_is_named_is_there
+# shellcheck disable=SC2016 # the same
+edit docs/security.md 's/`4-\*`/`4-none-*`/'
+expect 1 'there is no mutant 4-none-' a_mutant_that_is_named_is_there
 edit NEWS '1s/.*/reaperd 0.0.0/'
 expect 1 'NEWS does not begin with reaperd' news_begin_with_this_version
 
