@@ -304,20 +304,35 @@ void explain_say_past(json_t *text, const struct store_action_row *row)
 		    row->generation, root, first, row->state, row->ended ? " at " : "", row->ended ? ended : "");
 }
 
+static void say_holder(json_t *text, const char *target, const struct holder_result *holder)
+{
+	CLEANUP_FREE char *comm = shown(holder->comm);
+	const char *how = holder->how;
+
+	if (strcmp(how, "fd") == 0)
+		explain_say(text, "pid %" PRId32 " (%s) holds %s by its fd %" PRIu32 ".", holder->pid, comm, target,
+			    holder->number);
+	else if (strcmp(how, "namespace") == 0)
+		explain_say(text,
+			    "pid %" PRId32
+			    " (%s) lives in another mount namespace, where what %s shows is mounted, too.",
+			    holder->pid, comm, target);
+	else if (strcmp(how, "loop") == 0)
+		explain_say(text, "The loop device loop%" PRIu32 " has its file in %s.", holder->number, target);
+	else if (strcmp(how, "layer") == 0)
+		explain_say(text,
+			    "An overlay, mount %" PRIu32 " in mountinfo, has a layer in %s and keeps its filesystem.",
+			    holder->number, target);
+	else
+		explain_say(text, "pid %" PRId32 " (%s) holds %s by its %s.", holder->pid, comm, target, how);
+}
+
 void explain_say_holders(json_t *text, const char *target, const struct holder_result *holders, int count)
 {
 	if (count < 0)
 		explain_say(text, "Who holds %s could not be told.", target);
-	for (int i = 0; i < count && i < HOLDERS_SAID; i++) {
-		CLEANUP_FREE char *comm = shown(holders[i].comm);
-
-		if (strcmp(holders[i].how, "fd") == 0)
-			explain_say(text, "pid %" PRId32 " (%s) holds %s by its fd %" PRIu32 ".", holders[i].pid, comm,
-				    target, holders[i].number);
-		else
-			explain_say(text, "pid %" PRId32 " (%s) holds %s by its %s.", holders[i].pid, comm, target,
-				    holders[i].how);
-	}
+	for (int i = 0; i < count && i < HOLDERS_SAID; i++)
+		say_holder(text, target, &holders[i]);
 	if (count > HOLDERS_SAID)
 		explain_say(text, "%d more hold %s.", count - HOLDERS_SAID, target);
 }

@@ -88,10 +88,20 @@ static void look_free(struct look *look)
 	free(look);
 }
 
+static bool has_number(const struct holder_result *holder)
+{
+	static const char *const how[] = { "fd", "loop", "layer" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++)
+		if (strcmp(holder->how, how[i]) == 0)
+			return true;
+	return false;
+}
+
 static json_t *holder_json(const struct holder_result *holder)
 {
 	json_t *object = json_pack("{s:i, s:s, s:o}", "pid", (int)holder->pid, "how", holder->how, "number",
-				   strcmp(holder->how, "fd") == 0 ? json_integer(holder->number) : json_null());
+				   has_number(holder) ? json_integer(holder->number) : json_null());
 
 	if (object)
 		report_set_bytes(object, "comm", holder->comm);

@@ -14,14 +14,15 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "kernel/mounts.h"
 #include "kernel/procfs.h"
 #include "kernel/table.h"
 
 const char *const kernel_holder_names[] = {
-	[KERNEL_HOLDER_CWD] = "cwd",   [KERNEL_HOLDER_ROOT] = "root", [KERNEL_HOLDER_EXE] = "exe",
-	[KERNEL_HOLDER_FD] = "fd",     [KERNEL_HOLDER_MMAP] = "mmap", [KERNEL_HOLDER_NAMESPACE] = "namespace",
-	[KERNEL_HOLDER_LOOP] = "loop",
+	[KERNEL_HOLDER_CWD] = "cwd",   [KERNEL_HOLDER_ROOT] = "root",	[KERNEL_HOLDER_EXE] = "exe",
+	[KERNEL_HOLDER_FD] = "fd",     [KERNEL_HOLDER_MMAP] = "mmap",	[KERNEL_HOLDER_NAMESPACE] = "namespace",
+	[KERNEL_HOLDER_LOOP] = "loop", [KERNEL_HOLDER_LAYER] = "layer",
 };
 
 struct search {
@@ -218,6 +219,67 @@ static void search_loops(struct search *search)
 	}
 }
 
+/* Cuts off and returns what stands before the first `end`; a backslash takes its meaning from what follows it. */
+static char *take_part(char **cursor, char end)
+{
+	char *part = *cursor, *at = part;
+
+	while (*at && *at != end)
+		at += *at == '\\' && at[1] ? 2 : 1;
+	*cursor = *at ? at + 1 : NULL;
+	*at = '\0';
+	return part;
+}
+
+static void remove_backslashes(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; *to++ = *from++)
+		if (*from == '\\' && from[1])
+			from++;
+	*to = '\0';
+}
+
+/* The layers as they were named when it was mounted: "lowerdir=A:B", "lowerdir+=A", "upperdir=A". */
+static bool has_layer_in(char *options, const char *target)
+{
+	while (options) {
+		char *option = take_part(&options, ','), *layers = strchr(option, '=');
+
+		if (!layers || !strstr(option, "dir"))
+			continue;
+		for (layers++; layers;) {
+			char *layer = take_part(&layers, ':');
+
+			remove_backslashes(layer);
+			if (path_is_below(layer, target))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void search_layers(struct search *search)
+{
+	char path[PROCFS_NAME_SIZE];
+	CLEANUP_FCLOSE FILE *file = fopen(procfs_name(path, sizeof(path), "self/mountinfo"), "re");
+	CLEANUP_FREE char *line = NULL;
+	size_t size = 0;
+
+	while (file && getline(&line, &size, file) > 0) {
+		char *overlay = strstr(line, " - overlay "), *options = overlay ? strrchr(overlay, ' ') : NULL;
+		unsigned number;
+
+		if (!options || sscanf(line, "%u", &number) != 1)
+			continue;
+		options[strcspn(options, "\n")] = '\0';
+		text_unescape_octal(options);
+		if (has_layer_in(options + 1, search->target))
+			add(search, 0, KERNEL_HOLDER_LAYER, number);
+	}
+}
+
 /* Fills in what the table knows of the mount. 0, -ENOENT or -errno. */
 static int find_mount(struct search *search)
 {
@@ -251,5 +313,6 @@ ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_hold
 	search.own_namespace = kernel_mount_namespace();
 	search_processes(&search);
 	search_loops(&search);
+	search_layers(&search);
 	return (ssize_t)search.count;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who keeps a mount busy: processes by their directories, descriptors and mappings, other namespaces by their copies,
- * loop devices by their files. A snapshot of /proc, which may block with a filesystem that hangs: only a child with a
+ * Who keeps a mount busy, or its filesystem: processes by their directories, descriptors and mappings, other namespaces
+ * by their copies, loop devices by their files, overlays by their layers. A snapshot of /proc, which may block with a filesystem that hangs: only a child with a
  * deadline asks.
  */
 #ifndef REAPERD_KERNEL_HOLDERS_H
@@ -20,6 +20,7 @@ enum kernel_holder_kind {
 	KERNEL_HOLDER_MMAP,
 	KERNEL_HOLDER_NAMESPACE, /* another mount namespace has the same directory mounted; pid is one process in it */
 	KERNEL_HOLDER_LOOP,	 /* a loop device's file lies on it; pid 0, number is the device's */
+	KERNEL_HOLDER_LAYER, /* an overlay has a layer in it, which keeps its filesystem; pid 0, number is in mountinfo */
 };
 extern const char *const kernel_holder_names[];
 
@@ -27,7 +28,7 @@ struct kernel_holder {
 	pid_t pid;
 	char comm[17];
 	enum kernel_holder_kind how;
-	uint32_t number; /* KERNEL_HOLDER_FD: which */
+	uint32_t number; /* of a descriptor, a loop device, an overlay */
 };
 
 /* At most `size`, each process once for each kind: how many, or -errno (-ENOENT: there is no such mount). */

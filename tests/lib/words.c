@@ -36,7 +36,7 @@ int main(void)
 		printf("hold %s\n", hold_name(i));
 	for (int i = ROOT_HEALTH_OK; i <= ROOT_HEALTH_UNKNOWN; i++)
 		printf("health %s\n", root_health_name(i));
-	for (int i = KERNEL_HOLDER_CWD; i <= KERNEL_HOLDER_LOOP; i++)
+	for (int i = KERNEL_HOLDER_CWD; i <= KERNEL_HOLDER_LAYER; i++)
 		printf("holder %s\n", kernel_holder_names[i]);
 	if (!config || config_add_root(config, "/root", why, sizeof(why)) < 0 || !(text = config_text(config)))
 		return 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/broker_client.h"
 #include "engine/control.h"
@@ -102,10 +103,16 @@ void holders_ask(struct engine *e, const struct mount *mount, holders_function *
 
 void answer_holders(void)
 {
-	static const struct holder_result holder = { .pid = 12, .comm = "sleep", .how = "fd", .number = 3 };
+	static const struct holder_result holders[] = {
+		{ .pid = 12, .comm = "sleep", .how = "fd", .number = 3 },
+		{ .pid = 13, .comm = "cc1", .how = "cwd" },
+		{ .pid = 14, .comm = "runc", .how = "namespace" },
+		{ .how = "loop", .number = 7 },
+		{ .how = "layer", .number = 221 },
+	};
 
 	for (unsigned i = 0; i < asked.holders_asked; i++)
-		asked.holders[i](asked.holders_context[i], &holder, 1);
+		asked.holders[i](asked.holders_context[i], holders, ARRAY_SIZE(holders));
 	asked.holders_asked = 0;
 }
 

@@ -180,7 +180,7 @@ START_TEST(an_action_is_explained_with_who_holds_its_mounts)
 {
 	struct action *action = mounted("one", "root/proc", NULL);
 	struct client client;
-	json_t *answer, *explanation, *mount;
+	json_t *answer, *explanation, *mount, *holders;
 
 	policy_evidence_set(action, EVIDENCE_MISSING, clock_now());
 	client_open(&client);
@@ -195,7 +195,16 @@ START_TEST(an_action_is_explained_with_who_holds_its_mounts)
 	ck_assert_int_eq(number_of(json_array_get(json_object_get(mount, "holders"), 0), "pid"), 12);
 	ck_assert(text_says(explanation, "Evidence: `missing` since"));
 	ck_assert(text_says(explanation, "It is reaped for `missing` at"));
-	ck_assert(text_says(explanation, "pid 12 (sleep) holds " ROOT "/one/root/proc by its fd 3"));
+	ck_assert(text_says(explanation, "pid 12 (sleep) holds " ROOT "/one/root/proc by its fd 3."));
+	ck_assert(text_says(explanation, "pid 13 (cc1) holds " ROOT "/one/root/proc by its cwd."));
+	ck_assert(text_says(explanation, "pid 14 (runc) lives in another mount namespace"));
+	ck_assert(text_says(explanation, "The loop device loop7 has its file in " ROOT "/one/root/proc."));
+	ck_assert(text_says(explanation, "mount 221 in mountinfo, has a layer in " ROOT "/one/root/proc"));
+	holders = json_object_get(mount, "holders");
+	ck_assert_int_eq(number_of(json_array_get(holders, 0), "number"), 3);
+	ck_assert(json_is_null(json_object_get(json_array_get(holders, 1), "number")));
+	ck_assert_int_eq(number_of(json_array_get(holders, 3), "number"), 7);
+	ck_assert_int_eq(number_of(json_array_get(holders, 4), "number"), 221);
 	json_decref(answer);
 	client_close(&client);
 }
