@@ -190,11 +190,12 @@ static void refuse_step(struct handler_result *result, int r)
 	snprintf(result->step.detail, sizeof(result->step.detail), "its mount namespace cannot be entered");
 }
 
+/* Of mounts elsewhere the engine has nothing to know. */
 static void serve_holders(size_t index, struct handler_result *result, struct handler_context *context)
 {
 	const struct kernel_mount mount = kernel_mount_of(&context->request->holders[index].mount);
 	struct kernel_holder found[HOLDERS_MAX];
-	ssize_t count = kernel_find_holders(&mount, found, HOLDERS_MAX);
+	ssize_t count = kernel_find_holders(&mount, context->rules->path, found, HOLDERS_MAX);
 
 	result->root_error = count < 0 ? (int32_t)count : 0;
 	for (ssize_t i = 0; i < count; i++) {

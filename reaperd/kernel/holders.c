@@ -303,13 +303,15 @@ static int find_mount(struct search *search)
 	return 0;
 }
 
-ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_holder *ret, size_t size)
+ssize_t kernel_find_holders(const struct kernel_mount *mount, const char *below, struct kernel_holder *ret, size_t size)
 {
 	CLEANUP(search_clear) struct search search = { .mount = *mount, .found = ret, .size = size };
 	int r = find_mount(&search);
 
 	if (r < 0)
 		return r;
+	if (!path_is_below(search.target, below))
+		return -EXDEV;
 	search.own_namespace = kernel_mount_namespace();
 	search_processes(&search);
 	search_loops(&search);

@@ -31,7 +31,11 @@ struct kernel_holder {
 	uint32_t number; /* of a descriptor, a loop device, an overlay */
 };
 
-/* At most `size`, each process once for each kind: how many, or -errno (-ENOENT: there is no such mount). */
-ssize_t kernel_find_holders(const struct kernel_mount *mount, struct kernel_holder *ret, size_t size);
+/*
+ * At most `size`, each process once for each kind: how many, or -errno (-ENOENT: there is no such mount; -EXDEV: it does
+ * not lie below the directory `below`).
+ */
+ssize_t kernel_find_holders(const struct kernel_mount *mount, const char *below, struct kernel_holder *ret,
+			    size_t size);
 
 #endif

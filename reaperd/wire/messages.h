@@ -202,8 +202,8 @@ struct step_result {
 struct holder_result {
 	int32_t pid;
 	char comm[17];
-	char how[12];	 /* "cwd", "root", "exe", "fd", "mmap", "namespace", "loop" */
-	uint32_t number; /* how = fd: which */
+	char how[12];	 /* "cwd", "root", "exe", "fd", "mmap", "namespace", "loop", "layer" */
+	uint32_t number; /* how = fd: which; of loop the device's, of layer the overlay's in mountinfo */
 };
 #define HOLDERS_MAX 64
 

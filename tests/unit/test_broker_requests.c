@@ -2,6 +2,7 @@
 /* What the engine asks of the broker, and what it must not ask. */
 #include <sys/inotify.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "broker_fixture.h"
 #include "misfuse_fixture.h"
@@ -68,6 +69,27 @@ START_TEST(who_holds_a_mount_is_named)
 	}
 	ck_assert(by_fd && by_cwd);
 	message_result_clear(&result);
+}
+END_TEST
+
+/* An engine that is no longer ours asks for what it likes. */
+START_TEST(who_holds_a_mount_outside_the_root_is_not_told)
+{
+	struct step_item step = { .path = "a/t", .action_length = 1 };
+	struct message_request request = { .type = MESSAGE_HOLDERS, .job = 3, .count = 1, .holders = &step };
+	static const char *const places[] = { PLACE "/other", BUILD, PLACE };
+	struct message_result result;
+
+	make_tmpfs(PLACE "/other");
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		ck_assert_int_eq(chdir(places[i]), 0);
+		step.mount = reference_of(places[i]);
+		ask(&request);
+		result = answer();
+		ck_assert_int_eq(result.error, EXDEV);
+		ck_assert_uint_eq(result.count, 0);
+		message_result_clear(&result);
+	}
 }
 END_TEST
 
@@ -210,6 +232,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_step_is_done_and_answered);
 	tcase_add_test(tests, a_probe_and_a_watch_are_done_and_answered);
 	tcase_add_test(tests, who_holds_a_mount_is_named);
+	tcase_add_test(tests, who_holds_a_mount_outside_the_root_is_not_told);
 	tcase_add_test(tests, an_old_serial_is_stale_and_a_missing_root_is_said);
 	tcase_add_loop_test(tests, a_malformed_request_ends_the_engine_and_another_is_started, 0, 5);
 	if (misfuse_is_possible())

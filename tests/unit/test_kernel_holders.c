@@ -104,7 +104,7 @@ static void end(pid_t pid)
 
 static void look(void)
 {
-	count = kernel_find_holders(&held, found, MANY);
+	count = kernel_find_holders(&held, PLACE, found, MANY);
 	ck_assert_int_ge(count, 0);
 }
 
@@ -207,7 +207,7 @@ START_TEST(no_more_are_named_than_there_is_room_for)
 
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		pids[i] = start(hold_cwd);
-	ck_assert_int_eq(kernel_find_holders(&held, found, 2), 2);
+	ck_assert_int_eq(kernel_find_holders(&held, PLACE, found, 2), 2);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		end(pids[i]);
 }
@@ -216,7 +216,18 @@ END_TEST
 START_TEST(a_mount_that_is_not_there_has_none)
 {
 	ck_assert_int_eq(umount2(HELD, 0), 0);
-	ck_assert_int_eq(kernel_find_holders(&held, found, MANY), -ENOENT);
+	ck_assert_int_eq(kernel_find_holders(&held, PLACE, found, MANY), -ENOENT);
+}
+END_TEST
+
+START_TEST(of_one_that_lies_elsewhere_nobody_is_named)
+{
+	pid_t pid = start(hold_cwd);
+
+	ck_assert_int_eq(kernel_find_holders(&held, PLACE "/hel", found, MANY), -EXDEV);
+	ck_assert_int_eq(kernel_find_holders(&held, HELD, found, MANY), -EXDEV);
+	ck_assert_int_eq(kernel_find_holders(&held, PLACE, found, MANY), 1);
+	end(pid);
 }
 END_TEST
 
@@ -291,6 +302,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_mount_of_the_same_filesystem_is_another);
 	tcase_add_test(tests, no_more_are_named_than_there_is_room_for);
 	tcase_add_test(tests, a_mount_that_is_not_there_has_none);
+	tcase_add_test(tests, of_one_that_lies_elsewhere_nobody_is_named);
 	tcase_add_test(tests, a_loop_device_whose_file_lies_on_it_is_named);
 	tcase_add_test(tests, an_overlay_that_has_a_layer_in_it_is_named);
 	suite_add_tcase(suite, tests);
