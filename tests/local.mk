@@ -35,6 +35,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_namespaces.py \
 	tests/system/test_odd.py \
 	tests/system/test_owners.py \
+	tests/system/test_privilege.py \
 	tests/system/test_propagation.py \
 	tests/system/test_random.py \
 	tests/system/test_reap.py \
@@ -146,6 +147,10 @@ tests_unit_test_store_write_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_write_LDADD = $(use_store) $(CHECK_LIBS)
 tests_unit_test_store_faults_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_store_faults_LDADD = $(use_store) $(CHECK_LIBS)
+
+unit_tests += tests/unit/test_sandbox
+tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_unit_test_sandbox_LDADD = $(use_sandbox) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
 	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
@@ -299,7 +304,7 @@ tests/varlink-go/client: tests/varlink-go/client.go
 # Tests
 
 LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy=$(policy) source=$(source) store=$(store) \
-	config=$(config) report=$(report) broker=$(broker) engine=$(engine) cli=$(cli)
+	config=$(config) report=$(report) sandbox=$(sandbox) broker=$(broker) engine=$(engine) cli=$(cli)
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
 	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; CK_DEFAULT_TIMEOUT=30; \
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR CK_DEFAULT_TIMEOUT;

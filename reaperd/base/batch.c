@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/signals.h"
 
 struct progress {
@@ -263,14 +265,25 @@ static void settle_done(struct batch *batch, int64_t mono_ns)
 		settle(batch, BATCH_ITEM_DONE, mono_ns);
 }
 
+static void say_how_it_died(pid_t child, int status)
+{
+	if (WIFSIGNALED(status))
+		log_error("bug of ours, or somebody's kill: child %d died of signal %d (%s)%s", (int)child,
+			  WTERMSIG(status), strsignal(WTERMSIG(status)),
+			  WTERMSIG(status) == SIGSYS ? ": it made a system call that it never makes" : "");
+}
+
 /*
  * Notices that the child ended. If that was too early, it crashed in the next item; even if it had not begun it, for
  * otherwise a child that cannot start would be made again and again.
  */
 static void reap_child(struct batch *batch, int64_t mono_ns)
 {
-	if (!batch->child || waitpid(batch->child, NULL, WNOHANG) == 0)
+	int status = 0;
+
+	if (!batch->child || waitpid(batch->child, &status, WNOHANG) == 0)
 		return;
+	say_how_it_died(batch->child, status);
 	batch->child = 0;
 	batch->pool->running--;
 	settle_done(batch, mono_ns);

@@ -44,9 +44,10 @@ struct broker {
 	char *socket_path;
 	struct batch_pool *pool;
 	struct requests requests;
-	int fds[PRIVATE_COUNT]; /* -1: none */
-	int inotify;		/* one for each engine: the watches of a dead one go with it */
-	pid_t engine;		/* 0: none runs */
+	struct sandbox *sandbox; /* of children */
+	int fds[PRIVATE_COUNT];	 /* -1: none */
+	int inotify;		 /* one for each engine: the watches of a dead one go with it */
+	pid_t engine;		 /* 0: none runs */
 	int64_t started;
 	bool was_ready; /* an engine was, once */
 	int64_t backoff;
@@ -116,7 +117,11 @@ static void start_engine(struct broker *broker, int64_t now)
 
 static void say_how_it_ended(int status)
 {
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error(
+			"bug of ours, or of a library's, or the engine was not itself any more: it was ended at a system "
+			"call that it never makes; the kernel's log says which");
+	else if (WIFSIGNALED(status))
 		log_error("the engine died of signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_error("the engine ended with status %d", WEXITSTATUS(status));
@@ -433,6 +438,9 @@ static int set_up(struct broker *broker)
 		/* Of --once 1 says that there are leftovers. */
 		return broker->options.once ? 3 : 1;
 	asroot_keep_needed();
+	if (asroot_enter_sandbox(&broker->sandbox) < 0)
+		return broker->options.once ? 3 : 1;
+	broker->requests.sandbox = broker->sandbox;
 	return 0;
 }
 
@@ -440,6 +448,7 @@ static void tear_down(struct broker *broker)
 {
 	requests_clear(&broker->requests);
 	batch_pool_free(broker->pool);
+	free(broker->sandbox);
 	if (broker->socket_path)
 		unlink(broker->socket_path);
 	free(broker->socket_path);

@@ -43,8 +43,12 @@ int launch_find_engine(char ret[static PATH_MAX])
 	return -ENOENT;
 }
 
-/* What the engine may see of our environment: the journal's and the service manager's ends, and how to show times. */
-static const char *const passed_on[] = { "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "TZ", "LANG", "LC_ALL" };
+/*
+ * What the engine may see of our environment: the journal's and the service manager's ends, how to show times, and how
+ * strict its filter of system calls is.
+ */
+static const char *const passed_on[] = { "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC",  "TZ",
+					 "LANG",	   "LC_ALL",	    "REAPERD_SANDBOX" };
 
 static int make_environment(char *ret[static ARRAY_SIZE(passed_on) + 1])
 {

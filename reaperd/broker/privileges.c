@@ -89,3 +89,16 @@ void asroot_keep_needed(void)
 		log_warning("capabilities cannot be given up");
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
+
+int asroot_enter_sandbox(struct sandbox **ret_children)
+{
+	int r = sandbox_compile(CALLER_CHILD, ret_children);
+
+	if (r < 0) {
+		log_error("no filter of system calls for our children (seccomp): %s", strerror(-r));
+		return r;
+	}
+	if (!*ret_children)
+		log_warning("REAPERD_SANDBOX=off: system calls are not restricted");
+	return sandbox_start(CALLER_BROKER);
+}

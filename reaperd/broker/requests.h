@@ -7,6 +7,7 @@
 #define REAPERD_BROKER_REQUESTS_H
 
 #include "broker/settings.h"
+#include "sandbox/sandbox.h"
 #include "wire/messages.h"
 
 /* Beyond it the broker reads no further request until one has ended. */
@@ -24,6 +25,7 @@ struct requests {
 	 */
 	const int *private_fds;
 	size_t private_fd_count;
+	const struct sandbox *sandbox; /* which each child enters; NULL: none */
 	uint8_t frame[WIRE_FRAME_MAX]; /* for encoding */
 };
 

@@ -4,9 +4,13 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "sandbox/sandbox.h"
 
 /* The broker's end of the world: it is inherited as this descriptor. */
 #define BROKER_FD 3
+
+/* The broker gives up with this, for the next engine would do no better. */
+#define EXIT_CANNOT_WORK 3
 
 int main(int argc, char **argv)
 {
@@ -19,5 +23,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_open("reaperd-engine", level);
+	/* Before a word of anybody's was read. */
+	if (sandbox_start(CALLER_ENGINE) < 0)
+		return EXIT_CANNOT_WORK;
 	return engine_run(BROKER_FD);
 }

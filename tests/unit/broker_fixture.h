@@ -80,6 +80,7 @@ static inline pid_t start(const char *const *arguments)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(log, 1);
 		dup2(log, 2);
+		setenv("REAPERD_SANDBOX", "kill", 0);
 		unsetenv("STATE_DIRECTORY");
 		unsetenv("RUNTIME_DIRECTORY");
 		execv(BIN "/reaperd", (char **)arguments);

@@ -137,7 +137,7 @@ class Daemon:
             if self.process.returncode is None:
                 assert self.process.poll() is None, f"reaperd ended by itself with {self.process.returncode}:\n{self.said()}"
                 assert self.stop() == 0, f"SIGTERM: exit {self.process.returncode}\n{self.said()}"
-        for sign in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion", "malformed"):
+        for sign in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion", "malformed", "system call that it never makes"):
             assert sign not in self.said(), self.said()
         if self.process and os.path.exists(self.ledger):
             checked = subprocess.run([reaperctl_program(), "--db", self.ledger, "db", "check"], capture_output=True, text=True,

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What each process may do, as the kernel says it."""
+import pytest
+
+import harness
+from harness import Misfuse, children, gone, wait_for
+
+# CAP_SYS_ADMIN, SYS_CHROOT, SYS_PTRACE, DAC_READ_SEARCH, DAC_OVERRIDE, SETUID, SETGID, SETPCAP, KILL
+NEEDED = sum(1 << bit for bit in (21, 18, 19, 2, 1, 7, 6, 8, 5))
+
+
+def process_status(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def filters(pid):
+    return int(process_status(pid)["Seccomp_filters"])
+
+
+def inherited(daemon):
+    """Whoever runs us may have a filter, and so has an older kernel's imitation."""
+    return filters("self") + (1 if daemon.kernel else 0)
+
+
+def is_confined(daemon, pid, own_filters):
+    status = process_status(pid)
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    assert int(status["Seccomp_filters"]) == inherited(daemon) + own_filters
+
+
+def capabilities(pid):
+    status = process_status(pid)
+    return {name: int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd")}
+
+
+@pytest.fixture
+def mode(request, monkeypatch):
+    """As in the field, and as in all other tests, where an unknown system call ends its process."""
+    if request.param:
+        monkeypatch.setenv("REAPERD_SANDBOX", request.param)
+    else:
+        monkeypatch.delenv("REAPERD_SANDBOX")
+    return request.param
+
+
+@pytest.mark.parametrize("mode", ["kill", None], indirect=True)
+def test_each_process_has_its_sandbox_while_it_works(cell, mode):
+    root = cell.make("build")
+    fuse = Misfuse(cell, root)
+    farm = harness.Farm(cell, root=root)
+    daemon = farm.start().daemon
+    made = farm.action("a1")
+    daemon.knows(*made)
+    broker, engine = daemon.process.pid, daemon.engine()
+    fuse("stop")
+    child = wait_for(lambda: next((pid for pid in children(broker) if pid != engine), None), "a child waits for the filesystem")
+    is_confined(daemon, broker, 1)
+    is_confined(daemon, engine, 2)
+    wait_for(lambda: filters(child) == filters(engine), "the child has entered it before it asked")
+    is_confined(daemon, child, 2)
+    assert capabilities(engine) == {"CapEff": 0, "CapPrm": 0, "CapInh": 0, "CapAmb": 0, "CapBnd": 0}
+    for pid in (broker, child):
+        assert capabilities(pid) == {"CapEff": NEEDED, "CapPrm": NEEDED, "CapInh": 0, "CapAmb": 0, "CapBnd": NEEDED}
+    fuse("go")
+    daemon.ctl("reap", "a1", "--root", farm.root, "--active")
+    wait_for(lambda: gone(*made), "and it does its work in there")
+
+
+@pytest.mark.parametrize("mode", ["off"], indirect=True)
+def test_whoever_does_without_is_told(farm, mode):
+    daemon = farm.start().daemon
+    assert filters(daemon.engine()) == inherited(daemon)
+    assert "REAPERD_SANDBOX=off" in daemon.said()
