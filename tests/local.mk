@@ -152,7 +152,7 @@ unit_tests += tests/unit/test_sandbox
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_sandbox_LDADD = $(use_sandbox) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
+unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
 	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
 	tests/unit/test_broker_travel
 tests_unit_test_broker_elsewhere_LDADD = $(use_broker) $(CHECK_LIBS)
@@ -161,8 +161,10 @@ tests_unit_test_broker_tables_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_namespaces_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_engine_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_requests_LDADD = $(use_broker) $(CHECK_LIBS)
+tests_unit_test_broker_hostile_LDADD = $(use_broker) $(CHECK_LIBS)
 # They start that.
 EXTRA_tests_unit_test_broker_engine_DEPENDENCIES = reaperd/broker/reaperd
+EXTRA_tests_unit_test_broker_hostile_DEPENDENCIES = reaperd/broker/reaperd
 EXTRA_tests_unit_test_broker_requests_DEPENDENCIES = reaperd/broker/reaperd
 tests_unit_test_broker_race_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_race_LDADD = $(use_broker) $(CHECK_LIBS) -lpthread

@@ -245,14 +245,20 @@ static inline void ck_no_privilege(void)
 	ck_assert(file_has(path, "\nNoNewPrivs:\t1\n"));
 }
 
-static inline void ck_step_works(void)
+/* `directory`, of an action, is made where it is not there. */
+static inline void ck_step_works_in(const char *directory)
 {
-	struct step_item step = { .path = "a/t", .action_length = 1, .step = STEP_UMOUNT };
+	char path[64], target[128];
+	struct step_item step = { .path = path, .action_length = (uint32_t)strlen(directory), .step = STEP_UMOUNT };
 	struct message_request request = { .type = MESSAGE_STEP, .job = 7, .count = 1, .steps = &step };
 	struct message_result result;
 
-	make_tmpfs(BUILD "/a/t");
-	step.mount = reference_of(BUILD "/a/t");
+	snprintf(path, sizeof(path), "%s/t", directory);
+	snprintf(target, sizeof(target), BUILD "/%s", directory);
+	ck_assert(mkdir(target, 0755) == 0 || errno == EEXIST);
+	snprintf(target, sizeof(target), BUILD "/%s", path);
+	make_tmpfs(target);
+	step.mount = reference_of(target);
 	ask(&request);
 	result = answer();
 	ck_assert_uint_eq(result.job, 7);
@@ -261,6 +267,11 @@ static inline void ck_step_works(void)
 	ck_assert_uint_eq(result.steps[0].outcome, OUTCOME_GONE);
 	ck_assert_uint_eq(result.hung, 0);
 	message_result_clear(&result);
+}
+
+static inline void ck_step_works(void)
+{
+	ck_step_works_in("a");
 }
 
 /* In main(): whether the broker started this program, as its engine. */
