@@ -152,9 +152,11 @@ unit_tests += tests/unit/test_sandbox
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_sandbox_LDADD = $(use_sandbox) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
+unit_tests += tests/unit/test_broker_detached tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile \
+	tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
 	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
 	tests/unit/test_broker_travel
+tests_unit_test_broker_detached_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_elsewhere_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_travel_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_tables_LDADD = $(use_broker) $(CHECK_LIBS)

@@ -190,12 +190,23 @@ static void refuse_step(struct handler_result *result, int r)
 	snprintf(result->step.detail, sizeof(result->step.detail), "its mount namespace cannot be entered");
 }
 
-/* Of mounts elsewhere the engine has nothing to know. */
+/* Of mounts elsewhere the engine has nothing to know. What we detached is nowhere. */
+static ssize_t find_holders(const struct handler_context *context, const struct mount_reference *reference,
+			    struct kernel_holder found[static HOLDERS_MAX])
+{
+	const struct kernel_mount mount = kernel_mount_of(reference);
+	const struct detached_mount *detached = detached_find(context->detached, reference->id);
+	ssize_t count = kernel_find_holders(&mount, context->rules->path, found, HOLDERS_MAX);
+
+	if (count == -ENOENT && detached)
+		return kernel_find_holders_detached(detached->id, detached->dev, found, HOLDERS_MAX);
+	return count;
+}
+
 static void serve_holders(size_t index, struct handler_result *result, struct handler_context *context)
 {
-	const struct kernel_mount mount = kernel_mount_of(&context->request->holders[index].mount);
 	struct kernel_holder found[HOLDERS_MAX];
-	ssize_t count = kernel_find_holders(&mount, context->rules->path, found, HOLDERS_MAX);
+	ssize_t count = find_holders(context, &context->request->holders[index].mount, found);
 
 	result->root_error = count < 0 ? (int32_t)count : 0;
 	for (ssize_t i = 0; i < count; i++) {

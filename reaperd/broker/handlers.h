@@ -7,6 +7,7 @@
 #define REAPERD_BROKER_HANDLERS_H
 
 #include "base/batch.h"
+#include "broker/detached.h"
 #include "broker/selection.h"
 #include "broker/step.h"
 #include "config/config.h"
@@ -19,6 +20,7 @@ struct handler_context {
 	int inotify;
 	int passage; /* where a child puts the descriptors of a result */
 	struct step_batch steps;
+	const struct detached *detached;
 	/* A child's own: */
 	struct selection selection;
 	struct root_rules there; /* of the root, with its path in the namespace that was entered; owns nothing */

@@ -23,6 +23,7 @@ struct job {
 	struct handler_context context;
 	struct settings *settings; /* held: `context` points into it */
 	struct batch *batch;
+	struct detached_tree *trees; /* of a step request, for each item; else NULL */
 	bool orphan;
 	/* Of a request that is answered with descriptors, -1: none. */
 	int passage[2]; /* a child writes to the second, we read the first */
@@ -85,6 +86,9 @@ static void job_free(struct job *job)
 		return;
 	batch_free(job->batch);
 	close_fds(job);
+	for (uint32_t i = 0; job->trees && i < job->request.count; i++)
+		detached_tree_clear(&job->trees[i]);
+	free(job->trees);
 	handler_context_clear(&job->context);
 	message_request_clear(&job->request);
 	settings_unref(job->settings);
@@ -118,6 +122,17 @@ static bool is_sound(const struct message_request *request, const struct setting
 	return true;
 }
 
+/* 0 or -ENOMEM. */
+static int read_trees(struct job *job)
+{
+	if (job->request.type != MESSAGE_STEP)
+		return 0;
+	job->trees = calloc(job->request.count, sizeof(*job->trees));
+	for (uint32_t i = 0; job->trees && i < job->request.count; i++)
+		job->trees[i] = detached_tree_read(job->context.rules->path, &job->request.ns, &job->request.steps[i]);
+	return job->trees ? 0 : -ENOMEM;
+}
+
 static int begin(struct requests *requests, const struct request_environment *environment, struct job *job)
 {
 	const struct config *config = environment->settings->config;
@@ -140,7 +155,11 @@ static int begin(struct requests *requests, const struct request_environment *en
 			   .items = job->request.steps,
 			   .count = job->request.count,
 			   .observe = environment->observe },
+		.detached = &requests->detached,
 	};
+	r = read_trees(job);
+	if (r < 0)
+		return r;
 	r = batch_new(requests->pool, each ? job->request.count : 1, job->handler->result_size, serve_item, job,
 		      rules ? rules->step_timeout : WHOLE_TIMEOUT, &job->batch);
 	if (r < 0)
@@ -212,6 +231,8 @@ static void take_item(struct job *job, size_t index, struct message_result *resu
 		break;
 	case MESSAGE_STEP:
 		result->steps[index] = item->step;
+		if (item->step.outcome == OUTCOME_GONE)
+			detached_add(&job->requests->detached, &job->trees[index]);
 		break;
 	default:
 		result->count = item->holder_count;

@@ -6,6 +6,7 @@
 #ifndef REAPERD_BROKER_REQUESTS_H
 #define REAPERD_BROKER_REQUESTS_H
 
+#include "broker/detached.h"
 #include "broker/settings.h"
 #include "sandbox/sandbox.h"
 #include "wire/messages.h"
@@ -26,6 +27,7 @@ struct requests {
 	const int *private_fds;
 	size_t private_fd_count;
 	const struct sandbox *sandbox; /* which each child enters; NULL: none */
+	struct detached detached;      /* what steps took away */
 	uint8_t frame[WIRE_FRAME_MAX]; /* for encoding */
 };
 

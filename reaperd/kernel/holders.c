@@ -27,7 +27,7 @@ const char *const kernel_holder_names[] = {
 
 struct search {
 	struct kernel_mount mount;
-	char *root, *target; /* of the mount; "" where it cannot be told */
+	char *root, *target; /* of the mount; "" where it cannot be told; NULL: it has none any more */
 	ino_t own_namespace;
 	ino_t *namespaces; /* seen */
 	size_t namespace_count;
@@ -191,7 +191,8 @@ static void search_processes(struct search *search)
 		search_links(search, pid);
 		search_descriptors(search, pid);
 		search_mappings(search, pid);
-		search_namespace(search, pid);
+		if (search->root)
+			search_namespace(search, pid);
 	}
 }
 
@@ -316,5 +317,14 @@ ssize_t kernel_find_holders(const struct kernel_mount *mount, const char *below,
 	search_processes(&search);
 	search_loops(&search);
 	search_layers(&search);
+	return (ssize_t)search.count;
+}
+
+ssize_t kernel_find_holders_detached(uint64_t id, uint64_t dev, struct kernel_holder *ret, size_t size)
+{
+	CLEANUP(search_clear)
+	struct search search = { .mount = { .id = id, .dev = dev }, .found = ret, .size = size };
+
+	search_processes(&search);
 	return (ssize_t)search.count;
 }

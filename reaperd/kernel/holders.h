@@ -38,4 +38,10 @@ struct kernel_holder {
 ssize_t kernel_find_holders(const struct kernel_mount *mount, const char *below, struct kernel_holder *ret,
 			    size_t size);
 
+/*
+ * Of a mount that was detached lazily, and is in no table and at no path any more: those of these that are processes,
+ * but for other namespaces. `dev`: its superblock's, without which mappings are not found. Needs unique ids (Linux 6.8).
+ */
+ssize_t kernel_find_holders_detached(uint64_t id, uint64_t dev, struct kernel_holder *ret, size_t size);
+
 #endif

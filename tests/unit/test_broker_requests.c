@@ -93,6 +93,80 @@ START_TEST(who_holds_a_mount_outside_the_root_is_not_told)
 }
 END_TEST
 
+/* As the engine asks, who has `fd` open on a mount that was at BUILD/PATH. */
+static struct message_result holders_of(struct mount_reference mount, const char *path)
+{
+	struct step_item step = { .path = (char *)path, .action_length = 1, .mount = mount };
+	struct message_request request = { .type = MESSAGE_HOLDERS, .job = 3, .count = 1, .holders = &step };
+
+	ask(&request);
+	return answer();
+}
+
+static enum outcome detach(struct mount_reference mount, const char *path)
+{
+	struct step_item step = { .path = (char *)path, .action_length = 1, .step = STEP_DETACH, .mount = mount };
+	struct message_request request = { .type = MESSAGE_STEP, .job = 3, .count = 1, .steps = &step };
+	struct message_result result;
+	enum outcome outcome;
+
+	ask(&request);
+	result = answer();
+	outcome = result.steps[0].outcome;
+	message_result_clear(&result);
+	return outcome;
+}
+
+START_TEST(who_holds_what_was_detached_is_named)
+{
+	static const char *const places[] = { "a/t", "a/t/below" };
+	struct mount_reference mounts[2];
+	int fds[2];
+
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(BUILD "/a/t/below");
+	mounts[0] = reference_of(BUILD "/a/t");
+	mounts[1] = reference_of(BUILD "/a/t/below");
+	if (!mounts[0].id)
+		SKIP_TEST("without unique ids nobody knows it any more");
+	fds[0] = open(BUILD "/a/t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fds[1] = open(BUILD "/a/t/below", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_uint_eq(detach(mounts[0], "a/t"), OUTCOME_GONE);
+	for (size_t i = 0; i < 2; i++) {
+		struct message_result result = holders_of(mounts[i], places[i]);
+
+		ck_assert_int_eq(result.error, 0);
+		ck_assert_uint_eq(result.count, 1);
+		ck_assert_int_eq(result.holders[0].pid, getpid());
+		ck_assert_uint_eq(result.holders[0].number, (uint32_t)fds[i]);
+		message_result_clear(&result);
+	}
+}
+END_TEST
+
+/* By others, or never mounted below the root, though the engine says that it wants it detached there. */
+START_TEST(who_holds_what_we_did_not_detach_is_not_told)
+{
+	static const char *const places[] = { BUILD "/a/t", PLACE "/other" };
+
+	make_tmpfs(BUILD "/a/t");
+	make_tmpfs(PLACE "/other");
+	for (size_t i = 0; i < 2; i++) {
+		struct mount_reference mount = reference_of(places[i]);
+		int fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct message_result result;
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(umount2(places[i], MNT_DETACH), 0);
+		detach(mount, "a/t");
+		result = holders_of(mount, "a/t");
+		ck_assert_int_eq(result.error, ENOENT);
+		ck_assert_uint_eq(result.count, 0);
+		message_result_clear(&result);
+	}
+}
+END_TEST
+
 START_TEST(an_old_serial_is_stale_and_a_missing_root_is_said)
 {
 	struct step_item step = { .path = "a/t", .action_length = 1 };
@@ -233,6 +307,8 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_probe_and_a_watch_are_done_and_answered);
 	tcase_add_test(tests, who_holds_a_mount_is_named);
 	tcase_add_test(tests, who_holds_a_mount_outside_the_root_is_not_told);
+	tcase_add_test(tests, who_holds_what_was_detached_is_named);
+	tcase_add_test(tests, who_holds_what_we_did_not_detach_is_not_told);
 	tcase_add_test(tests, an_old_serial_is_stale_and_a_missing_root_is_said);
 	tcase_add_loop_test(tests, a_malformed_request_ends_the_engine_and_another_is_started, 0, 5);
 	if (misfuse_is_possible())

@@ -220,6 +220,30 @@ START_TEST(a_mount_that_is_not_there_has_none)
 }
 END_TEST
 
+static const enum kernel_holder_kind processes[] = { KERNEL_HOLDER_CWD, KERNEL_HOLDER_ROOT, KERNEL_HOLDER_FD,
+						     KERNEL_HOLDER_MMAP };
+
+START_TEST(who_holds_one_that_was_detached_is_named_by_its_id)
+{
+	pid_t pid, other;
+
+	if (!held.id)
+		SKIP_TEST("without unique ids nobody knows it any more");
+	descriptor = 77;
+	other = start(hold_nothing);
+	pid = start(ways[_i].hold);
+	ck_assert_int_eq(umount2(HELD, MNT_DETACH), 0);
+	ck_assert_int_eq(kernel_find_holders(&held, PLACE, found, MANY), -ENOENT);
+	count = kernel_find_holders_detached(held.id, held.dev, found, MANY);
+	ck_assert_int_eq(count, 1);
+	ck_assert_int_eq(found->pid, pid);
+	ck_assert_str_eq(kernel_holder_names[found->how], kernel_holder_names[processes[_i]]);
+	end(pid);
+	ck_assert_int_eq(kernel_find_holders_detached(held.id, held.dev, found, MANY), 0);
+	end(other);
+}
+END_TEST
+
 START_TEST(of_one_that_lies_elsewhere_nobody_is_named)
 {
 	pid_t pid = start(hold_cwd);
@@ -302,6 +326,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_mount_of_the_same_filesystem_is_another);
 	tcase_add_test(tests, no_more_are_named_than_there_is_room_for);
 	tcase_add_test(tests, a_mount_that_is_not_there_has_none);
+	tcase_add_loop_test(tests, who_holds_one_that_was_detached_is_named_by_its_id, 0, ARRAY_SIZE(processes));
 	tcase_add_test(tests, of_one_that_lies_elsewhere_nobody_is_named);
 	tcase_add_test(tests, a_loop_device_whose_file_lies_on_it_is_named);
 	tcase_add_test(tests, an_overlay_that_has_a_layer_in_it_is_named);
