@@ -24,25 +24,21 @@ static void on_holders(void *context, struct engine *engine, const struct messag
 	free(job);
 }
 
-void holders_ask(struct engine *engine, const struct mount *mount, holders_function *function, void *context)
+static void ask(struct engine *engine, uint32_t root, const struct namespace_reference *ns,
+		const struct mount_reference *mount, const char *relative, holders_function *function, void *context)
 {
-	struct message_request request = { .type = MESSAGE_HOLDERS, .count = 1 };
-	const char *relative = mount_root_relative(mount);
+	struct message_request request = { .type = MESSAGE_HOLDERS, .root = root, .ns = *ns, .count = 1 };
 	struct holders_job *job = calloc(1, sizeof(*job));
 	int r = -ENOMEM;
 
 	request.holders = calloc(1, sizeof(*request.holders));
-	if (!relative || !*relative || !mount->instance) {
-		r = -ENOENT;
-	} else if (job && request.holders) {
+	if (job && request.holders) {
 		*job = (struct holders_job){ function, context };
-		request.root = (uint32_t)mount->instance->root->index;
-		request.ns = broker_namespace(mount);
 		*request.holders = (struct step_item){
 			.path = strdup(relative),
 			.action_length = (uint32_t)strlen(relative),
 			.step = STEP_UMOUNT,
-			.mount = broker_reference(mount),
+			.mount = *mount,
 		};
 		if (request.holders->path)
 			r = broker_request(engine->broker, &request, on_holders, job);
@@ -52,4 +48,25 @@ void holders_ask(struct engine *engine, const struct mount *mount, holders_funct
 		free(job);
 		function(context, NULL, -1);
 	}
+}
+
+void holders_ask(struct engine *engine, const struct mount *mount, holders_function *function, void *context)
+{
+	const char *relative = mount_root_relative(mount);
+	const struct namespace_reference ns = broker_namespace(mount);
+	const struct mount_reference reference = broker_reference(mount);
+
+	if (relative && *relative && mount->instance)
+		ask(engine, (uint32_t)mount->instance->root->index, &ns, &reference, relative, function, context);
+	else
+		function(context, NULL, -1);
+}
+
+void holders_ask_reaped(struct engine *engine, const struct root *root, const char *relative, uint64_t id,
+			holders_function *function, void *context)
+{
+	const struct namespace_reference own = { 0 };
+	const struct mount_reference reference = { .id = id };
+
+	ask(engine, (uint32_t)root->index, &own, &reference, relative, function, context);
 }

@@ -9,4 +9,8 @@
 typedef void holders_function(void *context, const struct holder_result *holders, int count);
 void holders_ask(struct engine *engine, const struct mount *mount, holders_function *function, void *context);
 
+/* Of one in our own namespace that was reaped at `relative` below the root: it may have been detached, and live on. */
+void holders_ask_reaped(struct engine *engine, const struct root *root, const char *relative, uint64_t id,
+			holders_function *function, void *context);
+
 #endif

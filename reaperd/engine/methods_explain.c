@@ -6,6 +6,8 @@
 #include "engine/methods.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +38,9 @@ struct explain {
 
 struct look {
 	struct explain *explain;
-	json_t *mount; /* the ExplainedMount that the holders go into */
+	json_t *mount; /* the ExplainedMount or Lingering that the holders go into */
 	json_t *text;
+	json_t *lingering; /* what it joins if anybody holds it; NULL: it is shown in any case */
 	char *target;
 };
 
@@ -84,6 +87,7 @@ static void look_free(struct look *look)
 {
 	json_decref(look->mount);
 	json_decref(look->text);
+	json_decref(look->lingering);
 	free(look->target);
 	free(look);
 }
@@ -115,10 +119,14 @@ static void look_take(void *context, const struct holder_result *holders, int co
 	json_t *list = json_object_get(look->mount, "holders");
 
 	explain->awaited--;
+	if (look->lingering && count > 0)
+		json_array_append(look->lingering, look->mount);
 	if (explain->call) {
 		for (int i = 0; i < count; i++)
 			json_array_append_new(list, holder_json(&holders[i]));
-		explain_say_holders(look->text, look->target, holders, count);
+		/* Of what has gone nobody has to be found. */
+		if (!look->lingering || count > 0)
+			explain_say_holders(look->text, look->target, holders, count);
 		if (explain->awaited == 0)
 			explain_reply(explain);
 	}
@@ -126,24 +134,86 @@ static void look_take(void *context, const struct holder_result *holders, int co
 	explain_release(explain);
 }
 
-static void look_for_holders(struct explain *explain, const struct mount *mount, json_t *object, json_t *text)
+/* Takes `target`, which may be NULL: memory is out. NULL where no more are looked for. */
+static struct look *look_new(struct explain *explain, json_t *mount, json_t *text, char *target)
 {
-	struct look *look;
+	struct look *look = explain->asked < HOLDERS_ASKED && target ? calloc(1, sizeof(*look)) : NULL;
 
-	if (explain->asked >= HOLDERS_ASKED)
-		return;
-	look = calloc(1, sizeof(*look));
-	if (!look)
-		return;
-	*look = (struct look){ explain, json_incref(object), json_incref(text), text_escape(mount->facts.target) };
-	if (!look->target) {
-		look_free(look);
-		return;
+	if (!look) {
+		free(target);
+		return NULL;
 	}
+	*look = (struct look){
+		.explain = explain, .mount = json_incref(mount), .text = json_incref(text), .target = target
+	};
 	explain->asked++;
 	explain->awaited++;
 	explain->references++;
-	holders_ask(explain->engine, mount, look_take, look);
+	return look;
+}
+
+static void look_for_holders(struct explain *explain, const struct mount *mount, json_t *object, json_t *text)
+{
+	struct look *look = look_new(explain, object, text, text_escape(mount->facts.target));
+
+	if (look)
+		holders_ask(explain->engine, mount, look_take, look);
+}
+
+struct lingering_context {
+	struct explain *explain;
+	json_t *explanation;
+};
+
+/* "mnt:5, detached from /b/1/proc," */
+static char *lingering_name(const struct store_mount_row *row)
+{
+	CLEANUP_FREE char *target = text_escape(row->target);
+	char *name;
+
+	return target && asprintf(&name, "mnt:%" PRIu64 ", detached from %s,", row->id, target) >= 0 ? name : NULL;
+}
+
+static bool may_linger(const struct engine *engine, const struct store_mount_row *row)
+{
+	return strcmp(row->state, mount_state_name(MOUNT_REAPED)) == 0 && row->namespace == engine->mnt_namespace &&
+	       !mount_id_is_synthetic(row->id) && row->detached >= engine->now.real - engine->now.mono;
+}
+
+static int look_for_lingering(void *context, const struct store_mount_row *row)
+{
+	struct lingering_context *lingering = context;
+	struct explain *explain = lingering->explain;
+	struct engine *engine = explain->engine;
+	const struct root *root = row->root ? model_root_by_path(engine->model, row->root) : NULL;
+	const char *relative = root ? path_relative(row->target, root->rules.path) : NULL;
+	json_t *object;
+	struct look *look;
+
+	if (!relative || !*relative || !may_linger(engine, row))
+		return 0;
+	object = json_pack("{s:o, s:[]}", "mount", report_mount_row(row), "holders");
+	look = object ?
+		       look_new(explain, object, json_object_get(lingering->explanation, "text"), lingering_name(row)) :
+		       NULL;
+	json_decref(object);
+	if (!look)
+		return 0;
+	look->lingering = json_incref(json_object_get(lingering->explanation, "lingering"));
+	holders_ask_reaped(engine, root, relative, row->id, look_take, look);
+	return 0;
+}
+
+/* What of an action was detached lazily lives on for as long as somebody holds it. */
+static void explain_lingering(struct explain *explain, struct store_filter filter, json_t *explanation)
+{
+	struct lingering_context context = { explain, explanation };
+
+	filter.type = -1;
+	filter.all = true;
+	json_object_set_new(explanation, "lingering", json_array());
+	/* As for attempts: without a ledger there is no past. */
+	store_mounts(explain->engine->store, &filter, look_for_lingering, &context);
 }
 
 /* ---- explanations ---- */
@@ -259,6 +329,7 @@ static void explain_action(struct explain *explain, struct action *action, const
 			explain_mount(explain, mount, &decision, &order, explanation);
 	}
 	reap_list_clear(&order);
+	explain_lingering(explain, filter, explanation);
 }
 
 static void explain_unowned(struct explain *explain, const struct mount *mount)
@@ -286,6 +357,7 @@ static int explain_past(void *context, const struct store_action_row *row)
 	if (!explanation)
 		return -ENOMEM;
 	explain_say_past(json_object_get(explanation, "text"), row);
+	explain_lingering(explain, filter, explanation);
 	json_array_append_new(explain->explanations, explanation);
 	return 0;
 }

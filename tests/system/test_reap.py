@@ -219,12 +219,20 @@ def test_a_busy_mount_is_detached_when_umount_fails(farm):
     daemon = farm.start().daemon
     daemon.ctl("begin", "a1", "--root", farm.root)
     made = farm.tmpfs("a1", "root")
-    farm.cell.runner(farm.path("a1/root"))
+    holder = farm.cell.runner(farm.path("a1/root"))
     daemon.knows(made)
     daemon.ctl("end", "a1", "--root", farm.root)
     wait_for(lambda: gone(made), "the busy mount is reaped")
     wait_for(lambda: daemon.mount(made)["state"] == "reaped", "it is recorded")
     daemon.records("SELECT step, outcome FROM attempts ORDER BY id", [(b"umount", b"busy"), (b"detach", b"gone")])
+    if farm.source == "mountinfo":
+        return
+    # It is at no path any more, and is still held.
+    held = f"pid {holder.pid} ({harness.comm(holder.pid)}) holds mnt:{made}, detached from {farm.path('a1/root')}, by its cwd."
+    assert held in daemon.ctl("explain", "a1", "--root", farm.root).stdout
+    holder.kill()
+    holder.wait()
+    assert "mnt:" not in daemon.ctl("explain", "a1", "--root", farm.root).stdout
 
 
 def test_a_mount_that_survives_its_ladder_is_stuck_and_tried_again(cell, source):

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,14 @@ void holders_ask(struct engine *e, const struct mount *mount, holders_function *
 	asked.holders_context[asked.holders_asked++] = context;
 }
 
+void holders_ask_reaped(struct engine *e, const struct root *root, const char *relative, uint64_t id,
+			holders_function *function, void *context)
+{
+	ck_assert_str_eq(root->rules.path, ROOT);
+	snprintf(asked.text, sizeof(asked.text), "%s %" PRIu64, relative, id);
+	holders_ask(e, NULL, function, context);
+}
+
 void answer_holders(void)
 {
 	static const struct holder_result holders[] = {
@@ -113,6 +122,13 @@ void answer_holders(void)
 
 	for (unsigned i = 0; i < asked.holders_asked; i++)
 		asked.holders[i](asked.holders_context[i], holders, ARRAY_SIZE(holders));
+	asked.holders_asked = 0;
+}
+
+void answer_no_holders(void)
+{
+	for (unsigned i = 0; i < asked.holders_asked; i++)
+		asked.holders[i](asked.holders_context[i], NULL, -1);
 	asked.holders_asked = 0;
 }
 
@@ -242,8 +258,13 @@ void clear(struct action *action)
 	for (size_t i = 0; i < count; i++)
 		fake_umount(fake, ids[i]);
 	feed(fake);
-	for (size_t i = 0; i < fake->changes.count; i++)
-		ck_assert_int_eq(store_save_mount(engine.store, fake->changes.items[i].mount, "kernel"), 0);
+	for (size_t i = 0; i < fake->changes.count; i++) {
+		struct mount *mount = fake->changes.items[i].mount;
+
+		if (mount->asked)
+			mount->state = MOUNT_REAPED;
+		ck_assert_int_eq(store_save_mount(engine.store, mount, "kernel"), 0);
+	}
 	ck_assert_int_eq(policy_set_state(action, ACTION_CLEARED), 0);
 	action->ended = fake->now;
 	ck_assert_int_eq(store_save_action(engine.store, action), 0);

@@ -31,6 +31,7 @@ void engine_start(void);
 void engine_stop(void);
 
 void answer_holders(void);
+void answer_no_holders(void); /* it could not be told */
 
 /* The broken ledger of a state directory that is not there. */
 void break_store(void);

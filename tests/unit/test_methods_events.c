@@ -2,6 +2,7 @@
 /* The journal and its followers, explanations. */
 #include <check.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +281,57 @@ START_TEST(what_is_not_there_is_not_explained)
 }
 END_TEST
 
+static json_t *explain_past(struct client *client, bool with_holders)
+{
+	json_t *answer;
+
+	client_ask(client, EXPLAIN("past"));
+	RUN_UNTIL(asked.holders_asked == 1);
+	if (with_holders)
+		answer_holders();
+	else
+		answer_no_holders();
+	answer = client_answer(client);
+	return answer;
+}
+
+START_TEST(what_was_detached_and_is_held_still_is_explained_with_its_action)
+{
+	json_t *answer, *explanation, *lingering;
+	struct client client;
+	struct action *past;
+	char name[128];
+	uint64_t id;
+
+	mounted("past", "root/sys", NULL);
+	past = mounted("past", "root/proc", &id);
+	model_mount(fake->model, id)->asked = true;
+	save(past);
+	clear(past);
+	client_open(&client);
+	answer = explain_past(&client, true);
+	snprintf(name, sizeof(name), "past/root/proc %" PRIu64, id);
+	ck_assert_str_eq(asked.text, name);
+	explanation = json_array_get(json_object_get(json_object_get(answer, "parameters"), "explanations"), 0);
+	snprintf(name, sizeof(name), "pid 12 (sleep) holds mnt:%" PRIu64 ", detached from " ROOT "/past/root/proc, by",
+		 id);
+	ck_assert(text_says(explanation, name));
+	lingering = json_object_get(explanation, "lingering");
+	ck_assert_uint_eq(json_array_size(lingering), 1);
+	lingering = json_array_get(lingering, 0);
+	ck_assert_int_eq(number_of(json_object_get(lingering, "mount"), "id"), (json_int_t)id);
+	ck_assert_int_eq(number_of(json_array_get(json_object_get(lingering, "holders"), 0), "pid"), 12);
+	json_decref(answer);
+	/* Once nobody holds it there is nothing to be said. */
+	answer = explain_past(&client, false);
+	explanation = json_array_get(json_object_get(json_object_get(answer, "parameters"), "explanations"), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(explanation, "lingering")), 0);
+	ck_assert(!text_says(explanation, "mnt:"));
+	json_decref(answer);
+	client_close(&client);
+}
+END_TEST
+
 START_TEST(an_unowned_mount_and_a_past_action_are_explained_too)
 {
 	struct action *past = mounted("past", "root/proc", NULL);
@@ -334,6 +386,7 @@ static TCase *explain_case(void)
 	tcase_add_test(tests, an_explanation_does_not_wait_for_holders_for_ever);
 	tcase_add_test(tests, a_mount_is_explained_by_its_path_or_its_number);
 	tcase_add_test(tests, what_is_not_there_is_not_explained);
+	tcase_add_test(tests, what_was_detached_and_is_held_still_is_explained_with_its_action);
 	tcase_add_test(tests, an_unowned_mount_and_a_past_action_are_explained_too);
 	return tests;
 }
