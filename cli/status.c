@@ -110,12 +110,16 @@ static void print_helpers(const json_t *status)
 {
 	const json_t *ledger = json_object_get(status, "ledger"), *broker = json_object_get(status, "broker");
 	CLEANUP_FREE char *path = show_string(ledger, "path"), *state = show_string(ledger, "state"),
-			  *problem = show_string(ledger, "problem"), *broker_state = show_string(broker, "state");
+			  *problem = show_string(ledger, "problem"), *broker_state = show_string(broker, "state"),
+			  *died = show_string(status, "engine_died");
 
 	printf("ledger      %s, %s, %.1f MiB%s%s\n", state, path, (double)show_integer(ledger, "bytes") / (1 << 20),
 	       *problem ? ": " : "", problem);
 	printf("broker      %s, %lld in flight, %lld hung\n", broker_state,
 	       (long long)show_integer(broker, "in_flight"), (long long)show_integer(broker, "hung"));
+	if (show_integer(status, "engine_deaths"))
+		printf("engine      died %lld times since the daemon started; the last one %s\n",
+		       (long long)show_integer(status, "engine_deaths"), died);
 }
 
 static void print_status(const struct cli *cli, const json_t *status)

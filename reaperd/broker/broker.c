@@ -50,6 +50,8 @@ struct broker {
 	pid_t engine;		 /* 0: none runs */
 	int64_t started;
 	bool was_ready; /* an engine was, once */
+	uint32_t deaths;
+	char died[64]; /* how the last of these did */
 	int64_t backoff;
 	int64_t start_at; /* when to start the next engine; INT64_MAX: not at all */
 	int64_t kill_at;  /* when to lose patience with this one */
@@ -70,7 +72,9 @@ static int tell_first_configuration(struct broker *broker)
 	const enum source_kind source = broker->settings->config->source;
 	struct engine_inputs inputs = { .listen = broker->fds[PRIVATE_LISTEN],
 					.inotify = broker->inotify,
-					.events = -1 };
+					.events = -1,
+					.deaths = broker->deaths,
+					.died = broker->died };
 	CLEANUP_CLOSE int events = -1;
 
 	if (source == SOURCE_AUTO || source == SOURCE_FANOTIFY)
@@ -115,16 +119,18 @@ static void start_engine(struct broker *broker, int64_t now)
 	}
 }
 
-static void say_how_it_ended(int status)
+static void say_how_it_ended(struct broker *broker, int status)
 {
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		log_error(
 			"bug of ours, or of a library's, or the engine was not itself any more: it was ended at a system "
 			"call that it never makes; the kernel's log says which");
-	else if (WIFSIGNALED(status))
-		log_error("the engine died of signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (WIFSIGNALED(status))
+		snprintf(broker->died, sizeof(broker->died), "died of signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
 	else
-		log_error("the engine ended with status %d", WEXITSTATUS(status));
+		snprintf(broker->died, sizeof(broker->died), "ended with status %d", WEXITSTATUS(status));
+	log_error("the engine %s", broker->died);
 }
 
 static void plan_next_engine(struct broker *broker, int64_t now)
@@ -149,12 +155,13 @@ static void engine_ended(struct broker *broker, int status, int64_t now)
 	if (broker->stopping || broker->options.once || gave_up) {
 		broker->finished = true;
 		if (!WIFEXITED(status))
-			say_how_it_ended(status);
+			say_how_it_ended(broker, status);
 		if (!broker->stopping)
 			broker->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_COULD_NOT_TELL;
 		return;
 	}
-	say_how_it_ended(status);
+	say_how_it_ended(broker, status);
+	broker->deaths++;
 	plan_next_engine(broker, now);
 }
 

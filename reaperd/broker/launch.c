@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,7 +83,19 @@ static const char *level_name(enum log_level level)
 	return "info";
 }
 
-_Noreturn static void become_engine(const char *program, enum log_level level, const struct engine_user *user, int fd)
+/*
+ * It sees our end by the socket, unless it is stopped, or not itself any more. Whoever becomes another user takes this
+ * back, so it comes after that; a parent that died before sends no signal any more: ask once.
+ */
+static int die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
+_Noreturn static void become_engine(const char *program, enum log_level level, const struct engine_user *user, int fd,
+				    pid_t parent)
 {
 	char *environment[ARRAY_SIZE(passed_on) + 1];
 	char *arguments[] = { (char *)ENGINE_NAME, (char *)"--log-level", (char *)level_name(level), NULL };
@@ -93,7 +107,8 @@ _Noreturn static void become_engine(const char *program, enum log_level level, c
 	if (opened == ENGINE_FD)
 		opened = fcntl(opened, F_DUPFD_CLOEXEC, ENGINE_FD + 1);
 	if (make_environment(environment) < 0 || (fd == ENGINE_FD ? fcntl(fd, F_SETFD, 0) : dup2(fd, ENGINE_FD)) < 0 ||
-	    close_range(ENGINE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || asroot_become_engine(user) < 0)
+	    close_range(ENGINE_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 || asroot_become_engine(user) < 0 ||
+	    die_with(parent) < 0)
 		_exit(126);
 	execve(program, arguments, environment);
 	/*
@@ -108,6 +123,7 @@ _Noreturn static void become_engine(const char *program, enum log_level level, c
 
 pid_t asroot_launch_engine(const char *program, enum log_level level, const struct engine_user *user, int *ret_fd)
 {
+	const pid_t parent = getpid();
 	int pair[2];
 	pid_t pid;
 
@@ -117,7 +133,7 @@ pid_t asroot_launch_engine(const char *program, enum log_level level, const stru
 	}
 	pid = fork();
 	if (pid == 0)
-		become_engine(program, level, user, pair[1]);
+		become_engine(program, level, user, pair[1], parent);
 	close(pair[1]);
 	if (pid < 0) {
 		int error = errno;

@@ -33,6 +33,8 @@ int tell_engine_configuration(int engine, const struct options *options, const s
 	if (inputs) {
 		message->events_error = (uint32_t)inputs->events_error;
 		message->events_lack = inputs->events_lack;
+		message->deaths = inputs->deaths;
+		snprintf(message->text, sizeof(message->text), "%s", inputs->died);
 		fds[fd_count++] = inputs->listen;
 		fds[fd_count++] = inputs->inotify;
 		if (inputs->events >= 0)

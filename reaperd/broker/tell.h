@@ -14,6 +14,8 @@ struct engine_inputs {
 	int events; /* -1: none */
 	int events_error;
 	unsigned events_lack;
+	uint32_t deaths;  /* of engines before it */
+	const char *died; /* how the last one did, "" */
 };
 
 /* The configuration in force; `inputs` is NULL for an engine that has them. 0 or -errno. */

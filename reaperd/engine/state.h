@@ -49,6 +49,8 @@ struct engine {
 	struct store *store;
 	struct source source;
 	char source_note[256]; /* why not a better source; "" */
+	uint32_t deaths;       /* of engines before this one, since the broker started */
+	char died[64];	       /* how the last of them did */
 	uint64_t mnt_namespace;
 	char boot_id[37];
 

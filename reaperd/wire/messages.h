@@ -58,8 +58,9 @@ struct message_configuration {
 	uint32_t source;       /* enum source_kind after --source */
 	uint32_t events_error; /* errno: why there is no group of mount events; 0: there is one, or none was wanted */
 	uint32_t events_lack;  /* MOUNT_EVENTS_* of kernel/mount_events.h */
+	uint32_t deaths;       /* at start: how many engines of this broker's died before */
 	char state_dir[PATH_MAX];
-	char text[1024]; /* MESSAGE_RELOAD_FAILED: why */
+	char text[1024]; /* MESSAGE_RELOAD_FAILED: why; at start: how the last of these died */
 };
 
 #define REQUEST_ITEMS_MAX 64

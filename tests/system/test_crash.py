@@ -2,6 +2,7 @@
 """Kills, new starts and broken ledgers: the record follows the kernel, and reaping goes on."""
 import glob
 import os
+import re
 import sqlite3
 import time
 
@@ -107,12 +108,18 @@ def test_a_kill_amid_reaping(farm, restart):
 
 
 def test_an_engine_that_dies_again_and_again_is_started_again(farm):
+    """Ever more slowly; and it is said, also afterwards."""
     daemon = farm.start().daemon
     made = farm.action("a1")
     daemon.knows(*made)
+    assert daemon.status()["engine_deaths"] == 0
     for _ in range(4):
         kill_engine(daemon)
     daemon.knows(*made)
+    assert re.findall(r"starting the engine anew in (\d+) ms", daemon.said()) == ["100", "200", "400", "800"]
+    status = daemon.status()
+    assert (status["engine_deaths"], status["engine_died"]) == (4, "died of signal 9 (Killed)")
+    assert "engine      died 4 times since the daemon started; the last one died of signal 9 (Killed)" in daemon.ctl("status").stdout
     assert daemon.process.poll() is None
 
 

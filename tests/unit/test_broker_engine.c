@@ -4,8 +4,10 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "broker_fixture.h"
 #include "kernel/mount_events.h"
+#include "kernel/process.h"
 #include "run_suite.h"
 
 START_TEST(the_engine_has_its_configuration_and_no_privilege)
@@ -31,6 +33,34 @@ START_TEST(a_dead_engine_is_started_anew_with_new_watches)
 	ck_assert_int_ne(before, engine.inotify);
 	end_engine(0);
 	take_engine();
+}
+END_TEST
+
+START_TEST(an_engine_that_keeps_dying_is_started_ever_more_slowly_and_the_next_is_told)
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		int64_t before = clock_now().mono;
+		const unsigned pause = 100u << i;
+		char said[64];
+
+		ck_assert_uint_eq(engine.deaths, i);
+		ck_assert_str_eq(engine.died, i ? "ended with status 7" : "");
+		end_engine(7);
+		take_engine();
+		ck_assert_int_ge(clock_now().mono - before, pause * NSEC_PER_MSEC);
+		snprintf(said, sizeof(said), "starting the engine anew in %u ms", pause);
+		ck_assert_msg(log_has(said), "%s", said);
+	}
+}
+END_TEST
+
+START_TEST(an_engine_that_makes_a_call_which_it_never_makes_is_ended_and_that_is_said)
+{
+	end_engine(FORBIDDEN);
+	take_engine();
+	ck_assert(log_has("bug of ours"));
+	ck_assert(log_has("a system call that it never makes"));
+	ck_assert_str_eq(engine.died, "died of signal 31 (Bad system call)");
 }
 END_TEST
 
@@ -91,6 +121,21 @@ START_TEST(a_killed_broker_is_seen_by_the_engine_at_once)
 }
 END_TEST
 
+START_TEST(a_broker_that_dies_takes_with_it_an_engine_that_does_not_look)
+{
+	struct pollfd polled = { .fd = kernel_pidfd_open(engine.pid), .events = POLLIN };
+
+	if (polled.fd == -ENOSYS)
+		SKIP_TEST("valgrind knows no pidfd_open");
+	ck_assert_int_ge(polled.fd, 0);
+	ck_assert_int_eq(poll(&polled, 1, 0), 0);
+	kill(broker, SIGKILL);
+	status_of(broker);
+	broker = 0;
+	ck_assert_int_eq(poll(&polled, 1, 1000), 1);
+}
+END_TEST
+
 static pid_t start_second(void)
 {
 	static const char *const arguments[] = { "reaperd",	 "--root",	  BUILD, "--state-dir",
@@ -105,7 +150,8 @@ START_TEST(a_second_broker_refuses_and_a_dead_ones_socket_is_replaced)
 	ck_assert(log_has("another reaperd is running"));
 	kill(broker, SIGKILL);
 	status_of(broker);
-	end_engine(0);
+	close(engine.fd);
+	close(engine.connection);
 	close(engine.listening);
 	ck_assert_int_eq(access(SOCKET, F_OK), 0);
 	broker = start_second();
@@ -243,10 +289,13 @@ int main(int argc, char **argv)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, the_engine_has_its_configuration_and_no_privilege);
 	tcase_add_test(tests, a_dead_engine_is_started_anew_with_new_watches);
+	tcase_add_test(tests, an_engine_that_keeps_dying_is_started_ever_more_slowly_and_the_next_is_told);
+	tcase_add_test(tests, an_engine_that_makes_a_call_which_it_never_makes_is_ended_and_that_is_said);
 	tcase_add_test(tests, the_engine_is_told_of_each_mount_in_our_namespace);
 	tcase_add_test(tests, an_engine_that_cannot_work_here_ends_the_daemon_with_its_status);
 	tcase_add_test(tests, sigterm_stops_the_engine_first);
 	tcase_add_test(tests, a_killed_broker_is_seen_by_the_engine_at_once);
+	tcase_add_test(tests, a_broker_that_dies_takes_with_it_an_engine_that_does_not_look);
 	tcase_add_test(tests, a_second_broker_refuses_and_a_dead_ones_socket_is_replaced);
 	tcase_add_test(tests, a_reload_raises_the_serial_and_a_bad_one_is_refused);
 	tcase_add_loop_test(tests, wrong_usage_is_refused_with_the_nearest_word, 0, 10);
