@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What each process may do, as the kernel says it."""
+import os
+import re
+
 import pytest
 
 import harness
 from harness import Misfuse, children, gone, wait_for
 
-# CAP_SYS_ADMIN, SYS_CHROOT, SYS_PTRACE, DAC_READ_SEARCH, DAC_OVERRIDE, SETUID, SETGID, SETPCAP, KILL
-NEEDED = sum(1 << bit for bit in (21, 18, 19, 2, 1, 7, 6, 8, 5))
+# By their numbers in linux/capability.h.
+CAPABILITIES = {"SYS_ADMIN": 21, "SYS_CHROOT": 18, "SYS_PTRACE": 19, "DAC_READ_SEARCH": 2, "DAC_OVERRIDE": 1, "SETUID": 7, "SETGID": 6,
+                "SETPCAP": 8, "KILL": 5}
+NEEDED = sum(1 << bit for bit in CAPABILITIES.values())
+AT_START = {"CHOWN", "FOWNER"}
 
 
 def process_status(pid):
@@ -72,3 +78,17 @@ def test_whoever_does_without_is_told(farm, mode):
     daemon = farm.start().daemon
     assert filters(daemon.engine()) == inherited(daemon)
     assert "REAPERD_SANDBOX=off" in daemon.said()
+
+
+def test_what_the_unit_grants_is_enough_and_no_more(cell, source):
+    with open(os.path.join(harness.SOURCE_TREE, "contrib/systemd/reaperd.service.in")) as file:
+        granted = re.search(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)[1].replace("CAP_", "").split()
+    assert set(granted) == set(CAPABILITIES) | AT_START
+    farm = harness.Farm(cell, source, daemon={"user": "nobody"})
+    os.chmod(cell.directory, 0o755)
+    farm.daemon.prefix = ["setpriv", "--bounding-set=-all," + ",".join("+" + name.lower() for name in granted)]
+    daemon = farm.start().daemon
+    made = farm.tmpfs(".trash", "a1", "root")
+    wait_for(lambda: gone(made), "it reaps")
+    assert capabilities(daemon.process.pid)["CapBnd"] == NEEDED
+    assert os.stat(daemon.ledger).st_uid == 65534
