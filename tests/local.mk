@@ -67,10 +67,11 @@ tests_unit_test_config_values_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
 tests_unit_test_wire_records_LDADD = $(use_wire) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_cgroup tests/unit/test_kernel_cgroup_tree \
+unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mountat tests/unit/test_kernel_cgroup tests/unit/test_kernel_cgroup_tree \
 	tests/unit/test_kernel_holders tests/unit/test_kernel_mounts tests/unit/test_kernel_namespaces tests/unit/test_kernel_probe \
 	tests/unit/test_kernel_process tests/unit/test_kernel_table
 tests_unit_test_kernel_at_LDADD = $(use_kernel) $(CHECK_LIBS)
+tests_unit_test_kernel_mountat_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_cgroup_LDADD = $(use_kernel) $(CHECK_LIBS)
 tests_unit_test_kernel_cgroup_tree_SOURCES = tests/unit/test_kernel_cgroup_tree.c tests/lib/cgroups.h
 tests_unit_test_kernel_cgroup_tree_LDADD = $(use_kernel) $(CHECK_LIBS)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mountat: a new mount at a path beneath a directory fd, whatever becomes of the names on the way to that directory. By
+ * the calls of Linux 5.2 and 5.12 (fsopen, fsconfig, fsmount, open_tree, mount_setattr, move_mount), so that nothing is
+ * at the place before all of it is as it was asked for, and the kernel's own messages say what it did not like.
+ *
+ * May block on the filesystems that it touches.
+ */
+#ifndef REAPERD_KERNEL_MOUNTAT_H
+#define REAPERD_KERNEL_MOUNTAT_H
+
+#include <stddef.h>
+
+/*
+ * type: a filesystem ("proc", "tmpfs", "overlay"), or "bind", "rbind": a copy of what `source`, a path, leads to (the
+ * latter with what is mounted below), which is private: what is mounted in the original later does not come, and what is
+ * unmounted in the copy stays there.
+ *
+ * options: ro, rw, nosuid, suid, nodev, dev, noexec, exec, nodiratime, nosymfollow, noatime, relatime, strictatime are
+ * the mount's own; all others go to the filesystem as they are, "key" or "key=value". Of a bind they must be the mount's.
+ */
+struct mountat_request {
+	const char *type;
+	const char *source;	    /* NULL: the type */
+	const char *const *options; /* ends with NULL; may be NULL */
+};
+
+/*
+ * `target`, relative to dirfd, must be there; no symlink on the way is followed. 0, or -errno with a sentence in `why`.
+ * -EINVAL: also an option that is none of the mount's own where only such may be; nothing is mounted where it fails.
+ */
+int kernel_mountat(int dirfd, const char *target, const struct mountat_request *request, char *why, size_t size);
+
+#endif
