@@ -14,6 +14,7 @@
 #include "engine/broker_client.h"
 #include "engine/pause.h"
 #include "engine/registry.h"
+#include "report/report.h"
 
 #define PAUSE_MAX (100. * 365 * 24 * 3600) /* seconds */
 
@@ -74,9 +75,17 @@ static void reply_begin_error(struct control_call *call, int error)
 		control_error_about(call, "io.reaperd.Unavailable", "reason", "out of memory");
 }
 
-static json_t *generation_json(uint32_t generation)
+/* With where the action's directory is, or is to be made. NULL when out of memory. */
+static json_t *registered_json(const struct registration *registration, uint32_t generation)
 {
-	return json_pack("{s:I}", "generation", (json_int_t)generation);
+	CLEANUP_FREE char *below = model_action_path(registration->root, registration->name);
+	CLEANUP_FREE char *path = below ? path_join(registration->root->rules.path, below) : NULL;
+	json_t *reply = json_pack("{s:I}", "generation", (json_int_t)generation);
+
+	if (reply && path && report_set_bytes(reply, "path", path) == 0)
+		return reply;
+	json_decref(reply);
+	return NULL;
 }
 
 void method_begin(void *context, struct control_call *call, const json_t *parameters)
@@ -91,7 +100,7 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 		if (r < 0)
 			reply_begin_error(call, r);
 		else
-			control_reply(call, generation_json(generation));
+			control_reply(call, registered_json(&registration, generation));
 	}
 	free(registration.name);
 }
@@ -109,7 +118,7 @@ void method_end(void *context, struct control_call *call, const json_t *paramete
 			control_error_about(call, "io.reaperd.NoSuchAction", "action",
 					    json_string_value(json_object_get(parameters, "name")));
 		else
-			control_reply(call, generation_json(generation));
+			control_reply(call, json_pack("{s:I}", "generation", (json_int_t)generation));
 	}
 	free(registration.name);
 }
@@ -192,16 +201,16 @@ void method_lease(void *context, struct control_call *call, const json_t *parame
 	r = lease ? registry_begin(context, registration.root, registration.name, 0, registration.max_age, true,
 				   control_call_uid(call), &lease->generation) :
 		    -ENOMEM;
-	free(registration.name);
 	if (r < 0) {
 		lease_free(lease);
 		reply_begin_error(call, r);
-		return;
+	} else {
+		lease->next = leases;
+		leases = lease;
+		control_call_on_end(call, lease_end, lease);
+		control_reply_continues(call, registered_json(&registration, lease->generation));
 	}
-	lease->next = leases;
-	leases = lease;
-	control_call_on_end(call, lease_end, lease);
-	control_reply_continues(call, generation_json(lease->generation));
+	free(registration.name);
 }
 
 /* ---- the rest ---- */

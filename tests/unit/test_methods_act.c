@@ -57,10 +57,10 @@ START_TEST(a_lease_is_held_until_its_last_connection_closes)
 	client_open(&first);
 	client_open(&second);
 	client_ask(&first, LEASE);
-	expect_answer(&first, "{\"parameters\":{\"generation\":7},\"continues\":true}");
+	expect_answer(&first, "{\"parameters\":{\"generation\":7,\"path\":\"" ROOT "/a\"},\"continues\":true}");
 	ck_assert_str_eq(asked.text, "begin " ROOT " a 0 0 1");
 	client_ask(&second, LEASE);
-	expect_answer(&second, "{\"parameters\":{\"generation\":7},\"continues\":true}");
+	expect_answer(&second, "{\"parameters\":{\"generation\":7,\"path\":\"" ROOT "/a\"},\"continues\":true}");
 	client_close(&first);
 	RUN_UNTIL(control_connections(engine.control) == 1);
 	ck_assert_uint_eq(asked.leases_ended, 0);
