@@ -44,6 +44,11 @@ int client_open(const char *path, struct client **ret)
 	return 0;
 }
 
+int client_descriptor(const struct client *client)
+{
+	return client->fd;
+}
+
 void client_close(struct client *client)
 {
 	if (!client)

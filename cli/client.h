@@ -34,6 +34,9 @@ int client_send(struct client *client, const char *method, json_t *parameters, b
  */
 int client_receive(struct client *client, int timeout_ms, json_t **ret);
 
+/* To wait on for input, beside others; it stays the client's. */
+int client_descriptor(const struct client *client);
+
 /* The last error's full name, and its parameters (borrowed; an object). */
 const char *client_error(const struct client *client, const json_t **ret_parameters);
 

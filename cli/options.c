@@ -92,6 +92,8 @@ static int set_option(const struct cli *cli, const struct cli_option *option, co
 		return set_path(cli, option, value, option->path);
 	else if (option->paths)
 		return add_path(cli, option, value);
+	else if (option->texts && string_list_add(option->texts, value) < 0)
+		must(NULL);
 	else if (option->number)
 		return set_number(cli, option, value);
 	else if (option->time && time_parse(value, cli->now.real, option->time) < 0)

@@ -19,6 +19,7 @@ struct cli_option {
 	char **bytes;		   /* unescaped; owned by the caller */
 	char **path;		   /* unescaped and normalized, absolute; owned by the caller */
 	struct string_list *paths; /* the same, any number of times */
+	struct string_list *texts; /* as typed, any number of times */
 	int64_t *time;		   /* ns since 1970 */
 	int64_t *duration;	   /* ns */
 	int64_t *number;	   /* not negative */

@@ -17,7 +17,7 @@ _reaperctl_lines() {
 _reaperctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local globals="--socket --db --json --output --noheadings --raw --help --version"
-	local commands="status actions mounts events explain audit reap pause resume begin end metrics config db"
+	local commands="status actions mounts events explain audit reap pause resume begin end run metrics config db"
 	local -a _reaperctl_where=()
 
 	COMPREPLY=()
@@ -80,6 +80,7 @@ _reaperctl() {
 	reap) options="--leftovers --root --dry-run --wait --timeout --active" ;;
 	pause) options="--root --for" ;;
 	begin) options="--root --pid --max-age" ;;
+	run) options="--root --name --mount --device --chroot" ;;
 	end) options="--root --generation" ;;
 	esac
 	if [[ $word == -* ]]; then

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "cli.h"
+#include "kernel/at.h"
+
+enum step_kind { STEP_MADE_DIRECTORY, STEP_MADE_FILE, STEP_MOUNTED };
+
+/* By its parent's fd and its name, for a path may lead elsewhere by the time that it is taken back. */
+struct place_step {
+	enum step_kind kind;
+	int parent;
+	char *name;
+	struct place_step *next;
+};
+
+static int complain(const char *what, const char *path, int r)
+{
+	CLEANUP_FREE char *shown = MUST(text_escape(path));
+
+	log_error("%s %s: %s", what, shown, strerror(-r));
+	return r;
+}
+
+/* Takes `parent`. */
+static void add_step(struct place *place, enum step_kind kind, int parent, const char *name)
+{
+	struct place_step *step = MUST(calloc(1, sizeof(*step)));
+
+	*step = (struct place_step){ .kind = kind, .parent = parent, .name = MUST(strdup(name)), .next = place->steps };
+	place->steps = step;
+}
+
+/* An fd of the directory that holds the last segment of the path, which is given in *ret_name. */
+static int open_parent(int dirfd, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *parent = MUST(strndup(path, slash ? (size_t)(slash - path) : 0));
+
+	*ret_name = slash ? slash + 1 : path;
+	return kernel_open_beneath(dirfd, parent, 0);
+}
+
+static int make_one(struct place *place, int dirfd, const char *path, bool file)
+{
+	CLEANUP_CLOSE int made = -1;
+	const char *name;
+	int parent = open_parent(dirfd, path, &name), r;
+
+	if (parent < 0)
+		return parent;
+	if (file)
+		r = made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	else
+		r = mkdirat(parent, name, 0755);
+	if (r < 0) {
+		r = -errno;
+		close(parent);
+		return r == -EEXIST ? 0 : r;
+	}
+	add_step(place, file ? STEP_MADE_FILE : STEP_MADE_DIRECTORY, parent, name);
+	return 0;
+}
+
+/* The path with all that leads to it; the last is a file where that is wanted. */
+static int make_path(struct place *place, int dirfd, const char *path, bool file)
+{
+	const char *cursor = path, *segment;
+	size_t length;
+	int r = 0;
+
+	while (r == 0 && (segment = path_next_segment(&cursor, &length))) {
+		const char *end = segment + length;
+		CLEANUP_FREE char *so_far = MUST(strndup(path, (size_t)(end - path)));
+
+		r = make_one(place, dirfd, so_far, file && !*end);
+	}
+	return r;
+}
+
+int place_open(struct place *place, const char *root, const char *path)
+{
+	const char *relative = path_relative(path, root);
+	int r;
+
+	*place = (struct place){ .root = kernel_open_root(root), .directory = -1 };
+	if (place->root < 0)
+		return complain("the build root", root, place->root);
+	if (!relative || !*relative)
+		return complain("no action's directory is", path, -EINVAL);
+	place->path = MUST(strdup(relative));
+	r = make_path(place, place->root, place->path, false);
+	if (r == 0)
+		r = place->directory = kernel_open_beneath(place->root, place->path, 0);
+	return r < 0 ? complain("the action's directory", path, r) : 0;
+}
+
+static bool is_bind(const struct mountat_request *request)
+{
+	return strcmp(request->type, "bind") == 0 || strcmp(request->type, "rbind") == 0;
+}
+
+static bool binds_a_file(const struct mountat_request *request)
+{
+	struct stat status;
+
+	return is_bind(request) && request->source && stat(request->source, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+int place_mount(struct place *place, const char *target, const struct mountat_request *request)
+{
+	const char *name;
+	char why[512];
+	int r = path_is_plain_relative(target) ? make_path(place, place->directory, target, binds_a_file(request)) :
+						 -EINVAL;
+	int parent = r < 0 ? r : open_parent(place->directory, target, &name);
+
+	if (parent < 0)
+		return complain("the mount point", target, parent);
+	r = kernel_mountat(parent, name, request, why, sizeof(why));
+	if (r < 0) {
+		CLEANUP_FREE char *shown = MUST(text_escape(target));
+
+		log_error("%s on %s: %s", request->type, shown, why);
+		close(parent);
+		return r;
+	}
+	add_step(place, STEP_MOUNTED, parent, name);
+	return 0;
+}
+
+/* ---- devices ---- */
+
+const char *const place_devices[] = { "null", "zero", "full", "random", "urandom", "tty", NULL };
+
+/* As Linux numbers them (admin-guide/devices.txt). */
+static const struct {
+	unsigned major, minor;
+} device_numbers[] = { { 1, 3 }, { 1, 5 }, { 1, 7 }, { 1, 8 }, { 1, 9 }, { 5, 0 } };
+
+static int open_devices(struct place *place)
+{
+	static const char *const options[] = { "nosuid", "noexec", "mode=755", "size=64k", NULL };
+	const struct mountat_request tmpfs = { .type = "tmpfs", .source = "devices", .options = options };
+	struct place_status status;
+	int r = kernel_status_at(place->directory, "dev", false, &status);
+
+	if (r < 0 || !status.is_mount_root)
+		r = place_mount(place, "dev", &tmpfs);
+	return r < 0 ? r : kernel_open_beneath(place->directory, "dev", 0);
+}
+
+int place_device(struct place *place, const char *name)
+{
+	CLEANUP_CLOSE int dev = open_devices(place);
+	size_t i = 0;
+
+	while (place_devices[i] && strcmp(place_devices[i], name) != 0)
+		i++;
+	if (dev < 0 || !place_devices[i])
+		return dev < 0 ? dev : -EINVAL;
+	if (mknodat(dev, name, S_IFCHR | 0666, makedev(device_numbers[i].major, device_numbers[i].minor)) < 0)
+		return complain("the device", name, -errno);
+	/* Whatever the umask is. */
+	return fchmodat(dev, name, 0666, 0) < 0 ? complain("the device", name, -errno) : 0;
+}
+
+/* ---- back ---- */
+
+static bool undo_one(const struct place_step *step)
+{
+	switch (step->kind) {
+	case STEP_MOUNTED:
+		return kernel_unmountat(step->parent, step->name, 0) == 0;
+	case STEP_MADE_DIRECTORY:
+		return unlinkat(step->parent, step->name, AT_REMOVEDIR) == 0;
+	case STEP_MADE_FILE:
+		return unlinkat(step->parent, step->name, 0) == 0;
+	}
+	return false;
+}
+
+static void free_step(struct place *place)
+{
+	struct place_step *step = place->steps;
+
+	place->steps = step->next;
+	close(step->parent);
+	free(step->name);
+	free(step);
+}
+
+bool place_undo(struct place *place)
+{
+	bool all = true;
+
+	/* The fd would keep a mount on the directory itself busy. */
+	cleanup_close(&place->directory);
+	place->directory = -1;
+	while (place->steps) {
+		all &= undo_one(place->steps);
+		free_step(place);
+	}
+	return all;
+}
+
+void place_close(struct place *place)
+{
+	while (place->steps)
+		free_step(place);
+	cleanup_close(&place->directory);
+	cleanup_close(&place->root);
+	free(place->path);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An action's directory, with what a runner puts into it: made and mounted by fd, beneath the build root and without
+ * following a symlink, so that it is there and nowhere else; and taken back in the other order. Of what was there before
+ * nothing is removed. Messages are printed here.
+ */
+#ifndef REAPERD_CLI_PLACE_H
+#define REAPERD_CLI_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernel/mountat.h"
+
+struct place_step;
+
+struct place {
+	int root;		  /* O_PATH fd of the build root */
+	int directory;		  /* of the action's directory; what is said below is relative to it */
+	char *path;		  /* of that, relative to the root */
+	struct place_step *steps; /* what was done, the last first */
+};
+
+/* The directory at `path`, below `root`, both absolute; made with its parents where it is missing. 0 or -errno. */
+int place_open(struct place *place, const char *root, const char *path);
+
+/* Missing directories are made, or for the bind of a file the file. 0 or -errno. */
+int place_mount(struct place *place, const char *target, const struct mountat_request *request);
+
+/* null, full, zero, random, urandom, tty: nodes in a tmpfs on `dev`, mounted by the first. 0 or -errno. */
+int place_device(struct place *place, const char *name);
+extern const char *const place_devices[]; /* ends with NULL */
+
+/* Unmounts and removes what was made, as far as that goes; what is busy stays, and what lies on it. True: all of it went. */
+bool place_undo(struct place *place);
+void place_close(struct place *place); /* without undoing */
+
+#endif

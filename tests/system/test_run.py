@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A command that is an action, as `reaperctl run` has it."""
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+
+import harness
+from harness import gone, wait_for
+
+# Of the host, what a command below a chroot needs.
+SYSTEM = [option for path in ("/usr", "/bin", "/lib", "/lib64", "/etc") if os.path.isdir(path)
+          for option in ("--mount", f"rbind:{path}:{path[1:]}:ro,nosuid")]
+
+
+def arguments(farm, *options):
+    daemon = farm.daemon
+    return [harness.reaperctl_program(), "--socket", daemon.socket, "run", "--root", farm.root, *options]
+
+
+def run(farm, *options, command=("true",), **more):
+    return subprocess.run([*arguments(farm, *options), "--", *command], capture_output=True, text=True, timeout=harness.PATIENCE, **more)
+
+
+@pytest.fixture
+def runner(farm):
+    return farm.start()
+
+
+def is_clean(farm, name="c1"):
+    return not os.path.exists(farm.path(name)) and not harness.ids(farm.path(name))
+
+
+STATUSES = [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+
+
+@pytest.mark.parametrize("script,status", STATUSES)
+def test_the_exit_status_is_the_commands(runner, script, status):
+    done = run(runner, "--name", "c1", command=("sh", "-c", script))
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    assert is_clean(runner)
+    wait_for(lambda: runner.daemon.action("c1") is None, "nothing is left of it")
+    assert [(e["type"], e["action"]) for e in runner.daemon.events() if e["type"] in ("begin", "end")] == [("begin", "c1"), ("end", "c1")]
+
+
+def test_what_cannot_be_run_is_told_from_what_fails(runner):
+    plain = runner.cell.make("plain")
+    assert run(runner, command=("/none/such",)).returncode == 127
+    assert run(runner, command=(plain,)).returncode == 126
+    for wrong in (["--mount", "tmpfs"], ["--mount", "nosuchfs::x"], ["--mount", "tmpfs::../x"], ["--device", "sda"], ["--mount", "bind:/none:x"]):
+        done = run(runner, *wrong)
+        assert done.returncode == 125 and done.stderr.startswith("reaperctl"), done
+    assert run(runner, "--root", "/none").returncode == 125
+    assert os.listdir(runner.root) == [], "nothing that was made for it is left"
+
+
+def test_it_has_its_mounts_and_devices_and_its_own_root(runner):
+    where = runner.cell.make("where")
+    script = "cat /in/file; echo more > /out/made; test ! -w /in; head -c 3 /dev/zero | wc -c; echo gone > /dev/null; ls /proc/self >/dev/null && pwd; exit 3"
+    with open(os.path.join(where, "file"), "w") as file:
+        file.write("content\n")
+    out = runner.cell.make("out")
+    done = run(runner, "--name", "c1", "--chroot", "--mount", f"bind:{where}:in:ro", "--mount", f"bind:{out}:out", "--mount", "proc::proc:nosuid,nodev,noexec",
+               "--device", "null", "--device", "zero", *SYSTEM, command=("/bin/sh", "-c", script))
+    assert (done.returncode, done.stdout) == (3, "content\n3\n/\n"), done
+    with open(os.path.join(out, "made")) as file:
+        assert file.read() == "more\n"
+    assert is_clean(runner)
+    assert os.path.exists("/dev/null") and stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_what_was_there_before_stays(runner):
+    runner.make_place("c1", "root")
+    kept = runner.tmpfs("c1", "kept")
+    done = run(runner, "--name", "c1", "--mount", "tmpfs::root/tmp:size=1m", "--mount", "tmpfs::work",
+               command=("sh", "-c", f"ls {runner.path('c1')}"))
+    assert done.stdout.split() == ["kept", "root", "work"], done
+    assert sorted(os.listdir(runner.path("c1"))) == ["kept", "root"] and os.listdir(runner.path("c1/root")) == []
+    wait_for(lambda: gone(kept), "it was the action's all the same, which is over")
+
+
+def begin(farm, *options, command=("sleep", "1000")):
+    process = farm.cell.spawn(*arguments(farm, "--name", "c1", *options), "--", *command, log="run")
+    wait_for(lambda: farm.daemon.action("c1") and farm.daemon.action("c1")["mounts"], "its mounts are seen")
+    assert farm.daemon.action("c1")["owner"]["lease"]
+    return process
+
+
+def sleeper(process):
+    return wait_for(lambda: harness.children(process.pid), "the command runs")[0]
+
+
+@pytest.mark.parametrize("who", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_passed_on(runner, who):
+    process = begin(runner, "--mount", "tmpfs::work")
+    sleeper(process)
+    process.send_signal(who)
+    wait_for(lambda: process.poll() is not None, "it ends with its command")
+    assert process.returncode == 128 + who
+    assert is_clean(runner)
+
+
+def test_who_kills_it_kills_the_command_and_leaves_no_mount(runner):
+    process = begin(runner, "--mount", "tmpfs::work", "--mount", "proc::proc")
+    command = sleeper(process)
+    made = harness.ids(runner.path("c1"))
+    assert len(made) == 2
+    process.kill()
+    process.wait()
+    wait_for(lambda: not harness.is_alive(command), "the command goes with it")
+    wait_for(lambda: gone(*made), "the lease ended with it: its mounts are reaped")
+
+
+def test_what_is_busy_is_left_to_the_daemon(runner):
+    """A grandchild that stays in there."""
+    done = run(runner, "--name", "c1", "--mount", "tmpfs::work", command=("sh", "-c", f"cd {runner.path('c1/work')}; sleep 1000 >/dev/null 2>&1 &"))
+    assert done.returncode == 0
+    wait_for(lambda: not harness.ids(runner.path("c1")), "the daemon takes it away")
+
+
+def test_a_daemon_that_begins_anew_is_told_again(runner):
+    process = begin(runner, "--mount", "tmpfs::work")
+    made = harness.ids(runner.path("c1"))
+    assert runner.daemon.stop() == 0
+    runner.daemon.start()
+    wait_for(lambda: (runner.daemon.action("c1") or {}).get("state") == "active" and runner.daemon.action("c1")["owner"]["lease"], "the lease is taken again")
+    runner.daemon.is_probed(6)
+    assert not gone(*made)
+    process.terminate()
+    wait_for(lambda: gone(*made), "it ends as ever")
+
+
+def test_without_a_daemon_nothing_is_run(cell):
+    farm = harness.Farm(cell)
+    marker = os.path.join(cell.disk, "marker")
+    done = run(farm, command=("touch", marker))
+    assert done.returncode == 125 and "socket" in done.stderr or "daemon" in done.stderr, done
+    assert not os.path.exists(marker) and os.listdir(farm.root) == []
