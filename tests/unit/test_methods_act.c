@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/control.h"
+#include "engine/interface.h"
 #include "engine/metrics.h"
 #include "methods_fixture.h"
 #include "run_suite.h"
@@ -178,6 +179,58 @@ START_TEST(who_may_what_is_in_the_configuration)
 }
 END_TEST
 
+static const struct {
+	const char *name, *parameters;
+	bool is_everybodys;
+} described[] = {
+	{ "GetStatus", "{}", true },
+	{ "ListActions", "{}", true },
+	{ "ListMounts", "{}", true },
+	{ "Events", "{}", true },
+	{ "Explain", "{\"what\":\"one\"}", true },
+	{ "Metrics", "{}", true },
+	{ "GetConfiguration", "{}", true },
+	{ "Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", false },
+	{ "End", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", false },
+	{ "Lease", "{\"root\":\"" ROOT "\",\"name\":\"a\"}", false },
+	{ "Reap", "{\"leftovers\":true,\"dry_run\":true}", false },
+	{ "Pause", "{}", false },
+	{ "Resume", "{}", false },
+	{ "Reload", "{}", false },
+};
+
+static size_t count_methods(void)
+{
+	size_t count = 0;
+
+	for (const char *at = varlink_interface_text; (at = strstr(at, "\nmethod ")); at++)
+		count++;
+	return count;
+}
+
+START_TEST(each_method_but_those_that_only_look_is_closed_to_who_is_not_registered)
+{
+	char text[256];
+	const char *error;
+	struct client client;
+	json_t *answer;
+
+	if (geteuid() != 0)
+		SKIP_TEST("only root can connect as another user");
+	snprintf(text, sizeof(text), "\nmethod %s(", described[_i].name);
+	ck_assert_ptr_nonnull(strstr(varlink_interface_text, text));
+	ck_assert_uint_eq(count_methods(), ARRAY_SIZE(described));
+	snprintf(text, sizeof(text), "{\"method\":\"io.reaperd.%s\",\"more\":true,\"parameters\":%s}",
+		 described[_i].name, described[_i].parameters);
+	client_open_as_nobody(&client);
+	answer = client_call(&client, text);
+	error = text_of(answer, "error");
+	ck_assert_msg(described[_i].is_everybodys == !(error && !strcmp(error, "io.reaperd.NotAllowed")), "%s", text);
+	json_decref(answer);
+	client_close(&client);
+}
+END_TEST
+
 /* ---- whatever comes ---- */
 
 START_TEST(requests_with_broken_bytes_end_at_most_their_own_connection)
@@ -232,6 +285,8 @@ static TCase *acting_case(void)
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, leftovers_are_reaped_and_nothing_else);
 	tcase_add_test(tests, who_may_what_is_in_the_configuration);
+	tcase_add_loop_test(tests, each_method_but_those_that_only_look_is_closed_to_who_is_not_registered, 0,
+			    ARRAY_SIZE(described));
 	tcase_add_loop_test(tests, requests_with_broken_bytes_end_at_most_their_own_connection, 0, 8);
 	return tests;
 }
