@@ -393,6 +393,32 @@ static void probe_remote(int root, uint64_t magic, const struct kernel_probe *pr
 		conclude(ret, KERNEL_PROBE_REPLACED, 0);
 }
 
+static bool is_attached(const struct kernel_mount *mount)
+{
+	struct mount_status status;
+
+	if (mount->id)
+		return kernel_statmount(mount->id, &status) != -ENOENT;
+	return kernel_mountinfo_device(mount->id32) == mount->dev;
+}
+
+/*
+ * A local filesystem never loses the directory of a mount that is still there: it refuses, or the mount goes with it. So
+ * what is mounted in the directory and is not reached by its name says that the name leads elsewhere: the directory was
+ * renamed, or the root was, for a moment perhaps.
+ */
+static void doubt_absence(const struct kernel_probe *probe, struct kernel_probe_result *ret)
+{
+	if (ret->state != KERNEL_PROBE_MISSING && ret->state != KERNEL_PROBE_REPLACED)
+		return;
+	for (size_t i = 0; i < probe->mount_count && i < 64; i++)
+		if (!(ret->reachable & UINT64_C(1) << i) && is_attached(&probe->mounts[i].mount)) {
+			ret->identity_known = false;
+			conclude(ret, KERNEL_PROBE_ELSEWHERE, 0);
+			return;
+		}
+}
+
 /* By the mount where the kernel can say, for fstatfs() asks the filesystem itself. */
 static int magic_of(int fd, const struct place_status *place, uint64_t *ret)
 {
@@ -445,7 +471,9 @@ int kernel_probe_action(const char *root_path, const struct kernel_probe *probe,
 		probe_root(root, magic, ret);
 	else if (kernel_fs_is_remote(magic))
 		probe_remote(root, magic, probe, ret);
-	else
+	else {
 		probe_local(root, probe, ret);
+		doubt_absence(probe, ret);
+	}
 	return 0;
 }

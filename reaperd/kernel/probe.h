@@ -49,7 +49,10 @@ enum kernel_probe_state {
 	KERNEL_PROBE_DEAD,    /* ENOTCONN; on a network filesystem ESTALE and EHOSTDOWN too */
 	KERNEL_PROBE_COVERED, /* the root, or the action's parent, is not on the recorded mount: says nothing */
 	KERNEL_PROBE_UNKNOWN, /* error says why */
-	/* asked by handle: the directory lives, and its name no longer leads to it; what stands there now is not said */
+	/*
+	 * the directory lives, and its name no longer leads to it; what stands there now is not said. Known by its
+	 * handle; on a local filesystem by a mount in it that is still there
+	 */
 	KERNEL_PROBE_ELSEWHERE,
 };
 

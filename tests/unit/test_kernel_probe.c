@@ -58,6 +58,27 @@ START_TEST(a_directory_that_stays_is_present_and_one_that_goes_is_missing)
 }
 END_TEST
 
+/* A directory above it that is renamed, for a moment perhaps, and what comes to stand there, say nothing. */
+START_TEST(a_local_directory_with_a_mount_in_it_is_never_missing)
+{
+	make_directory(BUILD "/above");
+	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/above/" ACTION), 0);
+	record("above/" ACTION);
+	make_mount("proc", "proc", BUILD "/above/" ACTION "/root/proc", 0);
+	record_mount("root/proc", BUILD "/above/" ACTION "/root/proc");
+	ck_assert_int_eq(rename(BUILD "/above", BUILD "/away"), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	make_directory(BUILD "/above");
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	make_directory(BUILD "/above/" ACTION);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	ck_assert_int_eq(umount2(BUILD "/away/" ACTION "/root/proc", 0), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
+	ck_assert_int_eq(rmdir(BUILD "/above/" ACTION), 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_MISSING);
+}
+END_TEST
+
 START_TEST(another_directory_of_the_same_name_is_no_longer_the_action)
 {
 	record(ACTION);
@@ -65,8 +86,7 @@ START_TEST(another_directory_of_the_same_name_is_no_longer_the_action)
 	record_mount("root/proc", BUILD "/" ACTION "/root/proc");
 	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/old"), 0);
 	make_action();
-	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
-	ck_assert_uint_eq(result.reachable, 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE); /* with the mount */
 	ck_assert_int_eq(rename(BUILD "/" ACTION "/root", BUILD "/" ACTION "/gone"), 0);
 	ck_assert_int_eq(rename(BUILD "/old/root", BUILD "/" ACTION "/root"), 0);
 	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
@@ -99,6 +119,8 @@ START_TEST(a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one)
 	ck_assert_int_eq(rename(BUILD "/" ACTION, BUILD "/old"), 0);
 	make_action();
 	make_mount("proc", "proc", BUILD "/" ACTION "/root/proc", 0);
+	ck_assert_int_eq(ask(), KERNEL_PROBE_ELSEWHERE);
+	ck_assert_int_eq(umount2(BUILD "/old/root/proc", 0), 0);
 	ck_assert_int_eq(ask(), KERNEL_PROBE_REPLACED);
 	ck_assert_uint_eq(result.reachable, 0);
 }
@@ -413,6 +435,7 @@ int main(void)
 		return EXIT_SKIP;
 	tcase_add_checked_fixture(local, local_setup, NULL);
 	tcase_add_test(local, a_directory_that_stays_is_present_and_one_that_goes_is_missing);
+	tcase_add_test(local, a_local_directory_with_a_mount_in_it_is_never_missing);
 	tcase_add_test(local, another_directory_of_the_same_name_is_no_longer_the_action);
 	tcase_add_test(local, an_inode_number_that_came_again_is_another_directory);
 	tcase_add_test(local, a_new_actions_mount_at_the_same_path_does_not_reach_the_old_one);
