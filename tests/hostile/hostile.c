@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hostile --seed N --seconds N [--swaps N] --socket PATH --windows FILE BASE
+ * hostile --seed N --seconds N [--swaps N] [--swap-root] --socket PATH --windows FILE BASE
  *
  * Build actions below BASE/build, several at a time: each mounts, is registered, and ends or loses its owner; meanwhile
  * two processes swap its names for links to elsewhere, and mount over its mounts and into them (meddle.c). What ended must
  * go in the end; what a process owns that came to the pid of a dead one must stay as long as that lives.
+ *
+ * --swap-root: the root's own directory changes places with another one, BASE/twin, for moments. Of an action that was
+ * away nobody knows afterwards that it was over: what does not go is given up.
  *
  * BASE/host is "the host", BASE/build/live0 and BASE/other/live0 are actions of others: the caller makes them, and
  * compares afterwards. The seed decides what each action is like and what is tried in which order, not who wins a
@@ -16,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -46,9 +48,10 @@
 #define PEACE	   3000
 #define SAID_EVERY 100
 
-#define LONGER (60 * NSEC_PER_SEC) /* at most */
+#define ROOT_SWAPS 20
+#define LONGER	   (60 * NSEC_PER_SEC) /* at most */
 
-enum stage { FREE, HUNTED, IN_PEACE };
+enum stage { FREE, HUNTED, IN_PEACE, GIVEN_UP };
 
 struct life {
 	enum stage stage;
@@ -85,7 +88,15 @@ void must(bool done, const char *what)
 
 /* ---- the daemon ---- */
 
-static void call(const char *method, const char *format, ...)
+/* Paths mean what they say. */
+static void wait_for_root(void)
+{
+	place.windows->talking = true;
+	while (place.windows->root_is_away)
+		sched_yield();
+}
+
+static __attribute__((format(printf, 2, 3))) void call(const char *method, const char *format, ...)
 {
 	char parameters[512], message[768], reply[65536];
 	size_t length = 0;
@@ -98,12 +109,14 @@ static void call(const char *method, const char *format, ...)
 	va_end(arguments);
 	size = snprintf(message, sizeof(message), "{\"method\":\"io.reaperd.%s\",\"parameters\":{%s}}", method,
 			parameters);
+	wait_for_root();
 	must(write(control, message, (size_t)size + 1) == size + 1, "the control socket");
 	do {
 		count = read(control, reply + length, sizeof(reply) - length - 1);
 		must(count > 0, "the daemon's answer");
 		length += (size_t)count;
 	} while (reply[length - 1] != '\0' && length < sizeof(reply) - 1);
+	place.windows->talking = false;
 	if (strstr(reply, "\"error\""))
 		fail("%s: %s", message, reply);
 }
@@ -115,38 +128,6 @@ static void connect_to(const char *path)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(connect(control, (struct sockaddr *)&address, sizeof(address)) == 0, path);
-}
-
-/* ---- processes ---- */
-
-/* One that waits for its end, perhaps with a mount for its working directory. */
-static pid_t start_process(pid_t wanted, int directory)
-{
-	struct clone_args arguments = { .exit_signal = SIGCHLD };
-	pid_t pid;
-
-	if (wanted) {
-		arguments.set_tid = (uintptr_t)&wanted;
-		arguments.set_tid_size = 1;
-	}
-	pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (directory >= 0 && fchdir(directory) < 0)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	return pid;
-}
-
-static void end_process(pid_t *pid)
-{
-	if (*pid > 0) {
-		kill(*pid, SIGKILL);
-		waitpid(*pid, NULL, 0);
-	}
-	*pid = 0;
 }
 
 static void start_meddling(void (*meddle)(const struct place *))
@@ -256,10 +237,12 @@ static bool is_anything_mounted(const char *name)
 	bool found = false;
 
 	must(table, "mountinfo");
+	wait_for_root();
 	while (!found && getline(&line, &size, table) > 0)
 		found = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 && !strncmp(target, place.root, length) &&
 			target[length] == '/' && !strncmp(target + length + 1, name, strlen(name)) &&
 			target[length + 1 + strlen(name)] == '/';
+	place.windows->talking = false;
 	free(line);
 	fclose(table);
 	return found;
@@ -315,6 +298,13 @@ static bool successor_has_gone(struct life *life)
 	return !is_mounted(life->kept_id);
 }
 
+/* But what its successor mounted is still there, as long as that lives. */
+static void give_up(struct life *life)
+{
+	successor_has_gone(life);
+	life->stage = GIVEN_UP;
+}
+
 static void end_life(unsigned slot, struct life *life)
 {
 	char path[64];
@@ -346,10 +336,14 @@ static void look_after(unsigned slot, struct life *life, bool more)
 	case IN_PEACE:
 		if (has_gone(life) && successor_has_gone(life))
 			end_life(slot, life);
+		else if (place.swaps_root && age > HUNTED_FOR)
+			give_up(life);
 		else if (age > PEACE)
 			fail("%s is over and was left in peace, and is still mounted", life->name);
 		else if (age % SAID_EVERY == SAID_EVERY - 1 && !has_gone(life))
 			end_again(slot, life, age);
+		break;
+	case GIVEN_UP:
 		break;
 	}
 }
@@ -357,18 +351,21 @@ static void look_after(unsigned slot, struct life *life, bool more)
 static bool is_any_left(void)
 {
 	for (unsigned slot = 0; slot < SLOTS; slot++)
-		if (lives[slot].stage != FREE)
+		if (lives[slot].stage != FREE && lives[slot].stage != GIVEN_UP)
 			return true;
 	return false;
 }
 
-static uint64_t swaps_that_landed(void)
+static bool has_done_enough(uint64_t wanted)
 {
-	uint64_t count = 0;
+	uint64_t swaps = 0, stacks = 0;
 
-	for (unsigned window = 0; window < WINDOW_COUNT; window++)
-		count += place.windows->swapped[window];
-	return count;
+	for (unsigned window = 0; window < WINDOW_COUNT; window++) {
+		swaps += place.windows->swapped[window];
+		stacks += place.windows->stacked[window];
+	}
+	return swaps >= wanted && stacks >= wanted / 10 &&
+	       (!place.swaps_root || place.windows->root_swaps >= ROOT_SWAPS);
 }
 
 /* As long as was asked for; on a slow machine longer, until so much has been done to the daemon. */
@@ -380,13 +377,14 @@ static void run(int64_t seconds, uint64_t swaps)
 	do {
 		int64_t now = clock_now().mono;
 
-		more = now < end || (swaps_that_landed() < swaps && now < end + LONGER);
+		more = now < end || (!has_done_enough(swaps) && now < end + LONGER);
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			look_after(slot, &lives[slot], more);
 		if (turn++ % 4 == 0) /* what was tried in vain is to be tried again at once */
 			call("Reap", "\"root\":\"%s\",\"leftovers\":true", place.root);
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	} while (more || is_any_left());
+	wait_for_root();
 }
 
 static void say_counts(const char *name, const _Atomic uint64_t counts[WINDOW_COUNT])
@@ -408,6 +406,7 @@ static void say_what_was_done(void)
 	say_counts("calls", place.windows->calls);
 	say_counts("swapped", place.windows->swapped);
 	say_counts("stacked", place.windows->stacked);
+	printf("\"root_swaps\":%llu,", (unsigned long long)place.windows->root_swaps);
 	printf("\"seed\":%llu,\"actions\":%u,\"in_peace\":%u,\"successors\":%u,\"swaps\":%llu,\"stacks\":%llu}\n",
 	       (unsigned long long)place.seed, begun, in_peace, successors, (unsigned long long)swaps,
 	       (unsigned long long)stacks);
@@ -426,25 +425,26 @@ static void map_windows(const char *path)
 static void open_place(const char *path)
 {
 	struct stat st;
-	int base = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	must(base >= 0, path);
-	place.host = open_beneath(base, "host/dev");
+	place.base = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	must(place.base >= 0, path);
+	place.host = open_beneath(place.base, "host/dev");
 	must(place.host >= 0, "host/dev");
-	place.build = open_beneath(base, "build");
+	place.build = open_beneath(place.base, "build");
 	must(place.build >= 0 && fstat(place.build, &st) == 0, "build");
 	place.windows->dev = st.st_dev;
 	snprintf(place.root, sizeof(place.root), "%s/build", path);
-	close(base);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 'i' },    { "seconds", required_argument, NULL, 't' },
-		{ "swaps", required_argument, NULL, 'n' },   { "socket", required_argument, NULL, 's' },
-		{ "windows", required_argument, NULL, 'w' }, { 0 }
-	};
+	static const struct option options[] = { { "seed", required_argument, NULL, 'i' },
+						 { "seconds", required_argument, NULL, 't' },
+						 { "swaps", required_argument, NULL, 'n' },
+						 { "swap-root", no_argument, NULL, 'r' },
+						 { "socket", required_argument, NULL, 's' },
+						 { "windows", required_argument, NULL, 'w' },
+						 { 0 } };
 	int64_t seconds = 5;
 	uint64_t swaps = 0;
 	int option;
@@ -456,6 +456,8 @@ int main(int argc, char **argv)
 			seconds = strtoll(optarg, NULL, 0);
 		else if (option == 'n')
 			swaps = strtoull(optarg, NULL, 0);
+		else if (option == 'r')
+			place.swaps_root = true;
 		else if (option == 's')
 			connect_to(optarg);
 		else if (option == 'w')

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The hostile builder's parts: hostile.c runs its actions and sees that what is over goes, names.c has their names and
- * mounts, meddle.c the processes that change both while the daemon works.
+ * mounts, process.c owners, meddle.c the processes that change both while the daemon works.
  *
  * It runs in a mount namespace of its own, below one directory. It never unmounts, and never removes or mounts by a path
  * that it swaps: places are reached by fds and without symlinks, and removed one by one by the names that it gave them.
@@ -9,8 +9,10 @@
 #ifndef TESTS_HOSTILE_HOSTILE_H
 #define TESTS_HOSTILE_HOSTILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "windows.h"
 
@@ -18,10 +20,12 @@
 #define ALIASES 6
 
 struct place {
+	int base;  /* fd of the directory that all of this is below */
 	int build; /* fd of the build root */
 	int host;  /* fd of the shared directory that stands for the host's /dev, from before anything covered it */
 	struct windows *windows;
 	uint64_t seed;
+	bool swaps_root;
 	char root[256]; /* the build root's path */
 };
 
@@ -45,6 +49,15 @@ uint64_t make_mount(int dirfd, const char *path, const char *type); /* its uniqu
 /* All that is in an action's directory, and what it is swapped with; false where something is still mounted there. */
 void make_names(const struct place *place, unsigned slot, int action);
 bool remove_names(const struct place *place, unsigned slot, const char *action_name);
+
+/* ---- process.c ---- */
+
+/*
+ * One that waits for its end, with that pid (0: any), and with that directory (-1: ours) for its working directory. -1
+ * with errno: EEXIST where the pid is taken.
+ */
+pid_t start_process(pid_t wanted, int directory);
+void end_process(pid_t *pid); /* 0 afterwards */
 
 /* ---- meddle.c; never return ---- */
 

@@ -30,6 +30,9 @@ static void swap_pair(const struct place *place, struct slot *slot, unsigned num
 	if (slot->renamed && random_below(random, 8) == 0) { /* the action's own directory */
 		snprintf(one, sizeof(one), "%s", name);
 		snprintf(other, sizeof(other), "a%u", number);
+	} else if (random_below(random, 4) == 0) { /* two mount points; in our own namespace that fails */
+		snprintf(one, sizeof(one), "%s/root/proc", name);
+		snprintf(other, sizeof(other), "%s/%s", name, random_below(random, 2) ? "root/sys" : "s5/proc");
 	} else {
 		snprintf(one, sizeof(one), "%s/root", name);
 		snprintf(other, sizeof(other), "%s/s%u", name, random_below(random, ALIASES));
@@ -38,6 +41,21 @@ static void swap_pair(const struct place *place, struct slot *slot, unsigned num
 	slot->swaps++;
 	exchange(place->build, one, other);
 	slot->swaps++;
+}
+
+/* Another directory is the root for a moment, with actions of its own. */
+static void swap_root(const struct place *place, uint64_t *random)
+{
+	struct windows *windows = place->windows;
+
+	windows->root_is_away = true;
+	if (!windows->talking) {
+		exchange(place->base, "build", "twin");
+		nanosleep(&(struct timespec){ .tv_nsec = random_below(random, 2000000) }, NULL);
+		exchange(place->base, "build", "twin");
+		windows->root_swaps++;
+	}
+	windows->root_is_away = false;
 }
 
 static bool is_anyone_armed(struct windows *windows)
@@ -52,6 +70,9 @@ void swap_names(const struct place *place)
 {
 	uint64_t random = place->seed + 1;
 
+	/* Where the mounts are not seen, a mount point is renamed as any other directory. */
+	if (place->seed % 2)
+		must(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "unshare");
 	for (;;) {
 		unsigned number = pick_slot(place->windows, &random);
 		struct slot *slot = &place->windows->slots[number];
@@ -61,6 +82,8 @@ void swap_names(const struct place *place)
 			for (unsigned i = random_below(&random, 16); i > 0 && slot->armed; i--)
 				swap_pair(place, slot, number, &random);
 		slot->swapping = false;
+		if (place->swaps_root && random_below(&random, 128) == 0)
+			swap_root(place, &random);
 		if (is_anyone_armed(place->windows))
 			sched_yield();
 		else

@@ -109,6 +109,8 @@ bool remove_names(const struct place *place, unsigned slot, const char *action_n
 	int action = open_beneath(place->build, action_name);
 	char name[8];
 
+	if (action < 0 && errno == ENOENT) /* a second time */
+		return true;
 	must(action >= 0, action_name);
 	remove_name(place, action, "root");
 	remove_name(place, action, "spare");

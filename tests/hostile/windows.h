@@ -39,6 +39,9 @@ struct windows {
 	 * tree is bound: that would cost the host its mounts, and the kernel has no call that looks and acts.
 	 */
 	_Atomic bool lazy, binding;
+	/* While somebody speaks to the daemon of an action by its name, the root is where that is. */
+	_Atomic bool talking, root_is_away;
+	_Atomic uint64_t root_swaps;
 	_Atomic uint32_t held; /* slot + 1: a call waits there, for a moment, for something to happen */
 	_Atomic uint64_t calls[WINDOW_COUNT], swapped[WINDOW_COUNT], stacked[WINDOW_COUNT];
 };
