@@ -10,7 +10,7 @@ import pytest
 from harness import wait_for
 
 SECONDS = int(os.environ.get("REAPERD_HOSTILE_SECONDS", "3"))
-SWAPS = int(os.environ.get("REAPERD_HOSTILE_SWAPS", "20"))
+SWAPS = int(os.environ.get("REAPERD_HOSTILE_SWAPS", "10"))
 SEED = int(os.environ.get("REAPERD_HOSTILE_SEED", random.randrange(1 << 32)))
 pytestmark = pytest.mark.skipif(harness.kernel_is_before(6, 8), reason="before Linux 6.8 nothing says which mount stands at a place")
 
@@ -36,7 +36,7 @@ class Scene:
         for root, name in [*self.live, (self.twin, "live0"), (self.twin, "other")]:
             self.mounted(root, name, "root", "proc")
             self.mounted(root, name, "root", "sys")
-        config = harness.config_text(*(harness.root_section(root, grace="0s") for root in (self.build, self.other)), source=source, max_reaps_per_minute=0)
+        config = harness.config_text(*(harness.root_section(root, grace="0s", step_timeout="10s") for root in (self.build, self.other)), source=source, max_reaps_per_minute=0)
         self.daemon = harness.Daemon(cell, config)
         self.windows = os.path.join(self.base, "windows")
         with open(self.windows, "wb") as file:
@@ -80,6 +80,7 @@ class Scene:
         with open(log) as file:
             said = file.read()
         assert process.returncode == 0, said + self.what_is_left()
+        self.daemon.is_probed(3)  # what has just come back is written down
         return json.loads(said.splitlines()[-1])
 
 
