@@ -80,7 +80,7 @@ def test_help_and_version(cell):
     ("[daemon]\nuser =\nnamespaces = al\n[root /b]\n", 3, ["namespaces", "all"]),
     ("[daemon]\nuser =\nrunner-socket = /run/x\n[root /b]\n", 3, ["runner-socket"]),
     ("[daemon]\nuser =\nsource = fanotif\n[root /b]\n", 3, ["fanotify"]),
-    ("[daemon]\nuser =\n[root /b]\nowner = cgroup\n", 4, ["cgroup"]),
+    ("[daemon]\nuser =\n[root /b]\nowner = cgruop\n", 4, ["cgroup"]),
     ("[daemon]\nuser =\n[root /b]\nreap-root = yes\n", 4, ["not built"]),
 ])
 def test_a_configuration_error_names_file_line_and_word(cell, text, line, words):

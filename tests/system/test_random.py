@@ -164,7 +164,7 @@ class World:
 
     def compare(self):
         """Nothing changes meanwhile. The kernel's first answer, and the daemon's last one."""
-        wanted, end = self.kernel(), time.monotonic() + harness.PATIENCE
+        wanted, end = self.kernel(), time.monotonic() + 3 * harness.PATIENCE
         self.most = max(self.most, sum(wanted.values()))
         while (known := self.known()) != wanted and time.monotonic() < end:
             time.sleep(0.02)
