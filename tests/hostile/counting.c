@@ -134,7 +134,7 @@ int __wrap_travel_check_tree(struct doing *doing)
 	if (!windows)
 		return __real_travel_check_tree(doing);
 	windows->lazy = true;
-	while (windows->binding)
+	for (int64_t end = clock_now().mono + HELD_FOR; windows->binding && clock_now().mono < end;)
 		sched_yield();
 	r = __real_travel_check_tree(doing);
 	if (r < 0)

@@ -182,10 +182,11 @@ static void stack_in_slot(const struct place *place, unsigned number, uint64_t *
 		action = open_beneath(place->build, life_name(number, slot->life, name, sizeof(name)));
 		slot->stacks_left--;
 		slot->stacks++;
-		if (action >= 0)
+		if (action >= 0) {
 			stack_one(place, slot, action, random);
+			close(action);
+		}
 		slot->stacks++;
-		close(action);
 	}
 	slot->stacking = false;
 }

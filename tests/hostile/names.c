@@ -96,7 +96,9 @@ static void remove_name(const struct place *place, int action, const char *name)
 	if (unlinkat(action, name, 0) == 0)
 		return;
 	directory = open_beneath(action, name);
-	if (directory >= 0 && fstat(directory, &st) == 0 && st.st_dev == place->windows->dev) {
+	if (directory < 0)
+		return;
+	if (fstat(directory, &st) == 0 && st.st_dev == place->windows->dev) {
 		unlinkat(directory, "proc", AT_REMOVEDIR);
 		unlinkat(directory, "sys", AT_REMOVEDIR);
 		unlinkat(action, name, AT_REMOVEDIR);

@@ -36,7 +36,7 @@ class Scene:
         for root, name in [*self.live, (self.twin, "live0"), (self.twin, "other")]:
             self.mounted(root, name, "root", "proc")
             self.mounted(root, name, "root", "sys")
-        config = harness.config_text(*(harness.root_section(root, grace="0s", step_timeout="10s") for root in (self.build, self.other)), source=source, max_reaps_per_minute=0)
+        config = harness.config_text(*(harness.root_section(root, grace="0s", step_timeout="5s") for root in (self.build, self.other)), source=source, max_reaps_per_minute=0)
         self.daemon = harness.Daemon(cell, config)
         self.windows = os.path.join(self.base, "windows")
         with open(self.windows, "wb") as file:
@@ -96,6 +96,7 @@ def test_whatever_a_builder_does_the_hosts_and_the_live_actions_mounts_stay(cell
     assert sum(done["stacked"].values()) >= SWAPS // 10, done
 
 
+@pytest.mark.limit(200)
 def test_a_root_that_makes_way_to_another_for_moments_costs_no_live_action_anything(cell, source):
     print(f"replay with REAPERD_HOSTILE_SEED={SEED}")
     scene = Scene(cell, source)
