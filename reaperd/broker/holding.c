@@ -159,5 +159,5 @@ int holding_read(const struct config *config, struct holding *ret)
 
 bool holding_has(const struct holding *holding, uint64_t inode)
 {
-	return bsearch(&inode, holding->inodes, holding->count, sizeof(inode), compare_inodes);
+	return holding->count && bsearch(&inode, holding->inodes, holding->count, sizeof(inode), compare_inodes);
 }
