@@ -61,6 +61,7 @@ tests_unit_test_base_path_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_time_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_rules_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_log_LDADD = $(use_base) $(CHECK_LIBS)
+tests_unit_test_base_batch_LDFLAGS = -Wl,--wrap=waitpid
 tests_unit_test_base_batch_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_config_files_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_config_mistakes_LDADD = $(use_config) $(CHECK_LIBS)

@@ -42,6 +42,8 @@ struct shared {
 struct doomed {
 	pid_t pid;
 	bool counted;
+	uint64_t whose; /* as its batch's limit; 0: nobody's */
+	uint64_t at;	/* the item that hung */
 	struct doomed *next;
 };
 
@@ -53,6 +55,7 @@ struct batch {
 	batch_function *function;
 	void *context;
 	int64_t deadline_ns;
+	struct batch_limit limit; /* whose 0: none */
 	size_t shared_size;
 	struct shared *shared;
 	unsigned char *results; /* in the shared memory */
@@ -159,6 +162,14 @@ static void leave_pool(struct batch *batch)
 int batch_new(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function, void *context,
 	      int64_t deadline_ns, struct batch **ret)
 {
+	const struct batch_limit none = { 0 };
+
+	return batch_new_limited(pool, items, result_size, function, context, deadline_ns, none, ret);
+}
+
+int batch_new_limited(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function,
+		      void *context, int64_t deadline_ns, struct batch_limit limit, struct batch **ret)
+{
 	struct batch *batch = calloc(1, sizeof(*batch));
 	int r;
 
@@ -168,6 +179,7 @@ int batch_new(struct batch_pool *pool, size_t items, size_t result_size, batch_f
 	batch->function = function;
 	batch->context = context;
 	batch->deadline_ns = deadline_ns;
+	batch->limit = limit;
 	batch->settled = calloc(items + 1, sizeof(*batch->settled));
 	r = batch->settled ? map_shared(batch, result_size) : -ENOMEM;
 	if (r < 0) {
@@ -187,7 +199,10 @@ static void doom_child(struct batch *batch)
 
 	kill(batch->child, SIGKILL);
 	/* With all items settled it is only on its way out. */
-	*one = (struct doomed){ .pid = batch->child, .counted = !batch_is_finished(batch), .next = pool->doomed };
+	*one = (struct doomed){ .pid = batch->child,
+				.counted = !batch_is_finished(batch),
+				.whose = batch->limit.whose,
+				.next = pool->doomed };
 	pool->doomed = one;
 	pool->hung += one->counted;
 	pool->running--;
@@ -209,6 +224,28 @@ void batch_free(struct batch *batch)
 	free(batch);
 }
 
+/* Children of the same, killed and not yet ended: how many, or how many at that item. */
+static unsigned count_hung(const struct batch *batch, const uint64_t *at)
+{
+	unsigned count = 0;
+
+	if (!batch->limit.whose)
+		return 0;
+	for (const struct doomed *one = batch->pool->doomed; one; one = one->next)
+		count += one->counted && one->whose == batch->limit.whose && (!at || one->at == *at);
+	return count;
+}
+
+static bool is_held_up(const struct batch *batch, size_t index)
+{
+	uint64_t at;
+
+	if (!batch->limit.whose)
+		return false;
+	at = batch->limit.at(index, batch->context);
+	return count_hung(batch, &at) > 0;
+}
+
 _Noreturn static void run_child(struct batch *batch, pid_t parent)
 {
 	struct shared *shared = batch->shared;
@@ -223,6 +260,11 @@ _Noreturn static void run_child(struct batch *batch, pid_t parent)
 
 		if (!atomic_compare_exchange_strong(&shared->claim, &expected, CLAIM(batch->attempt, i + 1)))
 			_exit(1);
+		/* As it was when this child was made. */
+		if (is_held_up(batch, i)) {
+			atomic_store(&shared->progress[i].state, BATCH_ITEM_HUNG);
+			continue;
+		}
 		atomic_store(&shared->progress[i].started, clock_now().mono);
 		atomic_store(&shared->progress[i].state, BATCH_ITEM_RUNNING);
 		batch->function(i, batch->results + i * batch->stride, batch->context);
@@ -260,9 +302,13 @@ static void settle(struct batch *batch, enum batch_item_state state, int64_t mon
 
 static void settle_done(struct batch *batch, int64_t mono_ns)
 {
-	while (batch->first_open < batch->items &&
-	       atomic_load(&batch->shared->progress[batch->first_open].state) == BATCH_ITEM_DONE)
-		settle(batch, BATCH_ITEM_DONE, mono_ns);
+	while (batch->first_open < batch->items) {
+		enum batch_item_state state = atomic_load(&batch->shared->progress[batch->first_open].state);
+
+		if (state != BATCH_ITEM_DONE && state != BATCH_ITEM_HUNG)
+			break;
+		settle(batch, state, mono_ns);
+	}
 }
 
 static void say_how_it_died(pid_t child, int status)
@@ -318,8 +364,21 @@ static void check_deadline(struct batch *batch, int64_t mono_ns)
 	 * what hangs.
 	 */
 	settle_done(batch, mono_ns);
-	if (batch->first_open < CLAIM_ITEM(claim) || mono_ns >= batch_deadline(batch))
+	if (batch->first_open < CLAIM_ITEM(claim) || mono_ns >= batch_deadline(batch)) {
+		if (batch->limit.whose)
+			batch->pool->doomed->at = batch->limit.at(batch->first_open, batch->context);
 		settle(batch, BATCH_ITEM_HUNG, mono_ns);
+	}
+}
+
+static void start_or_give_up(struct batch *batch, int64_t mono_ns)
+{
+	bool full = batch->limit.whose && count_hung(batch, NULL) >= batch->limit.most;
+
+	while (!batch_is_finished(batch) && (full || is_held_up(batch, batch->first_open)))
+		settle(batch, BATCH_ITEM_HUNG, mono_ns);
+	if (!batch_is_finished(batch))
+		start_child(batch, mono_ns);
 }
 
 void batch_pool_run(struct batch_pool *pool, int64_t mono_ns)
@@ -332,7 +391,7 @@ void batch_pool_run(struct batch_pool *pool, int64_t mono_ns)
 	for (struct batch *batch = pool->batches; batch; batch = batch->next)
 		if (!batch->child && !batch_is_finished(batch) && mono_ns >= batch->retry_mono &&
 		    pool->running < pool->max_children)
-			start_child(batch, mono_ns);
+			start_or_give_up(batch, mono_ns);
 }
 
 int64_t batch_pool_next(const struct batch_pool *pool)

@@ -41,6 +41,20 @@ void batch_pool_free(struct batch_pool *pool);
  */
 int batch_new(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function, void *context,
 	      int64_t deadline_ns, struct batch **ret);
+
+/*
+ * Children that a filesystem keeps from ending, though they were killed, are not to use up the machine's. What one of
+ * them was at is not begun again while it has not ended: that item counts as hung. And where as many of the batches of
+ * `whose` have not ended, no more are started for it: all its items do. Those that were at work by then may join them.
+ */
+struct batch_limit {
+	uint64_t whose; /* any number but 0 */
+	unsigned most;
+	uint64_t (*at)(size_t index, const void *context); /* what the item is, among those of `whose` */
+};
+int batch_new_limited(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function,
+		      void *context, int64_t deadline_ns, struct batch_limit limit, struct batch **ret);
+
 void batch_free(struct batch *batch);
 
 /*

@@ -12,6 +12,13 @@
 #include "base/log.h"
 #include "broker/handlers.h"
 
+/*
+ * Children of one root that were killed and have not ended: a filesystem whose server reads what it is asked and never
+ * answers keeps each. Beyond them its root is not asked any more; steps, which alone may free them, have more.
+ */
+#define HUNG_MAX       64
+#define HUNG_STEPS_MAX 128
+
 /* What is about no root, and has no step-timeout. */
 #define WHOLE_TIMEOUT (5 * NSEC_PER_SEC)
 
@@ -133,6 +140,45 @@ static int read_trees(struct job *job)
 	return job->trees ? 0 : -ENOMEM;
 }
 
+/* FNV-1a */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/* The step that comes next for a mount is another than the one that hung. */
+static uint64_t what_is_at(size_t index, const void *context)
+{
+	const struct message_request *request = &((const struct job *)context)->request;
+
+	switch ((int)request->type) {
+	case MESSAGE_STEP:
+		return hash_of(request->steps[index].path) + request->steps[index].step;
+	case MESSAGE_HOLDERS:
+		return hash_of(request->holders[index].path) + UINT64_C(0x100);
+	case MESSAGE_PROBE:
+		return hash_of(request->probes[index].path) + UINT64_C(0x200);
+	default:
+		return hash_of(request->watches[index].path) + UINT64_C(0x300);
+	}
+}
+
+/* By its path, for a root's index is another's after a reload. */
+static struct batch_limit limit_of(const struct job *job)
+{
+	const struct root_rules *rules = job->context.rules;
+
+	return (struct batch_limit){
+		.whose = rules ? hash_of(rules->path) | 1 : 0,
+		.most = job->request.type == MESSAGE_STEP ? HUNG_STEPS_MAX : HUNG_MAX,
+		.at = what_is_at,
+	};
+}
+
 static int begin(struct requests *requests, const struct request_environment *environment, struct job *job)
 {
 	const struct config *config = environment->settings->config;
@@ -160,8 +206,8 @@ static int begin(struct requests *requests, const struct request_environment *en
 	r = read_trees(job);
 	if (r < 0)
 		return r;
-	r = batch_new(requests->pool, each ? job->request.count : 1, job->handler->result_size, serve_item, job,
-		      rules ? rules->step_timeout : WHOLE_TIMEOUT, &job->batch);
+	r = batch_new_limited(requests->pool, each ? job->request.count : 1, job->handler->result_size, serve_item, job,
+			      rules ? rules->step_timeout : WHOLE_TIMEOUT, limit_of(job), &job->batch);
 	if (r < 0)
 		return r;
 	job->next = requests->jobs;

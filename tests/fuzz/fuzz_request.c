@@ -61,12 +61,13 @@ struct batch {
 	char *results;
 };
 
-int batch_new(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function, void *context,
-	      int64_t deadline_ns, struct batch **ret)
+int batch_new_limited(struct batch_pool *pool, size_t items, size_t result_size, batch_function *function,
+		      void *context, int64_t deadline_ns, struct batch_limit limit, struct batch **ret)
 {
 	struct batch *batch = malloc(sizeof(*batch));
 
 	(void)pool;
+	(void)limit;
 	FUZZ_HOLDS(items >= 1 && items <= REQUEST_ITEMS_MAX && deadline_ns > 0);
 	*batch = (struct batch){ result_size, calloc(items, result_size) };
 	for (size_t i = 0; i < items; i++)

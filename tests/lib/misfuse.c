@@ -15,6 +15,8 @@
  *     rename PATH NAME            another name in the same directory, unknown to the kernel
  *     invalidate PATH             tells the kernel that the name is no longer good
  *     stop | go                   no answers until `go`
+ *     mute                        likewise, but requests are read: who waits for an answer cannot be killed. `go` answers
+ *                                 them by EIO
  *     lookups                     how often a name was looked up so far (handles, which ask for ".", do not count)
  */
 #define FUSE_USE_VERSION 35
@@ -46,7 +48,9 @@ static struct node **nodes;
 static size_t node_count, node_room;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t going = PTHREAD_COND_INITIALIZER;
-static bool stopped;
+static bool stopped, muted;
+static fuse_req_t kept[4096]; /* those that were read and not answered */
+static size_t kept_count;
 static int answer_errno;
 static unsigned long lookups;
 static double entry_timeout;
@@ -115,6 +119,11 @@ static bool request_begin(fuse_req_t request, fuse_ino_t number)
 	pthread_mutex_lock(&lock);
 	while (stopped)
 		pthread_cond_wait(&going, &lock);
+	if (muted && kept_count < sizeof(kept) / sizeof(*kept)) {
+		kept[kept_count++] = request;
+		pthread_mutex_unlock(&lock);
+		return false;
+	}
 	error = answer_errno;
 	if (error == 0 && (number >= node_count || !nodes[number]->linked))
 		error = ENOENT;
@@ -383,8 +392,11 @@ static void command_run(char *line, char *answer, size_t size)
 	snprintf(answer, size, "ok");
 	if (verb && strcmp(verb, "lookups") == 0) {
 		snprintf(answer, size, "ok %lu", __atomic_load_n(&lookups, __ATOMIC_RELAXED));
-	} else if (verb && (strcmp(verb, "stop") == 0 || strcmp(verb, "go") == 0)) {
+	} else if (verb && (strcmp(verb, "stop") == 0 || strcmp(verb, "mute") == 0 || strcmp(verb, "go") == 0)) {
 		stopped = strcmp(verb, "stop") == 0;
+		muted = strcmp(verb, "mute") == 0;
+		while (!muted && kept_count > 0)
+			fuse_reply_err(kept[--kept_count], EIO);
 		pthread_cond_broadcast(&going);
 	} else if (verb && argument && strcmp(verb, "errno") == 0) {
 		answer_errno = atoi(argument);

@@ -10,6 +10,7 @@ from harness import Misfuse, gone, wait_for
 
 USER = 1000
 STEP_TIMEOUT = 0.5
+AT_WORK = 16  # as many children at once
 
 
 def stop(fuse):
@@ -168,3 +169,35 @@ def test_64_leftovers_in_a_stopped_server_hold_up_nobody(cell, source):
     assert not gone(*live)
     wait_for(lambda: daemon.status()["broker"]["hung"] == 0, "the children that hung have ended")
     place.check_end()
+
+
+@pytest.mark.limit(120)
+def test_a_server_that_reads_and_never_answers_does_not_use_up_the_machine(cell, source):
+    """Who asked such a server cannot even be killed. However long that goes on, there are only so many, and others go on."""
+    root = cell.make("build")
+    fuse = Misfuse(cell, root, 0)
+    place = Place(cell, source, root, grace="0s", probe_interval="100ms")
+    daemon = place.farm.start().daemon
+    names = [f"a{number}" for number in range(100)]
+    for name in names:
+        daemon.ctl("begin", name, "--root", root)
+    made = {number for name in names for number in place.farm.action(name, "tmpfs")}
+    daemon.knows(*made)
+    daemon.is_probed(3)
+    fuse("mute")
+
+    def hung():
+        return daemon.status()["broker"]["hung"]
+
+    wait_for(lambda: hung() >= 5, "children hang that cannot be killed", 60 * harness.SLOWNESS)
+    place.others.go_on(daemon)
+    for name in names:
+        daemon.ctl("end", name, "--root", root)
+    wait_for(lambda: hung() >= 128, "steps hang, too", 60 * harness.SLOWNESS)
+    place.others.go_on(daemon)
+    daemon.is_probed(20)
+    assert hung() <= 128 + AT_WORK, "no more are started"
+    fuse("go")
+    wait_for(lambda: hung() == 0, "the children that hung have ended")
+    wait_for(lambda: gone(*made), "when the server answers again all are reaped", 60 * harness.SLOWNESS)
+    place.others.go_on(daemon)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,103 @@ START_TEST(an_item_that_crashes_costs_itself_alone)
 }
 END_TEST
 
+/* Those that a filesystem keeps: nobody is told that they have ended (the linker's --wrap). */
+static pid_t undead[4];
+static size_t undead_count;
+
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	for (size_t i = 0; i < undead_count; i++)
+		if (undead[i] == pid)
+			return 0;
+	return __real_waitpid(pid, status, options);
+}
+
+static uint64_t number_of(size_t index, const void *context)
+{
+	return *(const uint64_t *)context + index;
+}
+
+/* Its items are number `*at` and those that follow. */
+static struct batch *new_limited(uint64_t whose, unsigned most, const uint64_t *at, size_t items,
+				 batch_function *function)
+{
+	const struct batch_limit limit = { whose, most, number_of };
+	struct batch *batch = NULL;
+
+	ck_assert_int_eq(
+		batch_new_limited(pool, items, sizeof(unsigned), function, (void *)at, LONG_ENOUGH, limit, &batch), 0);
+	return batch;
+}
+
+static void hang(size_t index, void *result, void *context)
+{
+	(void)index;
+	(void)context;
+	*(_Atomic pid_t *)result = getpid();
+	for (;;)
+		pause();
+}
+
+static struct batch *make_undead(uint64_t whose, unsigned most, const uint64_t *at)
+{
+	struct batch *batch = new_limited(whose, most, at, 1, hang);
+	const _Atomic pid_t *pid = batch_item_result(batch, 0);
+
+	while (*pid == 0)
+		sched_yield();
+	undead[undead_count++] = *pid;
+	batch_pool_run(pool, clock_now().mono + 2 * LONG_ENOUGH);
+	ck_assert_int_eq(batch_item_state(batch, 0), BATCH_ITEM_HUNG);
+	ck_assert_uint_eq(batch_pool_hung(pool), undead_count);
+	return batch;
+}
+
+/* Of three items from `at` on: "d" for one that was done, "h" for one that counts as hung. */
+static const char *outcome_of(uint64_t whose, unsigned most, uint64_t at)
+{
+	static char letters[4];
+	struct batch *batch = new_limited(whose, most, &at, 3, note_nothing);
+
+	batch_wait(pool, batch);
+	for (size_t i = 0; i < 3; i++) {
+		enum batch_item_state state = batch_item_state(batch, i);
+
+		letters[i] = state == BATCH_ITEM_DONE ? 'd' : state == BATCH_ITEM_HUNG ? 'h' : '?';
+	}
+	batch_free(batch);
+	return letters;
+}
+
+START_TEST(what_a_child_that_does_not_end_was_at_is_not_begun_again)
+{
+	static const uint64_t at[] = { 11, 12, 100 };
+	struct batch *batches[3];
+
+	for (size_t i = 0; i < ARRAY_SIZE(batches); i++)
+		batches[i] = make_undead(i < 2 ? 7 : 8, 4, &at[i]);
+	ck_assert_str_eq(outcome_of(7, 4, 20), "ddd");
+	ck_assert_str_eq(outcome_of(7, 4, 12), "hdd");
+	ck_assert_str_eq(outcome_of(7, 4, 10), "dhh");
+	ck_assert_str_eq(outcome_of(7, 4, 9), "ddh");
+	ck_assert_str_eq(outcome_of(8, 4, 10), "ddd");
+	ck_assert_str_eq(outcome_of(8, 4, 100), "hdd");
+	/* So many are enough. */
+	ck_assert_str_eq(outcome_of(7, 2, 20), "hhh");
+	ck_assert_str_eq(outcome_of(8, 2, 20), "ddd");
+	ck_assert_str_eq(outcome_of(0, 0, 11), "ddd");
+	for (size_t i = 0; i < ARRAY_SIZE(batches); i++)
+		batch_free(batches[i]);
+	ck_assert_str_eq(outcome_of(7, 4, 11), "hhd");
+	undead_count = 0;
+	wait_for_killed();
+	ck_assert_str_eq(outcome_of(7, 2, 11), "ddd");
+}
+END_TEST
+
 START_TEST(the_deadline_is_by_the_given_clock)
 {
 	static char letters[] = "h";
@@ -280,6 +378,7 @@ static Suite *batch_suite(void)
 	tcase_add_test(batches, a_size_that_overflows_is_no_memory);
 	tcase_add_test(batches, an_item_that_hangs_costs_itself_alone);
 	tcase_add_test(batches, an_item_that_crashes_costs_itself_alone);
+	tcase_add_test(batches, what_a_child_that_does_not_end_was_at_is_not_begun_again);
 	tcase_add_test(batches, the_deadline_is_by_the_given_clock);
 	tcase_add_test(batches, no_more_children_than_allowed_run_at_once);
 	tcase_add_test(batches, a_waiting_batch_gets_its_turn);
