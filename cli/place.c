@@ -52,25 +52,32 @@ static int open_parent(int dirfd, const char *path, const char **ret_name)
 	return kernel_open_beneath(dirfd, parent, 0);
 }
 
+static int make_file(int parent, const char *name)
+{
+	CLEANUP_CLOSE int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -errno : 0;
+}
+
+static int make_directory(int parent, const char *name)
+{
+	return mkdirat(parent, name, 0755) < 0 ? -errno : 0;
+}
+
 static int make_one(struct place *place, int dirfd, const char *path, bool file)
 {
-	CLEANUP_CLOSE int made = -1;
 	const char *name;
 	int parent = open_parent(dirfd, path, &name), r;
 
 	if (parent < 0)
 		return parent;
-	if (file)
-		r = made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-	else
-		r = mkdirat(parent, name, 0755);
-	if (r < 0) {
-		r = -errno;
-		close(parent);
-		return r == -EEXIST ? 0 : r;
+	r = file ? make_file(parent, name) : make_directory(parent, name);
+	if (r == 0) {
+		add_step(place, file ? STEP_MADE_FILE : STEP_MADE_DIRECTORY, parent, name);
+		return 0;
 	}
-	add_step(place, file ? STEP_MADE_FILE : STEP_MADE_DIRECTORY, parent, name);
-	return 0;
+	close(parent);
+	return r == -EEXIST ? 0 : r;
 }
 
 /* The path with all that leads to it; the last is a file where that is wanted. */
