@@ -75,14 +75,19 @@ static bool was_past(const struct action *action)
  * Mounted after the action was said to be over, where no probe can find out whether that was in the same directory: it
  * was never learnt which one that is, or a mount of the action's own hides it. What a registered runner mounted before
  * its last word is its own though it is read after that, by the first read; whoever comes next to the name registers
- * too. Of one that nobody registered that cannot be said, nor of an earlier start's.
+ * too. Of one that nobody registered that cannot be said, nor of an earlier start's. And what was another action's when
+ * it was read last may be so still: directories that change names are read, and asked about, at different moments.
  */
-static bool came_after_the_word(const struct engine *engine, const struct mount *mount)
+static bool came_after_the_word(const struct engine *engine, const struct mount *mount, bool from_another)
 {
 	const struct action *action = mount->action;
 	int64_t said = policy_said_over(action);
 
-	if (mount->joined.mono < said || (action->identity.known && !action->covered_by_own))
+	if (mount->joined.mono < said)
+		return false;
+	if (from_another)
+		return true;
+	if (action->identity.known && !action->covered_by_own)
 		return false;
 	return !engine->ready || action->owner.kind != OWNER_REGISTERED || action->owner.restored ||
 	       table_was_read_since(engine, mount, said);
@@ -114,12 +119,13 @@ static void begin_next_generation(struct engine *engine, struct action *action, 
 }
 
 /* A mount came to an action, attached or moved there: which directory stands at the name has to be asked. */
-static void joined(struct engine *engine, struct mount *mount)
+static void joined(struct engine *engine, struct mount *mount, bool from_another)
 {
 	registry_review(engine, mount->action);
 	if (!mount->evidence && (was_past(mount->action) || name_was_left(mount->action, engine->now)))
 		begin_next_generation(engine, mount->action, INT64_MIN);
-	else if (!mount->evidence && (came_after_the_word(engine, mount) || came_after_the_directory(mount)))
+	else if (!mount->evidence &&
+		 (came_after_the_word(engine, mount, from_another) || came_after_the_directory(mount)))
 		begin_next_generation(engine, mount->action, engine->now.mono);
 	if (mount->action)
 		registry_noticed_attach(engine->registry, mount);
@@ -152,7 +158,7 @@ static void attached(struct engine *engine, struct mount *mount)
 	const struct actor *by = mount->facts.attached_by;
 
 	if (mount->action)
-		joined(engine, mount);
+		joined(engine, mount, false);
 	if (mount->action)
 		take_owner(mount->action, by);
 	/* At the start they are found, whoever made them. */
@@ -200,7 +206,7 @@ static void moved(struct engine *engine, const struct change *change)
 		log_warning("%s moved out of the build roots, to %s: it is left alone", change->old_target,
 			    mount->facts.target);
 	if (mount->action && mount->action != change->old_action)
-		joined(engine, mount);
+		joined(engine, mount, change->old_action);
 	else if (mount->action && !mount->evidence)
 		probe_result_deny_absence(
 			engine, mount->action); /* renamed as a whole: what was said was said of the old path */

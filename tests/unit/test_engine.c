@@ -369,6 +369,36 @@ START_TEST(what_a_runner_mounted_just_before_its_last_word_is_its_own)
 }
 END_TEST
 
+/* Names that change hands: the table and the probe tell of different moments. */
+static void move_to_an_ended_name(const struct directory *ended)
+{
+	static const struct directory others = { .name = "b", .state = PROBE_PRESENT, .ino = 9, .full = true };
+	uint64_t own, moving;
+
+	set_directory(&others);
+	set_directory(ended);
+	begin("a", 0, false);
+	own = attach("a/sys");
+	moving = attach("b/proc");
+	pass(1);
+	ck_assert_ptr_nonnull(action("b"));
+	pause_begin(engine, NULL, 0);
+	end("a");
+	move(moving, "a/proc");
+	pass(3);
+	pause_end(engine, NULL);
+	pass(20);
+	ck_assert_ptr_nonnull(model_mount(engine->model, moving));
+	ck_assert(!model_mount(engine->model, moving)->asked);
+	ck_assert(model_mount(engine->model, own)->asked);
+}
+
+START_TEST(what_moves_from_a_live_action_to_a_name_that_was_ended_is_not_the_ended_ones)
+{
+	move_to_an_ended_name(_i ? &live : &nameless);
+}
+END_TEST
+
 START_TEST(what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have)
 {
 	uint64_t id = make_action(&nameless);
@@ -624,6 +654,7 @@ int main(void)
 	tcase_add_test(tests, what_comes_after_the_end_of_a_directory_never_learnt_is_the_next_ones);
 	tcase_add_test(tests, what_comes_after_the_end_and_hides_the_directory_is_the_next_ones);
 	tcase_add_test(tests, what_a_runner_mounted_just_before_its_last_word_is_its_own);
+	tcase_add_loop_test(tests, what_moves_from_a_live_action_to_a_name_that_was_ended_is_not_the_ended_ones, 0, 2);
 	tcase_add_test(tests, what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
 	tcase_add_test(tests, what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later);
