@@ -10,8 +10,8 @@ import pytest
 import harness
 from harness import gone, wait_for
 
-COMMANDS = ["status", "actions", "mounts", "events", "explain", "audit", "reap", "pause", "resume", "begin", "end", "metrics", "config",
-            "db"]
+COMMANDS = ["status", "actions", "mounts", "events", "explain", "audit", "reap", "pause", "resume", "begin", "end", "run", "metrics",
+            "config", "db"]
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_who_kills_it_kills_the_command_and_leaves_no_mount(runner):
 
 def test_what_is_busy_is_left_to_the_daemon(runner):
     """A grandchild that stays in there."""
-    done = run(runner, "--name", "c1", "--mount", "tmpfs::work", command=("sh", "-c", f"cd {runner.path('c1/work')}; sleep 1000 >/dev/null 2>&1 &"))
+    done = run(runner, "--name", "c1", "--mount", "tmpfs::work", command=("sh", "-c", f"cd {runner.path('c1/work')}; sleep 4 >/dev/null 2>&1 &"))
     assert done.returncode == 0
     wait_for(lambda: not harness.ids(runner.path("c1")), "the daemon takes it away")
 
