@@ -308,10 +308,10 @@ static int look_into(const struct cgroup_tree *tree, struct queue *queue, const 
 		     char **ret_path)
 {
 	const struct dirent *entry;
-	DIR *directory;
+	DIR *directory = NULL;
 	int r = open_directory(tree, path, &directory);
 
-	if (r < 0)
+	if (!directory)
 		return r;
 	r = -ENOENT;
 	while (r == -ENOENT && (errno = 0, entry = readdir(directory)))

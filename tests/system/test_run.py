@@ -120,7 +120,9 @@ def test_what_is_busy_is_left_to_the_daemon(runner):
     wait_for(lambda: not harness.ids(runner.path("c1")), "the daemon takes it away")
 
 
-def test_a_daemon_that_begins_anew_is_told_again(runner):
+def test_a_daemon_that_begins_anew_is_told_again(cell, source):
+    # It waits for those whom it knew before as long as the grace is.
+    runner = harness.Farm(cell, source, grace=f"{2 * harness.SLOWNESS:.0f}s").start()
     process = begin(runner, "--mount", "tmpfs::work")
     made = harness.ids(runner.path("c1"))
     assert runner.daemon.stop() == 0
