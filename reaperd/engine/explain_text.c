@@ -51,11 +51,10 @@ static void say_what(json_t *text, const struct action *action)
 static char *say_process(int32_t pid, const char *comm, int64_t uid, const char *cgroup, const char *container)
 {
 	CLEANUP_FREE char *shown_comm = shown(comm), *shown_cgroup = shown(cgroup), *shown_container = shown(container);
-	CLEANUP_FREE char *user = NULL;
-	char *process;
+	char *process, user[32] = "";
 
-	if (asprintf(&user, uid < 0 ? "" : ", uid %" PRId64, uid) < 0)
-		return NULL;
+	if (uid >= 0)
+		snprintf(user, sizeof(user), ", uid %" PRId64, uid);
 	if (asprintf(&process, "pid %" PRId32 "%s%s%s%s%s%s%s%s", pid, *shown_comm ? " (" : "", shown_comm,
 		     *shown_comm ? ")" : "", user, *shown_cgroup ? ", cgroup " : "", shown_cgroup,
 		     *shown_container ? ", container " : "", shown_container) < 0)

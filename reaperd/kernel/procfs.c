@@ -16,7 +16,8 @@ static struct {
 	int proc, sys; /* -1: none */
 } brought = { .proc = -1, .sys = -1 };
 
-static const char *name(char *buffer, size_t size, const char *prefix, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static const char *name(char *buffer, size_t size, const char *prefix,
+							      const char *format, va_list arguments)
 {
 	int used = snprintf(buffer, size, "%s", prefix);
 
