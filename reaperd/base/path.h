@@ -22,6 +22,17 @@ static inline bool path_is_below(const char *path, const char *dir)
 	return rest && *rest;
 }
 
+static inline bool path_is_at_or_below(const char *path, const char *dir)
+{
+	return path_relative(path, dir) != NULL;
+}
+
+/* One is the other, or lies below it. */
+static inline bool paths_are_related(const char *a, const char *b)
+{
+	return path_is_at_or_below(a, b) || path_is_at_or_below(b, a);
+}
+
 /*
  * Collapses repeated slashes and removes a trailing one; refuses (-EINVAL) a relative or empty path and any "." or ".."
  * segment, for those cannot be resolved without asking a filesystem; -ENAMETOOLONG from PATH_MAX bytes on. The caller

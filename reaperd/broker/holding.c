@@ -36,11 +36,6 @@ static void places_clear(struct places *places)
 	free(places->items);
 }
 
-static bool leads_to(const char *target, const char *path)
-{
-	return strcmp(path, target) == 0 || path_is_below(path, target);
-}
-
 /* The mount that a walk from `from` to the path meets next; NULL: it ends there. */
 static const struct mount_entry *next_on_the_way(const struct mount_table *table, const struct mount_entry *from,
 						 const char *path)
@@ -50,7 +45,7 @@ static const struct mount_entry *next_on_the_way(const struct mount_table *table
 	for (size_t i = 0; i < table->count; i++) {
 		const struct mount_entry *entry = &table->entries[i];
 
-		if (entry != from && entry->parent == from->id && leads_to(entry->target, path) &&
+		if (entry != from && entry->parent == from->id && path_is_at_or_below(path, entry->target) &&
 		    (!next || strlen(entry->target) < strlen(next->target)))
 			next = entry;
 	}
@@ -115,8 +110,7 @@ static bool is_on_one(const struct places *places, uint64_t dev)
 static bool shows_one(const struct places *places, const struct mount_entry *mount)
 {
 	for (size_t i = 0; i < places->count; i++)
-		if (places->items[i].dev == mount->dev &&
-		    (leads_to(mount->root, places->items[i].path) || leads_to(places->items[i].path, mount->root)))
+		if (places->items[i].dev == mount->dev && paths_are_related(mount->root, places->items[i].path))
 			return true;
 	return false;
 }

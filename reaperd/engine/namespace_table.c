@@ -83,16 +83,10 @@ int namespace_table_read(const struct table_result *result, int fd, struct scan 
 	return r;
 }
 
-/* Paths within a filesystem: one is the other, or lies below it. */
-static bool are_related(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0 || path_is_below(a, b) || path_is_below(b, a);
-}
-
 static bool shows(const struct scan *scan, const struct root_instance *instance)
 {
 	for (size_t i = 0; i < scan->count; i++)
-		if (scan->mounts[i].dev == instance->dev && are_related(scan->mounts[i].root, instance->fs_path))
+		if (scan->mounts[i].dev == instance->dev && paths_are_related(scan->mounts[i].root, instance->fs_path))
 			return true;
 	return false;
 }
@@ -109,7 +103,7 @@ bool namespace_table_holds(const struct scan *scan, struct model *model)
 bool namespace_table_has_below(const struct scan *scan, const char *path)
 {
 	for (size_t i = 0; i < scan->count; i++)
-		if (strcmp(scan->mounts[i].target, path) == 0 || path_is_below(scan->mounts[i].target, path))
+		if (path_is_at_or_below(scan->mounts[i].target, path))
 			return true;
 	return false;
 }
