@@ -64,7 +64,7 @@ static int set_number(const struct cli *cli, const struct cli_option *option, co
 	return CLI_DONE;
 }
 
-static int set_text(const struct cli *cli, const struct cli_option *option, const char *value)
+static int check_word(const struct cli *cli, const struct cli_option *option, const char *value)
 {
 	CLEANUP_FREE char *what = must_format("value of --%s", option->name);
 
@@ -76,8 +76,25 @@ static int set_text(const struct cli *cli, const struct cli_option *option, cons
 	}
 	if (!*value)
 		return usage_error(cli, "--%s: its %s is empty", option->name, option->argument);
-	*option->text = value;
 	return CLI_DONE;
+}
+
+static int set_text(const struct cli *cli, const struct cli_option *option, const char *value)
+{
+	int status = check_word(cli, option, value);
+
+	if (!status)
+		*option->text = value;
+	return status;
+}
+
+static int add_text(const struct cli *cli, const struct cli_option *option, const char *value)
+{
+	int status = check_word(cli, option, value);
+
+	if (!status && string_list_add(option->texts, value) < 0)
+		must(NULL);
+	return status;
 }
 
 static int set_option(const struct cli *cli, const struct cli_option *option, const char *value)
@@ -92,8 +109,8 @@ static int set_option(const struct cli *cli, const struct cli_option *option, co
 		return set_path(cli, option, value, option->path);
 	else if (option->paths)
 		return add_path(cli, option, value);
-	else if (option->texts && string_list_add(option->texts, value) < 0)
-		must(NULL);
+	else if (option->texts)
+		return add_text(cli, option, value);
 	else if (option->number)
 		return set_number(cli, option, value);
 	else if (option->time && time_parse(value, cli->now.real, option->time) < 0)

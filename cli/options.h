@@ -23,7 +23,7 @@ struct cli_option {
 	int64_t *time;		   /* ns since 1970 */
 	int64_t *duration;	   /* ns */
 	int64_t *number;	   /* not negative */
-	const char *const *words;  /* with text: one of these */
+	const char *const *words;  /* with text, texts: one of these */
 };
 
 /*

@@ -99,17 +99,17 @@ static int make_path(struct place *place, int dirfd, const char *path, bool file
 int place_open(struct place *place, const char *root, const char *path)
 {
 	const char *relative = path_relative(path, root);
+	CLEANUP_CLOSE int top = kernel_open_root(root);
 	int r;
 
-	*place = (struct place){ .root = kernel_open_root(root), .directory = -1 };
-	if (place->root < 0)
-		return complain("the build root", root, place->root);
+	*place = (struct place){ .directory = -1 };
+	if (top < 0)
+		return complain("the build root", root, top);
 	if (!relative || !*relative)
 		return complain("no action's directory is", path, -EINVAL);
-	place->path = MUST(strdup(relative));
-	r = make_path(place, place->root, place->path, false);
+	r = make_path(place, top, relative, false);
 	if (r == 0)
-		r = place->directory = kernel_open_beneath(place->root, place->path, 0);
+		r = place->directory = kernel_open_beneath(top, relative, 0);
 	return r < 0 ? complain("the action's directory", path, r) : 0;
 }
 
@@ -185,17 +185,19 @@ int place_device(struct place *place, const char *name)
 
 /* ---- back ---- */
 
-static bool undo_one(const struct place_step *step)
+static void undo_one(const struct place_step *step)
 {
 	switch (step->kind) {
 	case STEP_MOUNTED:
-		return kernel_unmountat(step->parent, step->name, 0) == 0;
+		kernel_unmountat(step->parent, step->name, 0);
+		break;
 	case STEP_MADE_DIRECTORY:
-		return unlinkat(step->parent, step->name, AT_REMOVEDIR) == 0;
+		unlinkat(step->parent, step->name, AT_REMOVEDIR);
+		break;
 	case STEP_MADE_FILE:
-		return unlinkat(step->parent, step->name, 0) == 0;
+		unlinkat(step->parent, step->name, 0);
+		break;
 	}
-	return false;
 }
 
 static void free_step(struct place *place)
@@ -208,18 +210,15 @@ static void free_step(struct place *place)
 	free(step);
 }
 
-bool place_undo(struct place *place)
+void place_undo(struct place *place)
 {
-	bool all = true;
-
 	/* The fd would keep a mount on the directory itself busy. */
 	cleanup_close(&place->directory);
 	place->directory = -1;
 	while (place->steps) {
-		all &= undo_one(place->steps);
+		undo_one(place->steps);
 		free_step(place);
 	}
-	return all;
 }
 
 void place_close(struct place *place)
@@ -227,6 +226,4 @@ void place_close(struct place *place)
 	while (place->steps)
 		free_step(place);
 	cleanup_close(&place->directory);
-	cleanup_close(&place->root);
-	free(place->path);
 }

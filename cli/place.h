@@ -15,9 +15,7 @@
 struct place_step;
 
 struct place {
-	int root;		  /* O_PATH fd of the build root */
-	int directory;		  /* of the action's directory; what is said below is relative to it */
-	char *path;		  /* of that, relative to the root */
+	int directory;		  /* O_PATH fd of the action's directory; what is said below is relative to it */
 	struct place_step *steps; /* what was done, the last first */
 };
 
@@ -31,8 +29,8 @@ int place_mount(struct place *place, const char *target, const struct mountat_re
 int place_device(struct place *place, const char *name);
 extern const char *const place_devices[]; /* ends with NULL */
 
-/* Unmounts and removes what was made, as far as that goes; what is busy stays, and what lies on it. True: all of it went. */
-bool place_undo(struct place *place);
+/* Unmounts and removes what was made, as far as that goes; what is busy stays, and what lies on it. */
+void place_undo(struct place *place);
 void place_close(struct place *place); /* without undoing */
 
 #endif

@@ -89,19 +89,21 @@ static int take_lease(struct action *action)
 	return CLI_DONE;
 }
 
+static void drop_lease(struct action *action)
+{
+	client_close(action->lease);
+	action->lease = NULL;
+}
+
 /* A daemon that begins anew waits for us for a grace. */
 static void keep_lease(struct action *action)
 {
-	CLEANUP_JSON json_t *reply = NULL;
+	CLEANUP_JSON json_t *unasked = NULL, *reply = NULL;
 
-	if (action->lease && client_receive(action->lease, 0, &reply) != -ETIME) {
-		client_close(action->lease);
-		action->lease = NULL;
-	}
-	if (!action->lease && ask_for_lease(action, RECONNECT_MS, &reply) < 0) {
-		client_close(action->lease);
-		action->lease = NULL;
-	}
+	if (action->lease && client_receive(action->lease, 0, &unasked) != -ETIME)
+		drop_lease(action);
+	if (!action->lease && ask_for_lease(action, RECONNECT_MS, &reply) < 0)
+		drop_lease(action);
 }
 
 static void end(struct action *action)
@@ -271,7 +273,7 @@ static int run_it(struct action *action)
 
 static int run_action(const struct cli *cli, const struct wanted *wanted)
 {
-	struct action action = { .cli = cli, .wanted = wanted, .place = { .root = -1, .directory = -1 } };
+	struct action action = { .cli = cli, .wanted = wanted, .place = { .directory = -1 } };
 	int status = take_lease(&action);
 
 	if (!status) {
@@ -287,19 +289,6 @@ static int run_action(const struct cli *cli, const struct wanted *wanted)
 	return status;
 }
 
-static int check_devices(const struct cli *cli, const struct string_list *devices)
-{
-	for (size_t i = 0; i < devices->count; i++) {
-		size_t known = 0;
-
-		while (place_devices[known] && strcmp(place_devices[known], devices->items[i]) != 0)
-			known++;
-		if (!place_devices[known])
-			return usage_unknown(cli, "device", devices->items[i], place_devices);
-	}
-	return CLI_DONE;
-}
-
 static int run_run(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP(wanted_clear) struct wanted wanted = { 0 };
@@ -310,7 +299,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		  "mounted before the command runs; TARGET is in the action's directory; TYPE may be bind or rbind",
 		  .texts = &wanted.mounts },
 		{ "device", "NAME", "a device on the action's dev: null, zero, full, random, urandom, tty",
-		  .texts = &wanted.devices },
+		  .texts = &wanted.devices, .words = place_devices },
 		{ "chroot", NULL, "the action's directory is the command's root", .flag = &wanted.chroot },
 		{ 0 },
 	};
@@ -320,8 +309,6 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		return status ? RUN_FAILED : status;
 	if (!wanted.root)
 		status = usage_error(cli, "--root is missing: below which build root?");
-	else
-		status = check_devices(cli, &wanted.devices);
 	if (!wanted.name)
 		wanted.name = make_name();
 	return status ? RUN_FAILED : run_action(cli, &wanted);
