@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "client.h"
+#include "mount_options.h"
 #include "options.h"
 #include "parameters.h"
 #include "place.h"
@@ -132,21 +133,6 @@ static char *take_field(const char **text, bool last)
 	return text_unescape(typed, &bytes) < 0 ? NULL : bytes;
 }
 
-static int take_options(const struct cli *cli, const char *text, struct string_list *ret)
-{
-	while (*text) {
-		size_t length = strcspn(text, ",");
-		CLEANUP_FREE char *typed = MUST(strndup(text, length)), *bytes = NULL;
-
-		if (text_unescape(typed, &bytes) < 0)
-			return usage_escape(cli, typed);
-		if (*bytes && string_list_add(ret, bytes) < 0)
-			must(NULL);
-		text += length + (text[length] == ',');
-	}
-	return CLI_DONE;
-}
-
 static int mount_one(struct action *action, const char *text)
 {
 	CLEANUP_STRINGS struct string_list options = { 0 };
@@ -154,16 +140,14 @@ static int mount_one(struct action *action, const char *text)
 	CLEANUP_FREE char *type = take_field(&rest, false), *source = take_field(&rest, false);
 	CLEANUP_FREE char *target = take_field(&rest, false);
 	CLEANUP_FREE const char **list = NULL;
-	int status =
-		type && source && target ? take_options(action->cli, rest, &options) : usage_escape(action->cli, text);
+	int status = type && source && target ? mount_options_read(action->cli, rest, &options) :
+						usage_escape(action->cli, text);
 
 	if (status)
 		return status;
 	if (!*type || !*target)
 		return usage_error(action->cli, "--mount: '%s' is not TYPE:SOURCE:TARGET[:OPTIONS]", text);
-	list = MUST(calloc(options.count + 1, sizeof(*list)));
-	for (size_t i = 0; i < options.count; i++)
-		list[i] = options.items[i];
+	list = mount_options_list(&options);
 	return place_mount(&action->place, target,
 			   &(struct mountat_request){
 				   .type = type, .source = *source ? source : NULL, .options = list }) < 0 ?

@@ -32,6 +32,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_hostile.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
+	tests/system/test_mountat.py \
 	tests/system/test_namespaces.py \
 	tests/system/test_odd.py \
 	tests/system/test_owners.py \

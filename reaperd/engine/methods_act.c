@@ -71,6 +71,9 @@ static void reply_begin_error(struct control_call *call, int error)
 	else if (error == -ENOENT)
 		control_error_about(call, "io.reaperd.Unavailable", "reason",
 				    "no directory stands at the root's path yet");
+	else if (error == -EOWNERDEAD)
+		control_error_about(call, "io.reaperd.Unavailable", "reason",
+				    "the action is over, and what it has is taken away");
 	else
 		control_error_about(call, "io.reaperd.Unavailable", "reason", "out of memory");
 }
@@ -88,19 +91,33 @@ static json_t *registered_json(const struct registration *registration, uint32_t
 	return NULL;
 }
 
+static json_t *begun_json(const struct registration *registration, uint32_t generation, bool joined)
+{
+	json_t *reply = registered_json(registration, generation);
+
+	if (reply && json_object_set_new(reply, "joined", json_boolean(joined)) == 0)
+		return reply;
+	json_decref(reply);
+	return NULL;
+}
+
 void method_begin(void *context, struct control_call *call, const json_t *parameters)
 {
 	struct registration registration = { .engine = context };
+	bool join = json_is_true(json_object_get(parameters, "join")), joined;
 	uint32_t generation;
 	int r = registration_take(&registration, call, parameters);
 
 	if (r == 0) {
-		r = registry_begin(context, registration.root, registration.name, registration.pid,
-				   registration.max_age, false, control_call_uid(call), &generation);
+		r = join ? registry_join(context, registration.root, registration.name, &generation) : -ENOENT;
+		joined = r == 0;
+		if (r == -ENOENT)
+			r = registry_begin(context, registration.root, registration.name, registration.pid,
+					   registration.max_age, false, control_call_uid(call), &generation);
 		if (r < 0)
 			reply_begin_error(call, r);
 		else
-			control_reply(call, registered_json(&registration, generation));
+			control_reply(call, begun_json(&registration, generation, joined));
 	}
 	free(registration.name);
 }

@@ -248,6 +248,24 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, i
 	return 0;
 }
 
+int registry_join(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation)
+{
+	const uint32_t said =
+		EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) | EVIDENCE_BIT(EVIDENCE_EXPIRED);
+	const struct action *action = current_action(engine, root, name);
+	bool by_group;
+
+	if (!action || action->state == ACTION_CLEARED)
+		return -ENOENT;
+	if (policy_acting(action) & said)
+		return -EOWNERDEAD;
+	by_group = root->rules.owner == OWNER_RULE_CGROUP && action->owner.kind == OWNER_ATTESTED;
+	if (!is_current(action) || !(action->registered || by_group))
+		return -ENOENT;
+	*ret_generation = action->generation;
+	return 0;
+}
+
 int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
 		 uint32_t *ret_generation)
 {

@@ -20,6 +20,12 @@ void registry_free(struct registry *registry);
  */
 int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
 		   int64_t uid, uint32_t *ret_generation);
+/*
+ * For who adds to an action, whoever it is whose it is: 0 with *ret_generation where it is registered, or by the root's
+ * rule has the control group of who mounted for its owner; nothing is changed. -ENOENT: it may be begun. -EOWNERDEAD: it
+ * is over by somebody's word, and what it has goes.
+ */
+int registry_join(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation);
 /* Of this generation, 0: the newest. 0 (also when it had ended already), or -ENOENT. */
 int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
 		 uint32_t *ret_generation);

@@ -161,8 +161,6 @@ static int make_copy(const struct mountat_request *request, bool recursive, char
 	return take_fd(&fd);
 }
 
-/* ---- the place ---- */
-
 static int make(const struct mountat_request *request, char *why, size_t size)
 {
 	bool recursive = strcmp(request->type, "rbind") == 0;
@@ -175,8 +173,16 @@ static int make(const struct mountat_request *request, char *why, size_t size)
 	return -EINVAL;
 }
 
+int kernel_mountat_make(const struct mountat_request *request, char *why, size_t size)
+{
+	snprintf(why, size, "%s", strerror(ENOMEM));
+	return make(request, why, size);
+}
+
+/* ---- the place ---- */
+
 /* A directory, or for the bind of a file a file. */
-static int open_target(int dirfd, const char *target)
+static int open_target(int dirfd, const char *target, char *why, size_t size)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
@@ -184,20 +190,29 @@ static int open_target(int dirfd, const char *target)
 	};
 	long fd = syscall(SYS_openat2, dirfd, *target ? target : ".", &how, sizeof(how));
 
-	return fd < 0 ? -errno : (int)fd;
+	return fd < 0 ? complain(-1, "the mount point", target, why, size) : (int)fd;
+}
+
+static int attach(int made, int place, const char *target, char *why, size_t size)
+{
+	if (move_mount(made, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return complain(-1, "to be mounted on", target, why, size);
+	return 0;
+}
+
+int kernel_mountat_attach(int made, int dirfd, const char *target, char *why, size_t size)
+{
+	CLEANUP_CLOSE int place = open_target(dirfd, target, why, size);
+
+	return place < 0 ? place : attach(made, place, target, why, size);
 }
 
 int kernel_mountat(int dirfd, const char *target, const struct mountat_request *request, char *why, size_t size)
 {
-	CLEANUP_CLOSE int place = open_target(dirfd, target), made = -1;
+	CLEANUP_CLOSE int place = open_target(dirfd, target, why, size), made = -1;
 
-	snprintf(why, size, "%s", strerror(place < 0 ? -place : 0));
 	if (place < 0)
 		return place;
-	made = make(request, why, size);
-	if (made < 0)
-		return made;
-	if (move_mount(made, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return complain(-1, "to be mounted on", target, why, size);
-	return 0;
+	made = kernel_mountat_make(request, why, size);
+	return made < 0 ? made : attach(made, place, target, why, size);
 }

@@ -31,4 +31,11 @@ struct mountat_request {
  */
 int kernel_mountat(int dirfd, const char *target, const struct mountat_request *request, char *why, size_t size);
 
+/*
+ * The same in two calls, for who has something to do when all that can be wrong with the request is known and nothing is
+ * mounted yet: an fd of the mount, which stands nowhere and ends with the fd; and its place, as above.
+ */
+int kernel_mountat_make(const struct mountat_request *request, char *why, size_t size);
+int kernel_mountat_attach(int made, int dirfd, const char *target, char *why, size_t size);
+
 #endif

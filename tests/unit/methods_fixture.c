@@ -54,6 +54,14 @@ int registry_begin(struct engine *e, struct root *root, const char *name, int32_
 	return asked.begin_error;
 }
 
+int registry_join(struct engine *e, struct root *root, const char *name, uint32_t *ret_generation)
+{
+	(void)e;
+	snprintf(asked.text, sizeof(asked.text), "join %s %s", root->rules.path, name);
+	*ret_generation = 7;
+	return asked.join_error;
+}
+
 int registry_end(struct engine *e, struct root *root, const char *name, uint32_t generation, uint32_t *ret_generation)
 {
 	(void)e;

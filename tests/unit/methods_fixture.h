@@ -19,7 +19,7 @@ extern struct fake *fake;
 struct asked {
 	char text[256]; /* the last request */
 	unsigned reaped, pauses, leases_ended;
-	int begin_error;
+	int begin_error, join_error;
 	holders_function *holders[16]; /* asked, not answered */
 	void *holders_context[16];
 	unsigned holders_asked;

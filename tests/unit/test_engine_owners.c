@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whose an action is where the kernel named who mounted. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/metrics.h"
+#include "engine/pause.h"
+#include "engine/registry.h"
 #include "engine_fixture.h"
 #include "run_suite.h"
 
@@ -69,6 +72,65 @@ START_TEST(a_pid_alone_owns_nothing)
 	attach_by(mounter(14, "later", "/g"), "a/sys");
 	pass(1);
 	ck_assert_int_eq(action("a")->owner.pid, 14);
+}
+END_TEST
+
+static int join(const char *name, uint32_t *ret_generation)
+{
+	return registry_join(engine, the_root(), name, ret_generation);
+}
+
+START_TEST(who_joins_a_registered_action_leaves_it_its_owner_and_its_age)
+{
+	uint32_t generation = 0;
+
+	ck_assert_int_eq(join("a", &generation), -ENOENT);
+	begin("a", 3600 * NSEC_PER_SEC, true);
+	ck_assert_int_eq(join("a", &generation), 0);
+	ck_assert_uint_eq(generation, 1);
+	ck_assert(action("a")->owner.lease);
+	ck_assert_int_eq(action("a")->owner.max_age, 3600 * NSEC_PER_SEC);
+	registry_lease_ended(engine, the_root()->rules.path, "a", 1);
+	attach("a/proc");
+	pass(0.1);
+	ck_assert_int_eq(join("a", &generation), -EOWNERDEAD);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+}
+END_TEST
+
+START_TEST(nobody_joins_what_has_ended_until_all_of_it_has_gone)
+{
+	uint32_t generation = 0;
+
+	attach("a/proc");
+	pass(0.1);
+	/* Nobody's word: it may be begun. */
+	ck_assert_int_eq(join("a", &generation), -ENOENT);
+	begin("a", 0, false);
+	pause_begin(engine, NULL, 0);
+	end("a");
+	ck_assert_int_eq(join("a", &generation), -EOWNERDEAD);
+	pause_end(engine, NULL);
+	pass(1);
+	answer_steps(OUTCOME_GONE);
+	pass(1);
+	ck_assert_int_eq(action("a")->state, ACTION_CLEARED);
+	ck_assert_int_eq(join("a", &generation), -ENOENT);
+}
+END_TEST
+
+START_TEST(who_joins_an_action_that_its_control_group_owns_leaves_it_that)
+{
+	uint32_t generation = 0;
+
+	attach_by(mounter(11, "first", "/g/a"), "a/proc");
+	pass(0.1);
+	ck_assert_int_eq(action("a")->owner.kind, OWNER_ATTESTED);
+	ck_assert_int_eq(join("a", &generation), -ENOENT);
+	the_root()->rules.owner = OWNER_RULE_CGROUP;
+	ck_assert_int_eq(join("a", &generation), 0);
+	ck_assert_int_eq(action("a")->owner.kind, OWNER_ATTESTED);
+	the_root()->rules.owner = OWNER_RULE_NONE;
 }
 END_TEST
 
@@ -140,6 +202,9 @@ int main(void)
 	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, who_made_the_first_mount_owns_the_action);
 	tcase_add_test(tests, a_pid_alone_owns_nothing);
+	tcase_add_test(tests, who_joins_a_registered_action_leaves_it_its_owner_and_its_age);
+	tcase_add_test(tests, nobody_joins_what_has_ended_until_all_of_it_has_gone);
+	tcase_add_test(tests, who_joins_an_action_that_its_control_group_owns_leaves_it_that);
 	tcase_add_test(tests, of_who_registers_nothing_is_said_that_was_seen_of_who_mounted);
 	tcase_add_test(tests, who_attached_what_outlives_a_start);
 	tcase_add_test(tests, what_came_is_counted_by_whether_it_is_attested);

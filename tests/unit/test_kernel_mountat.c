@@ -189,6 +189,25 @@ START_TEST(the_parent_may_be_shared)
 }
 END_TEST
 
+START_TEST(what_is_made_stands_nowhere_before_it_is_attached)
+{
+	const struct mountat_request request = { .type = "tmpfs" };
+	size_t before = count_mounts();
+	int made = kernel_mountat_make(&request, why, sizeof(why));
+
+	ck_assert_msg(made >= 0, "%s", why);
+	ck_assert_uint_eq(count_mounts(), before);
+	ck_assert_int_eq(kernel_mountat_attach(made, build, "../host", why, sizeof(why)), -EXDEV);
+	ck_assert_ptr_nonnull(strstr(why, "the mount point ../host: "));
+	ck_assert_int_eq(kernel_mountat_attach(made, build, "a/m", why, sizeof(why)), 0);
+	ck_assert(place_of(BUILD "/a/m").is_mount_root);
+	close(made);
+	made = kernel_mountat_make(&request, why, sizeof(why));
+	close(made);
+	ck_assert_uint_eq(count_mounts(), before + 1);
+}
+END_TEST
+
 /* ---- where it fails ---- */
 
 static const struct {
@@ -269,6 +288,7 @@ int main(void)
 	tcase_add_test(tests, a_copy_of_a_shared_tree_is_private);
 	tcase_add_test(tests, a_bind_without_what_is_below_leaves_that_where_it_is);
 	tcase_add_test(tests, the_parent_may_be_shared);
+	tcase_add_test(tests, what_is_made_stands_nowhere_before_it_is_attached);
 	tcase_add_loop_test(tests, the_target_is_beneath_the_directory_and_no_symlink_leads_to_it, 0,
 			    ARRAY_SIZE(bad_targets));
 	tcase_add_loop_test(tests, what_the_kernel_does_not_like_is_said_in_its_own_words, 0, ARRAY_SIZE(mistakes));

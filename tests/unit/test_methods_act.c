@@ -49,6 +49,31 @@ START_TEST(runners_begin_and_end_actions)
 }
 END_TEST
 
+/* Who adds to an action begins it only where it must. */
+START_TEST(who_joins_an_action_that_is_registered_changes_nothing)
+{
+	json_t *reply;
+
+	asked.join_error = -ENOENT;
+	reply = ask("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"max_age\":\"1h\",\"join\":true}");
+	ck_assert_str_eq(asked.text, "begin " ROOT " a 0 3600 0");
+	ck_assert(json_is_false(json_object_get(reply, "joined")));
+	json_decref(reply);
+	asked.join_error = 0;
+	reply = ask("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"join\":true}");
+	ck_assert_str_eq(asked.text, "join " ROOT " a");
+	ck_assert(json_is_true(json_object_get(reply, "joined")));
+	json_decref(reply);
+	expect_asked("Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"join\":false}", "begin " ROOT " a 0 0 0");
+	asked.join_error = -EOWNERDEAD;
+	expect_error(
+		"Begin", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"join\":true}",
+		"{\"error\":\"io.reaperd.Unavailable\",\"parameters\":{\"reason\":\"the action is over, and what it has "
+		"is taken away\"}}");
+	ck_assert_str_eq(asked.text, "join " ROOT " a");
+}
+END_TEST
+
 #define LEASE "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT "\",\"name\":\"a\"}}"
 
 START_TEST(a_lease_is_held_until_its_last_connection_closes)
@@ -278,6 +303,7 @@ static TCase *acting_case(void)
 	tcase_add_checked_fixture(tests, engine_start, engine_stop);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, runners_begin_and_end_actions);
+	tcase_add_test(tests, who_joins_an_action_that_is_registered_changes_nothing);
 	tcase_add_test(tests, a_lease_is_held_until_its_last_connection_closes);
 	tcase_add_test(tests, a_lease_that_is_refused_is_not_held);
 	tcase_add_test(tests, pausing_takes_a_root_and_a_time);
