@@ -42,6 +42,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
 	tests/system/test_run.py \
+	tests/system/test_runner_socket.py \
 	tests/system/test_units.py \
 	tests/system/test_varlink.py
 
@@ -112,7 +113,7 @@ tests_unit_test_source_random_LDADD = $(use_source) $(CHECK_LIBS)
 
 EXTRA_DIST += tests/fixtures
 
-unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/test_methods_act \
+unit_tests += tests/unit/test_control tests/unit/test_control_bounds tests/unit/test_methods_act tests/unit/test_methods_runners \
 	tests/unit/test_methods_events tests/unit/test_methods_read tests/unit/test_varlink
 control_fixture = tests/unit/control_fixture.c tests/unit/control_fixture.h
 control_server = $(control_fixture) tests/unit/control_server.c tests/unit/control_server.h
@@ -127,6 +128,8 @@ tests_unit_test_methods_events_SOURCES = tests/unit/test_methods_events.c $(meth
 tests_unit_test_methods_events_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_methods_read_SOURCES = tests/unit/test_methods_read.c $(methods_fixture)
 tests_unit_test_methods_read_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_methods_runners_SOURCES = tests/unit/test_methods_runners.c $(methods_fixture)
+tests_unit_test_methods_runners_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_varlink_LDADD = $(use_wire) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_report tests/unit/test_report_audit

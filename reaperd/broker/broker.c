@@ -34,7 +34,7 @@
 #define EXIT_COULD_NOT_TELL 3
 
 /* What a child of ours must not hold, see requests.h. */
-enum { PRIVATE_ENGINE, PRIVATE_LISTEN, PRIVATE_SIGNALS, PRIVATE_STATE, PRIVATE_COUNT };
+enum { PRIVATE_ENGINE, PRIVATE_LISTEN, PRIVATE_RUNNERS, PRIVATE_SIGNALS, PRIVATE_STATE, PRIVATE_COUNT };
 
 struct broker {
 	struct options options;
@@ -42,6 +42,7 @@ struct broker {
 	struct engine_user user;
 	char engine_program[PATH_MAX];
 	char *socket_path;
+	char *runner_socket; /* NULL: none was made */
 	struct batch_pool *pool;
 	struct requests requests;
 	struct sandbox *sandbox; /* of children */
@@ -72,6 +73,7 @@ static int tell_first_configuration(struct broker *broker)
 	const enum source_kind source = broker->settings->config->source;
 	struct engine_inputs inputs = { .listen = broker->fds[PRIVATE_LISTEN],
 					.inotify = broker->inotify,
+					.runners = broker->fds[PRIVATE_RUNNERS],
 					.events = -1,
 					.deaths = broker->deaths,
 					.died = broker->died };
@@ -178,8 +180,9 @@ static void log_lines(char *text)
 static void warn_of_what_stays(const struct config *old, const struct config *new)
 {
 	if (strcmp(old->state_dir, new->state_dir) != 0 || strcmp(old->runtime_dir, new->runtime_dir) != 0 ||
+	    strcmp(old->runner_socket, new->runner_socket) != 0 ||
 	    strcmp(old->user ? old->user : "", new->user ? new->user : "") != 0 || old->source != new->source)
-		log_warning("state-dir, runtime-dir, user and source are changed only by a new start");
+		log_warning("state-dir, runtime-dir, runner-socket, user and source are changed only by a new start");
 }
 
 static void reload(struct broker *broker)
@@ -441,6 +444,8 @@ static int set_up(struct broker *broker)
 	    asroot_make_directory(broker->settings->config->runtime_dir, 0755, &broker->user) < 0 ||
 	    asroot_listen(broker->settings->config->runtime_dir, &broker->user, &broker->socket_path,
 			  &broker->fds[PRIVATE_LISTEN]) < 0 ||
+	    asroot_listen_for_runners(broker->settings->config->runner_socket, &broker->runner_socket,
+				      &broker->fds[PRIVATE_RUNNERS]) < 0 ||
 	    asroot_keep_directory(broker->settings->config->state_dir, &broker->fds[PRIVATE_STATE]) < 0)
 		/* Of --once 1 says that there are leftovers. */
 		return broker->options.once ? 3 : 1;
@@ -458,7 +463,10 @@ static void tear_down(struct broker *broker)
 	free(broker->sandbox);
 	if (broker->socket_path)
 		unlink(broker->socket_path);
+	if (broker->runner_socket)
+		unlink(broker->runner_socket);
 	free(broker->socket_path);
+	free(broker->runner_socket);
 	for (size_t i = 0; i < PRIVATE_COUNT; i++)
 		cleanup_close(&broker->fds[i]);
 	cleanup_close(&broker->inotify);

@@ -190,49 +190,105 @@ int asroot_keep_directory(const char *path, int *ret_fd)
 	return 0;
 }
 
-static int bind_there(int fd, const struct sockaddr_un *address, const struct engine_user *user)
+/* `group`: who else may connect; (gid_t)-1: as the mode says. */
+static int bind_there(int fd, const struct sockaddr_un *address, mode_t mask, gid_t group)
 {
-	const struct group *group;
-	mode_t before = umask(0117);
+	mode_t before = umask(mask);
 	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 
 	umask(before);
 	if (r < 0)
 		return r;
-	group = getgrnam(SOCKET_GROUP);
 	/* The name was made by us a moment ago, in a directory that only root and the engine can write. */
-	if (geteuid() == 0 && lchown(address->sun_path, (uid_t)-1, group ? group->gr_gid : user->gid) < 0)
+	if (group != (gid_t)-1 && lchown(address->sun_path, (uid_t)-1, group) < 0)
 		log_warning("%s cannot be given to a group: %s", address->sun_path, strerror(errno));
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
 
-int asroot_listen(const char *directory, const struct engine_user *user, char **ret_path, int *ret_fd)
+/* `setting`: what a person changes to have it elsewhere. */
+static int listen_at(const char *path, mode_t mask, gid_t group, const char *setting, int *ret_fd)
 {
 	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	CLEANUP_FREE char *path = path_join(directory, SOCKET_NAME);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int r;
 
-	if (fd < 0 || !path)
-		return fd < 0 ? -errno : -ENOMEM;
+	if (fd < 0)
+		return -errno;
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		log_error("%s is too long for a socket's name (%zu bytes at most): choose a shorter --runtime-dir",
-			  path, sizeof(address.sun_path) - 1);
+		log_error("%s is too long for a socket's name (%zu bytes at most): choose a shorter %s", path,
+			  sizeof(address.sun_path) - 1, setting);
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = wait_for_place(&address);
 	if (r == 0)
-		r = bind_there(fd, &address, user);
+		r = bind_there(fd, &address, mask, group);
 	if (r == -EADDRINUSE)
 		log_error("another reaperd is running: it answers at %s", path);
 	else if (r == -ENOTSOCK)
-		log_error("%s is no socket, and is left alone: move it away, or choose another --runtime-dir", path);
+		log_error("%s is no socket, and is left alone: move it away, or choose another %s", path, setting);
 	else if (r < 0)
-		log_error("the control socket %s cannot be made: %s", path, strerror(-r));
-	if (r < 0)
-		return r;
-	*ret_path = take_ptr(path);
-	*ret_fd = take_fd(&fd);
-	return 0;
+		log_error("the socket %s cannot be made: %s", path, strerror(-r));
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
+int asroot_listen(const char *directory, const struct engine_user *user, char **ret_path, int *ret_fd)
+{
+	CLEANUP_FREE char *path = path_join(directory, SOCKET_NAME);
+	const struct group *group = getgrnam(SOCKET_GROUP);
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = listen_at(path, 0117,
+		      geteuid() != 0 ? (gid_t)-1 :
+		      group	     ? group->gr_gid :
+				       user->gid,
+		      "--runtime-dir", ret_fd);
+	if (r == 0)
+		*ret_path = take_ptr(path);
+	return r;
+}
+
+/* Whoever can write there could take the socket away, and answer in its place. */
+static int check_directory(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	return (st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
+}
+
+int asroot_listen_for_runners(const char *path, char **ret_path, int *ret_fd)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *copy = strdup(path), *directory = NULL;
+	bool made;
+	int r;
+
+	*ret_fd = -1;
+	if (!slash)
+		return 0;
+	directory = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!copy || !directory)
+		return -ENOMEM;
+	r = make_missing(directory, 0755, &made);
+	if (r == 0)
+		r = check_directory(directory);
+	if (r == -EPERM)
+		log_error(
+			"runner-socket: %s belongs to others, or others can write there: choose a directory of root's",
+			directory);
+	else if (r < 0)
+		log_error("runner-socket: directory %s cannot be made or used: %s", directory, strerror(-r));
+	if (r == 0)
+		r = listen_at(path, 0111, (gid_t)-1, "runner-socket", ret_fd);
+	if (r == 0)
+		*ret_path = take_ptr(copy);
+	return r;
 }

@@ -42,4 +42,11 @@ int asroot_keep_directory(const char *path, int *ret_fd);
  */
 int asroot_listen(const char *directory, const struct engine_user *user, char **ret_path, int *ret_fd);
 
+/*
+ * The same at `path`, 0666, for a container's users have other numbers and groups than ours: who may do what there is
+ * asked for each call. Its directory is made (0755) where it is missing; one that others can write is refused. "": 0
+ * and -1.
+ */
+int asroot_listen_for_runners(const char *path, char **ret_path, int *ret_fd);
+
 #endif

@@ -135,6 +135,8 @@ static int apply_options(const struct options *options, struct config *config, c
 	if (r == 0)
 		r = choose_directory(&config->runtime_dir, options->runtime_dir, "RUNTIME_DIRECTORY",
 				     CONFIG_DEFAULT_RUNTIME_DIR, ret_errors);
+	if (r == 0 && config_root_of_socket(config))
+		r = refuse(ret_errors, "runner-socket lies in a build root: choose a place that no build can reach");
 	if (options->has_source)
 		config->source = options->source;
 	return r;

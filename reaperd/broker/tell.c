@@ -21,7 +21,7 @@ int tell_engine_configuration(int engine, const struct options *options, const s
 			      const struct engine_inputs *inputs)
 {
 	CLEANUP_FREE struct message_configuration *message = calloc(1, sizeof(*message));
-	int fds[4] = { settings->text };
+	int fds[WIRE_FDS_MAX] = { settings->text };
 	size_t fd_count = 1;
 
 	if (!message)
@@ -37,6 +37,10 @@ int tell_engine_configuration(int engine, const struct options *options, const s
 		snprintf(message->text, sizeof(message->text), "%s", inputs->died);
 		fds[fd_count++] = inputs->listen;
 		fds[fd_count++] = inputs->inotify;
+		if (inputs->runners >= 0) {
+			message->flags |= CONFIGURATION_RUNNERS;
+			fds[fd_count++] = inputs->runners;
+		}
 		if (inputs->events >= 0)
 			fds[fd_count++] = inputs->events;
 	}

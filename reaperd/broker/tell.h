@@ -11,7 +11,8 @@
 /* What a new engine gets with its first configuration, see MESSAGE_CONFIGURATION. */
 struct engine_inputs {
 	int listen, inotify;
-	int events; /* -1: none */
+	int runners; /* -1: none */
+	int events;  /* -1: none */
 	int events_error;
 	unsigned events_lack;
 	uint32_t deaths;  /* of engines before it */

@@ -147,6 +147,7 @@ char *config_text(const struct config *config)
 	print_list(out, "namespaces", &config->namespaces);
 	print_bytes(out, "state-dir", config->state_dir);
 	print_bytes(out, "runtime-dir", config->runtime_dir);
+	print_bytes(out, "runner-socket", config->runner_socket);
 	print_duration(out, "retain", config->retain);
 	print_size(out, "retain-size", config->retain_size);
 	fprintf(out, "max-reaps-per-minute = %" PRIu32 "\n", config->max_reaps_per_minute);

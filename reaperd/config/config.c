@@ -42,11 +42,12 @@ struct config *config_new(void)
 		.source = SOURCE_AUTO,
 		.state_dir = strdup(CONFIG_DEFAULT_STATE_DIR),
 		.runtime_dir = strdup(CONFIG_DEFAULT_RUNTIME_DIR),
+		.runner_socket = strdup(""),
 		.retain = 30 * SECONDS_PER_DAY * NSEC_PER_SEC,
 		.retain_size = INT64_C(512) << 20,
 		.max_reaps_per_minute = 6000,
 	};
-	if (!config->user || !config->state_dir || !config->runtime_dir ||
+	if (!config->user || !config->state_dir || !config->runtime_dir || !config->runner_socket ||
 	    string_list_add(&config->namespaces, "self") < 0) {
 		config_free(config);
 		return NULL;
@@ -64,6 +65,7 @@ void config_free(struct config *config)
 	free(config->user);
 	free(config->state_dir);
 	free(config->runtime_dir);
+	free(config->runner_socket);
 	string_list_clear(&config->namespaces);
 	free(config);
 }
@@ -78,6 +80,14 @@ static enum overlap find_overlap(const struct config *config, const char *path, 
 		overlap = overlap_of(path, config->roots[i].path);
 	}
 	return overlap;
+}
+
+const struct root_rules *config_root_of_socket(const struct config *config)
+{
+	for (size_t i = 0; *config->runner_socket && i < config->root_count; i++)
+		if (path_is_below(config->runner_socket, config->roots[i].path))
+			return &config->roots[i];
+	return NULL;
 }
 
 /* Takes what `rules` holds: 0 or -ENOMEM. */
@@ -417,7 +427,12 @@ static int take_directory(struct loading *loading, const char *file)
 /* Ends a loading with the result `r` of its reading: the configuration, or the list of mistakes. */
 static int finish_loading(struct loading *loading, int r, struct config **ret, char **ret_errors)
 {
+	const struct root_rules *around = loading->config ? config_root_of_socket(loading->config) : NULL;
+
 	*ret_errors = NULL;
+	if (around)
+		mistakes_add(&loading->mistakes, loading->roots[around - loading->config->roots],
+			     "runner-socket lies in this root: choose a place that no build can reach");
 	if (loading->mistakes.count > 0) {
 		*ret_errors = mistakes_text(&loading->mistakes);
 		loading->mistakes.no_memory |= !*ret_errors;

@@ -21,6 +21,7 @@ struct config {
 	struct string_list namespaces; /* only "self" until other namespaces are watched */
 	char *state_dir;
 	char *runtime_dir;
+	char *runner_socket; /* "": none */
 	int64_t retain;	     /* ns */
 	int64_t retain_size; /* bytes */
 	uint32_t max_reaps_per_minute;
@@ -50,6 +51,9 @@ int config_parse(const char *name, const char *text, size_t length, struct confi
  * inside another).
  */
 int config_add_root(struct config *config, const char *path, char *why, size_t size);
+
+/* The first root that runner_socket lies in, where opening it may hang; NULL: none. */
+const struct root_rules *config_root_of_socket(const struct config *config);
 
 /* Canonical text; NULL when out of memory. The caller frees it. */
 char *config_text(const struct config *config);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,7 +13,8 @@
 #include "base/selector.h"
 #include "base/text.h"
 
-#define LEAST_TIMEOUT (10 * NSEC_PER_MSEC)
+#define LEAST_TIMEOUT	(10 * NSEC_PER_MSEC)
+#define SOCKET_NAME_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 static int set_user(struct config *config, const char *value, char *why)
 {
@@ -67,8 +69,15 @@ static int set_metrics_listen(struct config *config, const char *value, char *wh
 
 static int set_runner_socket(struct config *config, const char *value, char *why)
 {
-	(void)config;
-	return value_not_yet(value, "a second socket for runners (runner-socket)", why);
+	CLEANUP_FREE char *path = NULL;
+	int r;
+
+	if (!*value)
+		return value_replace_string(&config->runner_socket, "");
+	r = value_path(value, &path, why);
+	if (r == 0 && strlen(path) > SOCKET_NAME_MAX)
+		return value_refuse(why, "too long for a socket's name: %zu bytes at most", SOCKET_NAME_MAX);
+	return r < 0 ? r : value_replace_string(&config->runner_socket, path);
 }
 
 static int set_state_dir(struct config *config, const char *value, char *why)

@@ -171,8 +171,14 @@ bool control_call_in_group(const struct control_call *call, gid_t gid)
 bool control_call_is_root(const struct control_call *call)
 {
 	const struct connection *connection = call_connection(call);
+	const struct control_options *options = &connection->control->options;
 
-	return connection->peer.uid == 0 || connection->peer.uid == connection->control->options.administrator;
+	return !options->for_runners && (connection->peer.uid == 0 || connection->peer.uid == options->administrator);
+}
+
+bool control_call_is_of_runners(const struct control_call *call)
+{
+	return call_connection(call)->control->options.for_runners;
 }
 
 void control_call_on_end(struct control_call *call, control_end_function *function, void *context)
@@ -289,20 +295,29 @@ static const struct control_method *call_find_method(struct control_call *call, 
 	return NULL;
 }
 
-static bool call_is_allowed(struct control_call *call, const struct control_method *method, const json_t *parameters)
+/* Why the caller may not do this, or NULL. */
+static const char *call_refusal(struct control_call *call, const struct control_method *method,
+				const json_t *parameters)
 {
 	const struct control_options *options = &call_connection(call)->control->options;
+	const bool registers = method->privilege == CONTROL_REGISTER;
 
-	if (method->privilege == CONTROL_READ || control_call_is_root(call))
-		return true;
-	return method->privilege == CONTROL_REGISTER && options->authorize &&
-	       options->authorize(options->context, call, parameters);
+	if (method->privilege == CONTROL_DESCRIBE || control_call_is_root(call))
+		return NULL;
+	if (registers && options->authorize && options->authorize(options->context, call, parameters))
+		return NULL;
+	if (options->for_runners)
+		return registers ? "only the users that `register` names may do this, and root only where it is named" :
+				   "the runners' socket is for Begin, End and Lease alone";
+	if (method->privilege == CONTROL_READ)
+		return NULL;
+	return registers ? "only root and the users that `register` names may do this" : "only root may do this";
 }
 
 static void call_dispatch(struct control_call *call, const char *name, json_t *parameters)
 {
 	const struct control_method *method = call_find_method(call, name);
-	const char *wrong;
+	const char *wrong, *refusal;
 
 	if (!method)
 		return;
@@ -311,11 +326,8 @@ static void call_dispatch(struct control_call *call, const char *name, json_t *p
 		control_invalid_parameter(call, wrong);
 	else if (method->needs_more && !call->more)
 		control_error(call, "org.varlink.service.ExpectedMore", NULL);
-	else if (!call_is_allowed(call, method, parameters))
-		control_error_about(call, "io.reaperd.NotAllowed", "reason",
-				    method->privilege == CONTROL_ROOT ?
-					    "only root may do this" :
-					    "only root and the users that `register` names may do this");
+	else if ((refusal = call_refusal(call, method, parameters)))
+		control_error_about(call, "io.reaperd.NotAllowed", "reason", refusal);
 	else
 		method->handler(call_connection(call)->control->options.context, call, parameters);
 }

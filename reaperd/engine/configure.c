@@ -92,9 +92,11 @@ static void close_inputs(struct source_inputs *inputs)
 /* In the order of who needs whom. */
 static bool set_up(struct engine *engine, const struct message_configuration *message, int *fds, size_t fd_count)
 {
+	const bool runners = message->flags & CONFIGURATION_RUNNERS;
+	const size_t last = runners ? 4 : 3;
 	CLEANUP(close_inputs)
 	struct source_inputs inputs = {
-		.events = fd_count > 3 ? take_fd(&fds[3]) : -1,
+		.events = fd_count > last ? take_fd(&fds[last]) : -1,
 		.events_error = (int)message->events_error,
 		.events_lack = message->events_lack,
 	};
@@ -119,6 +121,8 @@ static bool set_up(struct engine *engine, const struct message_configuration *me
 		return false;
 	if (fd_count > 1 && methods_serve(engine, take_fd(&fds[1])) < 0)
 		return false;
+	if (runners && fd_count > 3 && methods_serve_runners(engine, take_fd(&fds[3])) < 0)
+		return false;
 	if (fd_count > 2)
 		engine->watcher = watcher_new(engine, take_fd(&fds[2]));
 	engine->tracker = tracker_new(engine, &inputs, mount_changes_take, why, sizeof(why));
@@ -130,6 +134,16 @@ static bool set_up(struct engine *engine, const struct message_configuration *me
 		return false;
 	}
 	return true;
+}
+
+static void warn_of_closed_socket(const struct engine *engine)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < engine->config->root_count; i++)
+		named |= engine->config->roots[i].register_users.count > 0;
+	if (engine->runners && !named)
+		log_warning("runner-socket: `register` of no root names anybody, so nobody may begin actions there");
 }
 
 static void first_configuration(struct engine *engine, const struct message_configuration *message, int *fds,
@@ -184,4 +198,5 @@ void configure_take(struct engine *engine, const struct message_configuration *m
 		first_configuration(engine, message, fds, fd_count);
 	else
 		next_configuration(engine);
+	warn_of_closed_socket(engine);
 }

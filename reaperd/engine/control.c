@@ -26,6 +26,16 @@ const struct control_limits control_limits_default = {
 	.slow_reader = 30,
 };
 
+const struct control_limits control_limits_for_runners = {
+	.request = 65536,
+	.outgoing = 1 << 20,
+	.per_uid = 256,
+	.per_root = 256,
+	.total = 512,
+	.half_request = 10,
+	.slow_reader = 30,
+};
+
 static void connection_close(struct connection *connection)
 {
 	struct control *control = connection->control;

@@ -23,8 +23,9 @@ struct control;
 struct control_call;
 
 enum control_privilege {
+	CONTROL_DESCRIBE, /* whoever can connect, to a runners' socket, too */
 	CONTROL_READ,	  /* whoever can connect */
-	CONTROL_REGISTER, /* the administrator, and whom the authorize function lets */
+	CONTROL_REGISTER, /* root, and whom the authorize function lets; on a runners' socket these alone */
 	CONTROL_ROOT,	  /* uid 0 and the administrator */
 };
 
@@ -75,14 +76,20 @@ struct control_limits {
 	double slow_reader;  /* seconds without taking any byte of what is queued */
 };
 extern const struct control_limits control_limits_default;
+/* A runner has a connection for each action, and all of a container are one user. */
+extern const struct control_limits control_limits_for_runners;
 
 struct control_options {
 	struct ev_loop *loop;
 	const struct control_interface *const
-		*interfaces;		     /* NULL-terminated; org.varlink.service is there beside them */
-	void *context;			     /* for handlers and authorize */
-	control_authorize *authorize;	     /* NULL: root alone may register */
-	uid_t administrator;		     /* has root's privileges too; 0 where there is no other */
+		*interfaces;	      /* NULL-terminated; org.varlink.service is there beside them */
+	void *context;		      /* for handlers and authorize */
+	control_authorize *authorize; /* NULL: root alone may register */
+	uid_t administrator;	      /* has root's privileges too; 0 where there is no other */
+	/*
+	 * Only what registers actions is answered, and uid 0 is a user like any other: it may be a container's.
+	 */
+	bool for_runners;
 	const char *version;		     /* of the product */
 	const struct control_limits *limits; /* NULL: control_limits_default; must outlive the control */
 };
@@ -115,6 +122,7 @@ gid_t control_call_gid(const struct control_call *call);
 pid_t control_call_pid(const struct control_call *call);
 bool control_call_in_group(const struct control_call *call, gid_t gid); /* supplementary groups too */
 bool control_call_is_root(const struct control_call *call);		/* uid 0 or the administrator */
+bool control_call_is_of_runners(const struct control_call *call);	/* it came by a runners' socket */
 
 /* Called once, when the call ends in whatever way; replies to it are no longer possible then. One for each call. */
 typedef void control_end_function(void *context);

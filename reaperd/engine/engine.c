@@ -163,6 +163,7 @@ void engine_free(struct engine *engine)
 {
 	broker_cancel(engine->broker);
 	control_free(engine->control);
+	control_free(engine->runners);
 	watcher_free(engine->watcher);
 	registry_free(engine->registry);
 	reaper_free(engine->reaper);

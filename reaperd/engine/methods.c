@@ -71,13 +71,27 @@ static const struct control_method methods[] = {
 static const struct control_interface interface = { "io.reaperd", varlink_interface_text, methods };
 static const struct control_interface *const interfaces[] = { &interface, NULL };
 
+static struct control_options options_for(struct engine *engine)
+{
+	return (struct control_options){ .loop = engine->loop,
+					 .interfaces = interfaces,
+					 .context = engine,
+					 .authorize = method_may_register,
+					 .version = status_version() };
+}
+
+int methods_serve_runners(struct engine *engine, int listen_fd)
+{
+	struct control_options options = options_for(engine);
+
+	options.for_runners = true;
+	options.limits = &control_limits_for_runners;
+	return control_new(&options, listen_fd, &engine->runners);
+}
+
 int methods_serve(struct engine *engine, int listen_fd)
 {
-	struct control_options options = { .loop = engine->loop,
-					   .interfaces = interfaces,
-					   .context = engine,
-					   .authorize = method_may_register,
-					   .version = status_version() };
+	struct control_options options = options_for(engine);
 	socklen_t length = sizeof(struct ucred);
 	struct ucred listener;
 

@@ -12,6 +12,9 @@
  */
 int methods_serve(struct engine *engine, int listen_fd);
 
+/* The same for the runners' socket, and engine->runners. Nobody has root's privileges there. */
+int methods_serve_runners(struct engine *engine, int listen_fd);
+
 /* The handlers, for the table in methods.c. */
 control_handler method_get_status, method_list_actions, method_list_mounts, method_metrics, method_get_configuration;
 control_handler method_events, method_explain;

@@ -58,6 +58,12 @@ static int registration_take(struct registration *registration, struct control_c
 		control_invalid_parameter(call, "pid");
 		return -EINVAL;
 	}
+	/* Of which pid namespace it is nobody can tell. */
+	if (pid && control_call_is_of_runners(call)) {
+		control_error_about(call, "io.reaperd.NotAllowed", "reason",
+				    "a pid that a container knows is another's here: hold a lease instead");
+		return -EPERM;
+	}
 	registration->pid = (int32_t)pid;
 	return 0;
 }

@@ -56,6 +56,7 @@ struct engine {
 
 	struct broker *broker;
 	struct control *control; /* NULL until the broker passed the socket */
+	struct control *runners; /* the runners' socket; NULL: there is none */
 	struct journal *journal;
 	struct metrics *metrics;
 	struct tracker *tracker;

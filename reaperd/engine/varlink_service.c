@@ -68,8 +68,8 @@ static const struct control_parameter description_parameters[] = {
 };
 
 static const struct control_method methods[] = {
-	{ "GetInfo", get_info, CONTROL_READ, false, NULL },
-	{ "GetInterfaceDescription", get_interface_description, CONTROL_READ, false, description_parameters },
+	{ "GetInfo", get_info, CONTROL_DESCRIBE, false, NULL },
+	{ "GetInterfaceDescription", get_interface_description, CONTROL_DESCRIBE, false, description_parameters },
 	{ 0 },
 };
 

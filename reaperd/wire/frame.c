@@ -115,9 +115,11 @@ int wire_send(int fd, const void *bytes, size_t length, const int *fds, size_t f
 	return 0;
 }
 
-static void take_fds(struct msghdr *message, int *fds, size_t *ret_count)
+/* False where there were more than WIRE_FDS_MAX: those are closed. */
+static bool take_fds(struct msghdr *message, int *fds, size_t *ret_count)
 {
 	struct cmsghdr *header;
+	bool all = true;
 
 	*ret_count = 0;
 	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
@@ -133,12 +135,15 @@ static void take_fds(struct msghdr *message, int *fds, size_t *ret_count)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
-			if (*ret_count < WIRE_FDS_MAX)
+			if (*ret_count < WIRE_FDS_MAX) {
 				fds[(*ret_count)++] = fd;
-			else
+			} else {
 				close(fd);
+				all = false;
+			}
 		}
 	}
+	return all;
 }
 
 ssize_t wire_receive(int fd, void *buffer, size_t size, int *fds, size_t *ret_fd_count)
@@ -156,8 +161,7 @@ ssize_t wire_receive(int fd, void *buffer, size_t size, int *fds, size_t *ret_fd
 	} while (length < 0 && errno == EINTR);
 	if (length < 0)
 		return -errno;
-	take_fds(&message, fds, ret_fd_count);
-	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	if (!take_fds(&message, fds, ret_fd_count) || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		while (*ret_fd_count)
 			close(fds[--*ret_fd_count]);
 		return -EMSGSIZE;

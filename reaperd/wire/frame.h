@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #define WIRE_FRAME_MAX 65536 /* bytes of one datagram */
-#define WIRE_FDS_MAX   4
+#define WIRE_FDS_MAX   5
 
 struct wire_writer {
 	uint8_t *bytes;

@@ -147,7 +147,7 @@ static void field_request(struct codec *codec, struct message_request *message)
 static void field_configuration(struct codec *codec, struct message_configuration *message)
 {
 	codec_u32(codec, &message->serial);
-	codec_bounded(codec, &message->flags, 0, CONFIGURATION_ONCE | CONFIGURATION_OBSERVE);
+	codec_bounded(codec, &message->flags, 0, CONFIGURATION_ONCE | CONFIGURATION_OBSERVE | CONFIGURATION_RUNNERS);
 	codec_bounded(codec, &message->source, 0, SOURCE_MOUNTINFO);
 	codec_bounded(codec, &message->events_error, 0, ERRNO_MAX);
 	codec_bounded(codec, &message->events_lack, 0, EVENTS_LACK_MAX);

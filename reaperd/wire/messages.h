@@ -25,8 +25,8 @@ enum message_type {
 	/* broker to engine */
 	/*
 	 * fds: [0] a sealed memfd with the configuration's text; at start also [1] the control socket (listening) and
-	 * [2] the inotify instance, which the broker's children add watches to, and [3] the group of mount events, where
-	 * there is one
+	 * [2] the inotify instance, which the broker's children add watches to, then the runners' socket (listening),
+	 * where CONFIGURATION_RUNNERS says so, and last the group of mount events, where there is one
 	 */
 	MESSAGE_CONFIGURATION = 1,
 	MESSAGE_RESULT,	       /* of a request: see struct message_result */
@@ -48,6 +48,7 @@ enum message_type {
 /* Set at start in struct message_configuration. */
 #define CONFIGURATION_ONCE    1u
 #define CONFIGURATION_OBSERVE 2u
+#define CONFIGURATION_RUNNERS 4u /* the runners' socket is among the descriptors */
 
 struct message_configuration {
 	/*

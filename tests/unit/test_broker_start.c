@@ -102,6 +102,45 @@ START_TEST(what_is_no_socket_is_nobodys_to_remove)
 }
 END_TEST
 
+static int listen_for_runners(const char *path)
+{
+	char *made = NULL;
+	int fd = -1, r = asroot_listen_for_runners(path, &made, &fd);
+
+	ck_assert(r < 0 || !*path || (fd >= 0 && !strcmp(made, path)));
+	free(made);
+	return r < 0 ? r : fd;
+}
+
+START_TEST(the_runners_socket_is_for_everybody_in_a_directory_that_is_nobody_elses)
+{
+	struct stat st;
+
+	ck_assert_int_ge(listen_for_runners(PLACE "/new/runners/socket"), 0);
+	ck_assert_int_eq(stat(PLACE "/new/runners/socket", &st), 0);
+	ck_assert(S_ISSOCK(st.st_mode));
+	ck_assert_int_eq(st.st_mode & 07777, 0666);
+	ck_assert_int_eq(stat(PLACE "/new/runners", &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0755);
+	ck_assert_int_eq(listen_for_runners(""), -1);
+}
+END_TEST
+
+START_TEST(a_directory_that_others_can_write_is_no_place_for_the_runners_socket)
+{
+	ck_assert_int_eq(mkdir(PLACE "/open", 0755), 0);
+	ck_assert_int_eq(chmod(PLACE "/open", 01777), 0);
+	ck_assert_int_eq(listen_for_runners(PLACE "/open/socket"), -EPERM);
+	ck_assert_int_eq(chmod(PLACE "/open", 0775), 0);
+	ck_assert_int_eq(listen_for_runners(PLACE "/open/socket"), -EPERM);
+	ck_assert_int_eq(access(PLACE "/open/socket", F_OK), -1);
+	ck_assert_int_eq(chmod(PLACE "/open", 0755), 0);
+	close(open(PLACE "/open/socket", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	ck_assert_int_eq(listen_for_runners(PLACE "/open/socket"), -ENOTSOCK);
+	ck_assert_int_eq(listen_for_runners(PLACE "/open/socket/below"), -ENOTDIR);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("broker start");
@@ -117,6 +156,8 @@ int main(void)
 	tcase_add_test(start, a_root_that_is_a_file_is_refused);
 	tcase_add_test(start, a_dead_daemons_socket_is_replaced);
 	tcase_add_test(start, what_is_no_socket_is_nobodys_to_remove);
+	tcase_add_test(start, the_runners_socket_is_for_everybody_in_a_directory_that_is_nobody_elses);
+	tcase_add_test(start, a_directory_that_others_can_write_is_no_place_for_the_runners_socket);
 	suite_add_tcase(suite, start);
 	return run_suite(suite);
 }

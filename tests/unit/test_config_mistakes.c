@@ -70,7 +70,6 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 {
 	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
 			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
-	daemon_value_refused("runner-socket = /run/x", "f:2: runner-socket: a second socket for runners");
 	root_value_refused("reap-root = yes", "f:2: reap-root: reap-root = yes is not built yet");
 	root_value_refused("prune = yes", "f:2: prune: prune = yes is not built yet");
 	root_value_refused("prune = ya", "f:2: prune: \"ya\" is unknown here");
@@ -87,6 +86,22 @@ START_TEST(roots_are_apart_in_other_namespaces_too)
 	refused("[root /a]\npath.all = /c/d\n[root /b]\npath.all = /c\n", 1,
 		"f:3: by path.all, another root lies inside this one, in f:1");
 	config = good("[root /a]\npath.comm:r = /b\n[root /b]\npath.comm:r = /a\npath.all = /bb\n");
+	config_free(config);
+}
+END_TEST
+
+START_TEST(the_runners_socket_is_an_absolute_path_outside_every_root)
+{
+	struct config *config;
+
+	daemon_value_refused("runner-socket = run/x", "f:2: runner-socket: \"run/x\" is no absolute path");
+	daemon_value_refused(
+		"runner-socket = /run/a-name-that-is-longer-than-a-hundred-and-seven-bytes/which-is-all-that-the-kernel-"
+		"has-room-for-in-an-address",
+		"f:2: runner-socket: too long for a socket's name: 107 bytes at most");
+	refused("[daemon]\nrunner-socket = /b/socket\n[root /a]\n[root /b]\n", 1,
+		"f:4: runner-socket lies in this root");
+	config = good("[daemon]\nrunner-socket = /bb/socket\n[root /b]\n");
 	config_free(config);
 }
 END_TEST
@@ -255,6 +270,7 @@ int main(void)
 	tcase_add_test(tests, what_is_not_built_yet_says_so_by_name);
 	tcase_add_test(tests, roots_are_apart_in_other_namespaces_too);
 	tcase_add_test(tests, a_value_of_another_form_is_refused);
+	tcase_add_test(tests, the_runners_socket_is_an_absolute_path_outside_every_root);
 	tcase_add_test(tests, a_line_that_is_no_line_of_ini_is_refused);
 	tcase_add_test(tests, a_broken_header_keeps_its_keys_from_the_section_before);
 	tcase_add_test(tests, a_nul_byte_is_refused);

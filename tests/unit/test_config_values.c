@@ -55,7 +55,7 @@ static const char everything[] = "# how the manual shows it\n"
 				 "source = mountinfo\n"
 				 "namespaces = self all pid:12 pidfile:/run/w.pid comm:bb_runner /run/netns/x\\x20y\n"
 				 "metrics-listen =\n"
-				 "runner-socket =\n"
+				 "runner-socket = /run/runners//a\\x20b\n"
 				 "state-dir = /srv/with\\x20space\n"
 				 "runtime-dir = /run//r/\n"
 				 "retain = 7d\n"
@@ -96,6 +96,7 @@ static void check_everything(const struct config *config)
 	ck_assert_int_eq(config->source, SOURCE_MOUNTINFO);
 	ck_assert_str_eq(config->state_dir, "/srv/with space");
 	ck_assert_str_eq(config->runtime_dir, "/run/r");
+	ck_assert_str_eq(config->runner_socket, "/run/runners/a b");
 	ck_assert_int_eq(config->retain, SECONDS(7 * 86400));
 	ck_assert_int_eq(config->retain_size, INT64_C(2) << 30);
 	ck_assert_uint_eq(config->max_reaps_per_minute, 0);
