@@ -29,6 +29,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_fuse_trouble.py \
 	tests/system/test_groups.py \
 	tests/system/test_harness.py \
+	tests/system/test_hook.py \
 	tests/system/test_hostile.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
@@ -188,7 +189,7 @@ tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_lists
+unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_hook tests/unit/test_cli_lists
 cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h
 cli_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_cflags = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -200,6 +201,10 @@ tests_unit_test_cli_audit_SOURCES = tests/unit/test_cli_audit.c $(cli_test_sourc
 tests_unit_test_cli_audit_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_audit_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_audit_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_hook_SOURCES = tests/unit/test_cli_hook.c $(cli_test_sources)
+tests_unit_test_cli_hook_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_hook_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_hook_LDADD = $(use_cli) $(CHECK_LIBS)
 tests_unit_test_cli_calls_SOURCES = tests/unit/test_cli_calls.c $(cli_test_sources)
 tests_unit_test_cli_calls_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_calls_CFLAGS = $(cli_test_cflags)

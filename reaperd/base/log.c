@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,7 +17,7 @@
 
 static const char *log_program = "reaperd";
 static enum log_level log_limit = LOG_LEVEL_INFO;
-static bool log_to_journal;
+static bool log_to_journal, log_to_syslog;
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
@@ -39,6 +40,12 @@ void log_open(const char *program, enum log_level level)
 	log_program = program;
 	log_limit = level;
 	log_to_journal = stderr_is_journal();
+}
+
+void log_use_syslog(void)
+{
+	openlog(log_program, LOG_PID, LOG_DAEMON);
+	log_to_syslog = true;
 }
 
 enum log_level log_level(void)
@@ -92,6 +99,11 @@ void log_write(enum log_level level, const char *format, ...)
 		message[0] = '\0';
 	va_end(arguments);
 	escape_line(message, line, sizeof(line));
+	if (log_to_syslog) {
+		syslog((int)level, "%s", line);
+		errno = saved;
+		return;
+	}
 	if (log_to_journal)
 		length = snprintf(out, sizeof(out), "<%d>%s\n", (int)level, line);
 	else

@@ -18,6 +18,9 @@ enum log_level {
 /* `program` must outlive all use; messages above `level` are dropped. */
 void log_open(const char *program, enum log_level level);
 
+/* What follows goes to syslog(3) alone, for whoever has no stderr. */
+void log_use_syslog(void);
+
 enum log_level log_level(void);
 
 /* "error", "warning", "notice", "info" or "debug"; 0, or -EINVAL and *ret_level untouched. */

@@ -121,7 +121,6 @@ static const struct {
 	{ "mount --root /b --action a -t tmpfs -o ro,\\x x m", "broken escape" },
 	{ "mount --root /b --action a -t tmpfs x -m", "unknown option '-m'" },
 	{ "umount x", "later release" },
-	{ "hook", "later release" },
 	{ "replay", "later release" },
 	{ "timeline", "later release" },
 };
@@ -199,7 +198,7 @@ END_TEST
 
 START_TEST(help_names_no_command_of_a_later_release)
 {
-	static const char *const later[] = { "  umount ", "  hook ", "  replay ", "  timeline " };
+	static const char *const later[] = { "  umount ", "  replay ", "  timeline " };
 	const struct shown *shown = run("-h");
 
 	ck_assert_int_eq(shown->status, 0);
