@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client.h"
 #include "configuration.h"
 #include "kernel/mounts.h"
 #include "options.h"
@@ -19,26 +18,6 @@ struct wanted {
 	const char *config, *format;
 	bool quiet;
 };
-
-/* The daemon's, if one answers; its absence is no error here. */
-static struct config *ask_daemon(const struct cli *cli)
-{
-	CLEANUP_CLIENT struct client *client = NULL;
-	CLEANUP_JSON json_t *reply = NULL;
-	CLEANUP_FREE char *errors = NULL;
-	struct config *config = NULL;
-	const json_t *text;
-
-	if (client_open(cli->socket, &client) < 0 ||
-	    client_send(client, "GetConfiguration", MUST(json_object()), false) < 0 ||
-	    client_receive(client, CLIENT_TIMEOUT_MS, &reply) < 0)
-		return NULL;
-	text = json_object_get(reply, "text");
-	if (!json_is_string(text) ||
-	    config_parse("the daemon", json_string_value(text), json_string_length(text), &config, &errors) < 0)
-		return NULL;
-	return config;
-}
 
 /* Where --root and --config are both there, a root that the file has keeps its rules. */
 static int keep_only(const struct cli *cli, struct config *config, const struct string_list *roots)
@@ -71,22 +50,16 @@ static int keep_only(const struct cli *cli, struct config *config, const struct 
 static int find_config(const struct cli *cli, const struct wanted *wanted, struct config **ret)
 {
 	CLEANUP_CONFIG struct config *config = NULL;
-	int status = CLI_DONE;
+	int status = configuration_find(cli, wanted->config, !wanted->roots.count, &config);
 
-	if (wanted->config)
-		status = configuration_load(cli, wanted->config, &config);
-	else
-		config = ask_daemon(cli);
 	/* The daemon knows where the ledger is, and the rules of the roots that it has. */
 	if (!status && !config && wanted->roots.count)
 		config = MUST(config_new());
-	if (!status && !config && access(CONFIG_DEFAULT_FILE, F_OK) < 0 && errno == ENOENT)
+	if (!status && !config)
 		return usage_error(
 			cli,
 			"which build roots? Name them by --root or --config: no daemon answers, and there is no %s",
 			CONFIG_DEFAULT_FILE);
-	if (!status && !config)
-		status = configuration_load(cli, CONFIG_DEFAULT_FILE, &config);
 	if (!status && wanted->roots.count)
 		status = keep_only(cli, config, &wanted->roots);
 	if (!status && !config->root_count)

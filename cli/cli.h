@@ -58,7 +58,7 @@ struct command {
 
 extern const struct command command_status, command_actions, command_mounts, command_events, command_explain,
 	command_audit, command_reap, command_pause, command_resume, command_begin, command_end, command_metrics,
-	command_config, command_db, command_run, command_mount, command_hook;
+	command_config, command_db, command_run, command_mount, command_umount, command_hook;
 
 /* `p`, which is not NULL: the program ends with a message where memory is out. */
 void *must(void *p);

@@ -11,13 +11,29 @@
 #include "usage.h"
 
 const struct command *const reaperctl_commands[] = {
-	&command_status, &command_actions, &command_mounts,  &command_events, &command_explain, &command_audit,
-	&command_reap,	 &command_pause,   &command_resume,  &command_begin,  &command_end,	&command_run,
-	&command_mount,	 &command_hook,	   &command_metrics, &command_config, &command_db,	NULL,
+	&command_status,
+	&command_actions,
+	&command_mounts,
+	&command_events,
+	&command_explain,
+	&command_audit,
+	&command_reap,
+	&command_pause,
+	&command_resume,
+	&command_begin,
+	&command_end,
+	&command_run,
+	&command_mount,
+	&command_umount,
+	&command_hook,
+	&command_metrics,
+	&command_config,
+	&command_db,
+	NULL,
 };
 
 /* Promised by the documentation for later releases. */
-static const char *const later_commands[] = { "umount", "replay", "timeline", NULL };
+static const char *const later_commands[] = { "replay", "timeline", NULL };
 
 static const struct command *find_command(const char *name)
 {

@@ -45,6 +45,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_run.py \
 	tests/system/test_runner_socket.py \
 	tests/system/test_units.py \
+	tests/system/test_unmountat.py \
 	tests/system/test_varlink.py
 
 # Unit tests: each links its layer and what that may use, nothing else
@@ -55,11 +56,12 @@ EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/con
 	tests/unit/source_fixture.h tests/unit/step_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
-	tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
+	tests/unit/test_base_segments tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
 	tests/unit/test_config_values tests/unit/test_wire tests/unit/test_wire_records
 check_PROGRAMS += $(unit_tests)
 
 tests_unit_test_base_text_LDADD = $(use_base) $(CHECK_LIBS)
+tests_unit_test_base_segments_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_path_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_time_LDADD = $(use_base) $(CHECK_LIBS)
 tests_unit_test_base_rules_LDADD = $(use_base) $(CHECK_LIBS)

@@ -17,7 +17,7 @@ _reaperctl_lines() {
 _reaperctl() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
 	local globals="--socket --db --json --output --noheadings --raw --help --version"
-	local commands="status actions mounts events explain audit reap pause resume begin end run mount hook metrics config db"
+	local commands="status actions mounts events explain audit reap pause resume begin end run mount umount hook metrics config db"
 	local -a _reaperctl_where=()
 
 	COMPREPLY=()
@@ -82,6 +82,7 @@ _reaperctl() {
 	begin) options="--root --pid --max-age" ;;
 	run) options="--root --name --mount --device --chroot" ;;
 	mount) options="--root --action --type --options --pid --max-age --timeout" ;;
+	umount) options="--lazy --force --under --config --timeout" ;;
 	hook) options="--sentinel --root --timeout" ;;
 	end) options="--root --generation" ;;
 	esac

@@ -17,11 +17,7 @@
 #include "kernel/at.h"
 #include "kernel/mounts.h"
 #include "kernel/procfs.h"
-
-/* Another mount stands at the place; no errno of the kernel's means that here. */
-#define E_OTHER_MOUNT EIDRM
-/* Nor this: the mark did not last long enough for a second call. */
-#define E_LOOKED_AT EALREADY
+#include "kernel/unmount.h"
 
 static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
 {
@@ -88,21 +84,9 @@ static bool has_gone(const struct doing *doing)
 	return kernel_table_read(&table) == 0 && !find_which(&doing->which, &table);
 }
 
-/*
- * The mount itself stands at the name in dirfd, or with "" that is its root: 0, -E_OTHER_MOUNT with the stranger noted,
- * or -errno of the walk.
- */
 static int check_mount(struct doing *doing, int dirfd, const char *name)
 {
-	struct place_status place;
-	int r = kernel_status_at(dirfd, name, false, &place);
-
-	if (r < 0)
-		return r;
-	if (place.is_mount_root && kernel_place_is_on(&place, &doing->which))
-		return 0;
-	doing->ret->stranger = place.is_mount_root ? place.mount_id ? place.mount_id : place.mount_id32 : 0;
-	return -E_OTHER_MOUNT;
+	return kernel_check_mount(dirfd, name, &doing->which, &doing->ret->stranger);
 }
 
 static int check_place(struct doing *doing)
@@ -169,52 +153,16 @@ static void conclude_failure(struct doing *doing, int r)
 	}
 }
 
-static bool is_still_there(const struct doing *doing)
-{
-	struct mount_table one = { .unique_ids = true };
-	struct mount_entry entry = { .id = doing->mount.id };
-	struct mount_status status;
-	bool same;
-
-	if (kernel_statmount(doing->mount.id, &status) < 0 || status.parent != doing->mount.parent)
-		return false;
-	same = kernel_table_fill(&one, &entry) == 0 && !strcmp(entry.target, doing->mount.target);
-	free(entry.root);
-	free(entry.target);
-	free(entry.fstype);
-	return same;
-}
-
-/*
- * A plain unmount of exactly this mount: MNT_EXPIRE marks whatever is on top at the name, and a second call takes only
- * what is marked. In between the name must not be looked at, which would clear the mark; but by its id the mount is
- * seen to be where it was with nothing new upon it, so that it is the one that was marked. Where others keep looking at
- * the name it counts as busy, which they could as well make it. Without unique ids there is nothing to be sure by: then
- * a plain unmount right after the comparison.
- */
 static int unmount_exactly(struct doing *doing)
 {
+	struct kernel_exactly exactly = { .mount = doing->which,
+					  .parent = doing->mount.parent,
+					  .target = doing->mount.target };
+
 	/* Noted before the comparison: whatever is stacked upon the mount after it is newer. */
-	bool exactly = doing->which.id && step_batch_note_newest(doing->batch) == 0;
-
-	for (int tries = 0; tries < 3; tries++) {
-		uint64_t newer;
-		int r = check_place(doing);
-
-		if (r < 0)
-			return r;
-		if (!exactly)
-			return kernel_unmountat(doing->parent, doing->name, 0);
-		r = kernel_unmountat(doing->parent, doing->name, MNT_EXPIRE);
-		if (r != -EAGAIN)
-			return r;
-		if (!is_still_there(doing) || kernel_listmount(doing->mount.id, doing->batch->newest, &newer, 1) != 0)
-			continue;
-		r = kernel_unmountat(doing->parent, doing->name, MNT_EXPIRE);
-		if (r != -EAGAIN)
-			return r;
-	}
-	return -E_LOOKED_AT;
+	if (doing->which.id && step_batch_note_newest(doing->batch) == 0)
+		exactly.newest = doing->batch->newest;
+	return kernel_unmount_exactly(doing->parent, doing->name, &exactly, &doing->ret->stranger);
 }
 
 /*

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "broker/receivers.h"
+#include "kernel/receivers.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
 

@@ -10,7 +10,7 @@ import pytest
 import harness
 from harness import gone, wait_for
 
-COMMANDS = ["status", "actions", "mounts", "events", "explain", "audit", "reap", "pause", "resume", "begin", "end", "run", "mount", "hook", "metrics",
+COMMANDS = ["status", "actions", "mounts", "events", "explain", "audit", "reap", "pause", "resume", "begin", "end", "run", "mount", "umount", "hook", "metrics",
             "config", "db"]
 
 

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "broker/receivers.h"
+#include "kernel/receivers.h"
 #include "run_suite.h"
 
 /* id, parent, dev, peer group, master, root, target */

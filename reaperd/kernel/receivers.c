@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "broker/receivers.h"
+#include "kernel/receivers.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
  * the directory of an action that is over is not enough: whether it is over as well the engine knows, and if so it goes
  * first, by a step of its own.
  */
-#ifndef REAPERD_BROKER_RECEIVERS_H
-#define REAPERD_BROKER_RECEIVERS_H
+#ifndef REAPERD_KERNEL_RECEIVERS_H
+#define REAPERD_KERNEL_RECEIVERS_H
 
 #include "base/rules.h"
 #include "kernel/table.h"

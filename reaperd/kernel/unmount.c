@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/unmount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/cleanup.h"
+#include "kernel/mounts.h"
+#include "kernel/table.h"
+
+int kernel_check_mount(int dirfd, const char *name, const struct kernel_mount *mount, uint64_t *ret_stranger)
+{
+	struct place_status place;
+	int r = kernel_status_at(dirfd, name, false, &place);
+
+	if (r < 0)
+		return r;
+	if (place.is_mount_root && kernel_place_is_on(&place, mount))
+		return 0;
+	*ret_stranger = place.is_mount_root ? place.mount_id ? place.mount_id : place.mount_id32 : 0;
+	return -E_OTHER_MOUNT;
+}
+
+static bool is_still_there(const struct kernel_exactly *exactly)
+{
+	struct mount_table one = { .unique_ids = true };
+	struct mount_entry entry = { .id = exactly->mount.id };
+	struct mount_status status;
+	bool same;
+
+	if (kernel_statmount(exactly->mount.id, &status) < 0 || status.parent != exactly->parent)
+		return false;
+	same = kernel_table_fill(&one, &entry) == 0 && !strcmp(entry.target, exactly->target);
+	free(entry.root);
+	free(entry.target);
+	free(entry.fstype);
+	return same;
+}
+
+/*
+ * MNT_EXPIRE marks whatever is on top at the name, and a second call takes only what is marked. In between the name must
+ * not be looked at, which would clear the mark; but by its id the mount is seen to be where it was with nothing new upon
+ * it, so that it is the one that was marked. Where others keep looking at the name it counts as busy, which they could as
+ * well make it. Without unique ids there is nothing to be sure by: then a plain unmount right after the comparison.
+ */
+int kernel_unmount_exactly(int dirfd, const char *name, const struct kernel_exactly *exactly, uint64_t *ret_stranger)
+{
+	const struct kernel_mount *mount = &exactly->mount;
+
+	for (int tries = 0; tries < 3; tries++) {
+		uint64_t newer;
+		int r = kernel_check_mount(dirfd, name, mount, ret_stranger);
+
+		if (r < 0)
+			return r;
+		if (!mount->id || !exactly->newest)
+			return kernel_unmountat(dirfd, name, 0);
+		r = kernel_unmountat(dirfd, name, MNT_EXPIRE);
+		if (r != -EAGAIN)
+			return r;
+		if (!is_still_there(exactly) || kernel_listmount(mount->id, exactly->newest, &newer, 1) != 0)
+			continue;
+		r = kernel_unmountat(dirfd, name, MNT_EXPIRE);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return -E_LOOKED_AT;
+}
