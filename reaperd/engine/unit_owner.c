@@ -335,9 +335,12 @@ void unit_owners_noticed_attach(struct unit_owners *owners, struct mount *mount)
 /* The kernel tells with some milliseconds' delay: at the end of the grace a group that was left is asked once more. */
 static void confirm(struct unit_owners *owners, const struct root *root, struct unit *unit)
 {
-	int64_t due = unit->said + root->rules.grace;
+	int64_t due;
 
-	if (!unit->watch || !unit->left || unit->ended || group_watch_asked(unit->watch) >= due)
+	if (!unit->watch || !unit->left || unit->ended)
+		return;
+	due = unit->said > INT64_MAX - root->rules.grace ? INT64_MAX : unit->said + root->rules.grace;
+	if (group_watch_asked(unit->watch) >= due)
 		return;
 	if (owners->engine->now.mono >= due)
 		group_watch_ask(unit->watch);

@@ -101,11 +101,12 @@ static int read_neighbours(struct statmount_reading *reading, const struct mount
 static int read_present(struct statmount_reading *reading, const struct told *told, const struct mount *known,
 			size_t at)
 {
-	struct mount_facts *facts = &reading->scan->mounts[at], copy;
+	struct mount_facts *facts, copy;
 
 	/* As it was known. */
 	if (at == reading->scan->count)
 		return 0;
+	facts = &reading->scan->mounts[at];
 	if (told->attached)
 		facts->attached_by = actor_ref(told->attached_by);
 	copy = *facts; /* the scan may grow */

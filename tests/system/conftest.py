@@ -4,6 +4,7 @@
 Whatever a test leaves (mounts, servers, daemons, stopped processes) ends with the namespace. A test that exceeds its time is
 killed with everything it started, and counts as failed. At the end the host's mount table must be what it was.
 """
+import gc
 import os
 import pickle
 import select
@@ -165,6 +166,10 @@ def pytest_runtestloop(session):
         if not has_failed(reports):
             session.config.unsteady += [one for one in first if one.failed]
         report(item, reports)
+    # A cell is a fork: what a collection would look at, and so copy, are the parent's own objects.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     run(session, sorted(session.items, key=limit, reverse=True), JOBS, take)
     if len(failed) <= AGAIN:
         run(session, [item for item, _ in failed], 1, take_again)

@@ -118,6 +118,12 @@ said '^killed.* two$' what_a_test_notices_is_killed
 said '^killed.* three$' a_crash_counts_where_the_patch_says_so
 
 mutant one $rule::what_is_protected_stays "$guard" "$without"
+mutant two $rule::what_is_over_goes '	return is_over;' '	return !is_over;'
+mutant three $rule::what_is_protected_stays "$guard" "$without"
+run 0 '1 killed, 0 survived' --part 2/2
+said '^killed.* three$' a_part_is_every_second_one_in_the_order_of_names
+
+mutant one $rule::what_is_protected_stays "$guard" "$without"
 mutant two $rule::what_is_protected_stays '/* Who may go. */' '/* Who must go. */'
 mutant three $rule::what_is_over_goes "$guard" "$without"
 run 1 '1 killed, 2 survived'
