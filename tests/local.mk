@@ -162,10 +162,11 @@ unit_tests += tests/unit/test_sandbox
 tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_sandbox_LDADD = $(use_sandbox) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_broker_detached tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile \
+unit_tests += tests/unit/test_broker_dead_root tests/unit/test_broker_detached tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile \
 	tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
 	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
 	tests/unit/test_broker_travel
+tests_unit_test_broker_dead_root_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_detached_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_elsewhere_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_travel_LDADD = $(use_broker) $(CHECK_LIBS)
@@ -186,8 +187,9 @@ tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_step_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_step_fuse_LDADD = $(use_broker) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_policy tests/unit/test_policy_sets tests/unit/test_policy_table
+unit_tests += tests/unit/test_policy tests/unit/test_policy_dead_root tests/unit/test_policy_sets tests/unit/test_policy_table
 tests_unit_test_policy_LDADD = $(use_policy) $(CHECK_LIBS)
+tests_unit_test_policy_dead_root_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 

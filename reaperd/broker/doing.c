@@ -19,6 +19,11 @@ void doing_clear(struct doing *doing)
 	cleanup_close(&doing->parent);
 }
 
+bool doing_is_for_the_root(const struct doing *doing)
+{
+	return !*doing->item->path;
+}
+
 void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
 {
 	va_list arguments;

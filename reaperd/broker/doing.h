@@ -25,6 +25,9 @@ struct doing {
 
 void doing_clear(struct doing *doing);
 
+/* The step is for the mount that is the root itself, and not for one below it. */
+bool doing_is_for_the_root(const struct doing *doing);
+
 /* What came of it, with a sentence. */
 void doing_conclude(struct doing *doing, enum outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

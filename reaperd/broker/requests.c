@@ -117,14 +117,22 @@ static int send_result(struct requests *requests, int engine, struct message_res
 	return wire_send(engine, requests->frame, (size_t)length, result->fds, result->fd_count);
 }
 
-/* A path of "" is the root itself, which no step is ever for. */
+/* A path of "" is the root itself: no step is for it, but that a dead one is unmounted where that was configured. */
+static bool is_for_a_dead_root(const struct message_request *request, const struct settings *settings)
+{
+	const struct step_item *step = request->steps;
+
+	return request->type == MESSAGE_STEP && settings->config->roots[request->root].reap_root &&
+	       request->count == 1 && (step->step == STEP_UMOUNT || step->step == STEP_DETACH);
+}
+
 static bool is_sound(const struct message_request *request, const struct settings *settings)
 {
 	if (request_is_of_a_root(request->type) && request->root >= settings->config->root_count)
 		return false;
 	if (request->type == MESSAGE_STEP || request->type == MESSAGE_HOLDERS)
 		for (uint32_t i = 0; i < request->count; i++)
-			if (!*request->steps[i].path)
+			if (!*request->steps[i].path && !is_for_a_dead_root(request, settings))
 				return false;
 	return true;
 }

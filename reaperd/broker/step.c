@@ -16,6 +16,7 @@
 #include "broker/travel.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
+#include "kernel/probe.h"
 #include "kernel/procfs.h"
 #include "kernel/unmount.h"
 
@@ -94,10 +95,28 @@ static int check_place(struct doing *doing)
 	return check_mount(doing, doing->parent, doing->name);
 }
 
+/* Nothing lies above the root's own mount point that the fd of the root would lead to. */
+static int reach_root(struct doing *doing)
+{
+	CLEANUP_FREE char *directory = strdup(doing->target);
+
+	if (!directory)
+		return -ENOMEM;
+	doing->name = strrchr(doing->target, '/') + 1;
+	directory[doing->name - doing->target] = '\0';
+	if (doing->name - doing->target > 1)
+		directory[doing->name - doing->target - 1] = '\0';
+	doing->parent = kernel_open_root(directory);
+	return doing->parent < 0 ? doing->parent : check_place(doing);
+}
+
 static int reach(struct doing *doing)
 {
 	CLEANUP_FREE char *directory = strdup(doing->item->path);
 	char *slash;
+
+	if (doing_is_for_the_root(doing))
+		return reach_root(doing);
 
 	if (!directory)
 		return -ENOMEM;
@@ -259,8 +278,10 @@ static void settle(struct doing *doing, int r)
 /* Invariant 1, and that the request speaks of the place where the mount really is. False: concluded. */
 static bool is_where_it_was_said(struct doing *doing)
 {
+	const char *root = doing->batch->rules->path;
+
 	if (!strcmp(doing->mount.target, doing->target) &&
-	    path_is_below(doing->mount.target, doing->batch->rules->path))
+	    (doing_is_for_the_root(doing) ? doing->batch->rules->reap_root : path_is_below(doing->target, root)))
 		return true;
 	doing_conclude(doing, OUTCOME_MISMATCH, "the mount now lies at %s", doing->mount.target);
 	return false;
@@ -274,6 +295,21 @@ static bool is_allowed(struct doing *doing)
 		doing_conclude(doing, OUTCOME_REFUSED, "protected by the configuration");
 	else
 		return true;
+	return false;
+}
+
+/* The root itself goes only where its filesystem says that nobody serves it; nobody else's word is taken. False: concluded. */
+static bool may_lose_the_root(struct doing *doing)
+{
+	const struct kernel_probe probe = { .path = "", .carrier = doing->which };
+	struct kernel_probe_result answer;
+
+	if (!doing_is_for_the_root(doing))
+		return true;
+	if (kernel_probe_action(doing->batch->rules->path, &probe, &answer) == 0 && answer.state == KERNEL_PROBE_DEAD)
+		return true;
+	doing->ret->error = answer.error;
+	doing_conclude(doing, OUTCOME_REFUSED, "the root's filesystem is not known to be dead");
 	return false;
 }
 
@@ -328,8 +364,11 @@ static int perform(struct doing *doing)
 		settle(doing, r);
 		return 0;
 	}
-	if (harms_only_what_is_over(doing))
-		settle(doing, call(doing));
+	if (!may_lose_the_root(doing) || !harms_only_what_is_over(doing))
+		return 0;
+	if (doing_is_for_the_root(doing)) /* it would be busy with this */
+		cleanup_close(&doing->root);
+	settle(doing, call(doing));
 	return 0;
 }
 

@@ -254,25 +254,29 @@ static int set_protect(struct root_rules *rules, const char *value, char *why)
 	return 0;
 }
 
-static int refuse_yes(const char *value, const char *feature, char *why)
+static int take_yes_or_no(const char *value, bool *ret, char *why)
 {
 	static const char *const words[] = { "no", "yes", NULL };
 	unsigned word = 0;
 	int r = *value ? value_word(value, words, &word, why) : 0;
 
-	return r < 0 || word == 0 ? r : value_refuse(why, "%s = yes is not built yet", feature);
+	if (r == 0)
+		*ret = word;
+	return r;
 }
 
 static int set_reap_root(struct root_rules *rules, const char *value, char *why)
 {
-	(void)rules;
-	return refuse_yes(value, "reap-root", why);
+	return take_yes_or_no(value, &rules->reap_root, why);
 }
 
 static int set_prune(struct root_rules *rules, const char *value, char *why)
 {
+	bool prune = false;
+	int r = take_yes_or_no(value, &prune, why);
+
 	(void)rules;
-	return refuse_yes(value, "prune", why);
+	return r < 0 || !prune ? r : value_refuse(why, "prune = yes is not built yet");
 }
 
 static int set_register(struct root_rules *rules, const char *value, char *why)

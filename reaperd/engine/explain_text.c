@@ -124,6 +124,43 @@ static void say_shadowed(json_t *text, const struct engine *engine, const struct
 		explain_say(text, "It is shadowed: no path leads to the directory of the build root in which it lies.");
 }
 
+static const char *const hold_sentences[HOLD_COUNT] = {
+	[HOLD_OBSERVE] = "mode = observe: it says what it would do, and does nothing",
+	[HOLD_PAUSED] = "reaping is paused",
+	[HOLD_BRAKE] = "the brake is on: max-reaps-per-minute is reached",
+	[HOLD_PROTECTED] = "a protect pattern keeps it",
+	[HOLD_UNOWNED] = "no layout names an action there",
+	[HOLD_LIVE_CHILD] = "something that is not over is mounted below it",
+	[HOLD_COVERED] = "another mount lies over it, so that no path reaches it",
+	[HOLD_LOCKED] = "it was inherited from another user namespace, where alone it can be unmounted",
+	[HOLD_BACKOFF] = "it survived its ladder, and is tried again later",
+	[HOLD_IN_FLIGHT] = "the broker is at it",
+	[HOLD_DEAD_ROOT] = "it goes with the dead root below which it lies (reap-root = yes)",
+	[HOLD_UNCONFIRMED] = "it was attached after the evidence, and its directory is not confirmed yet",
+};
+
+/* What becomes of the root's own mount, which nobody serves, and of what is below it with that. */
+static bool say_dead_root(json_t *text, const struct engine *engine, const struct action *action)
+{
+	struct root_decision decision = policy_decide_root(engine->model, action->root, &engine->facts, engine->now);
+	CLEANUP_FREE char *root = shown(action->root->rules.path);
+	CLEANUP_FREE char *other = shown(decision.because ? decision.because->facts.target : NULL);
+
+	if (decision.verdict < VERDICT_WAIT || !action->mounts || !policy_goes_with_dead_root(action->mounts))
+		return false;
+	if (decision.verdict == VERDICT_WAIT)
+		explain_say(text,
+			    "Nobody serves %s any more: it is unmounted with all that is below it in %.1f s, unless it "
+			    "answers before (reap-root = yes).",
+			    root, (double)(decision.due - engine->now.mono) / NSEC_PER_SEC);
+	else if (decision.hold == HOLD_NONE || decision.hold == HOLD_IN_FLIGHT)
+		explain_say(text, "Nobody serves %s any more: it is being unmounted with all that is below it.", root);
+	else
+		explain_say(text, "Nobody serves %s any more, and it is left, with all that is below it: %s%s%s.", root,
+			    hold_sentences[decision.hold], *other ? ": " : "", other);
+	return true;
+}
+
 /* Every walk into it meets the dead filesystem; only the mount itself can be named. */
 static void say_dead(json_t *text, const struct engine *engine, const struct action *action)
 {
@@ -144,23 +181,9 @@ static void say_out_of_reach(json_t *text, const struct engine *engine, const st
 		return;
 	if (!action->instance->visible)
 		say_shadowed(text, engine, action);
-	else if (action->evidence & EVIDENCE_BIT(EVIDENCE_DEAD))
+	else if (action->evidence & EVIDENCE_BIT(EVIDENCE_DEAD) && !say_dead_root(text, engine, action))
 		say_dead(text, engine, action);
 }
-
-static const char *const hold_sentences[HOLD_COUNT] = {
-	[HOLD_OBSERVE] = "mode = observe: it says what it would do, and does nothing",
-	[HOLD_PAUSED] = "reaping is paused",
-	[HOLD_BRAKE] = "the brake is on: max-reaps-per-minute is reached",
-	[HOLD_PROTECTED] = "a protect pattern keeps it",
-	[HOLD_UNOWNED] = "no layout names an action there",
-	[HOLD_LIVE_CHILD] = "something that is not over is mounted below it",
-	[HOLD_COVERED] = "another mount lies over it, so that no path reaches it",
-	[HOLD_LOCKED] = "it was inherited from another user namespace, where alone it can be unmounted",
-	[HOLD_BACKOFF] = "it survived its ladder, and is tried again later",
-	[HOLD_IN_FLIGHT] = "the broker is at it",
-	[HOLD_UNCONFIRMED] = "it was attached after the evidence, and its directory is not confirmed yet",
-};
 
 static void say_when(json_t *text, const struct engine *engine, const struct decision *decision)
 {

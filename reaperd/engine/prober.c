@@ -44,6 +44,7 @@ struct probe_job {
 	bool elsewhere; /* in another namespace */
 	char *root_path;
 	struct now sent;
+	uint64_t carrier; /* id of the mount that was asked about as the root, behind the actions; 0: none was */
 	size_t count;
 	struct asked asked[REQUEST_ITEMS_MAX];
 };
@@ -162,6 +163,22 @@ static enum root_health health_of(const struct message_result *result)
 	return health;
 }
 
+/* Of the root itself, which reap-root = yes is about: an action's filesystem may be another one. */
+static void take_root_answer(struct engine *engine, struct root *root, const struct probe_job *job,
+			     const struct message_result *result)
+{
+	bool dead = job->count < result->count && result->probes[job->count].state == PROBE_DEAD;
+
+	if (!dead) {
+		root->dead_mount = 0;
+		return;
+	}
+	if (root->dead_mount != job->carrier)
+		root->dead.since = engine->now;
+	root->dead_mount = job->carrier;
+	root->dead.checked = job->sent;
+}
+
 static void take_answer(struct engine *engine, struct root *root, const struct probe_job *job, size_t index,
 			const struct message_result *result)
 {
@@ -192,6 +209,8 @@ static void on_answer(void *context, struct engine *engine, const struct message
 		none_is_probing(root);
 		for (size_t i = 0; i < job->count; i++)
 			take_answer(engine, root, job, i, result);
+		if (job->carrier && result->error != ESTALE)
+			take_root_answer(engine, root, job, result);
 		/* Whether the root answers is a question of our own namespace. */
 		if (result->error != ESTALE && !job->elsewhere)
 			set_health(engine, root, health_of(result));
@@ -296,32 +315,39 @@ static bool fill_root_item(const struct mount *carrier, struct probe_item *item)
 	return item->path;
 }
 
+/* The actions, and behind them the root itself where `carrier` is given. */
+static int fill(struct message_request *request, struct probe_job *job, const struct mount *carrier,
+		struct action **actions, size_t count)
+{
+	request->count = (uint32_t)count + (carrier ? 1 : 0);
+	request->probes = calloc(request->count, sizeof(*request->probes));
+	if (!request->probes)
+		return -ENOMEM;
+	for (; job->count < count; job->count++)
+		if (!fill_item(actions[job->count], &request->probes[job->count], &job->asked[job->count]))
+			break;
+	if (job->count < count) {
+		job->count++; /* to be released with the rest */
+		return -ENOMEM;
+	}
+	job->carrier = carrier ? carrier->facts.id : 0;
+	return !carrier || fill_root_item(carrier, &request->probes[count]) ? 0 : -ENOMEM;
+}
+
 /* Sends one batch; where it does not fit into a datagram, half as many. */
 static int send_batch(struct prober *prober, struct root *root, const struct mount *carrier, struct action **actions,
 		      size_t count)
 {
-	struct message_request request = { .type = MESSAGE_PROBE,
-					   .root = (uint32_t)root->index,
-					   .count = count ? (uint32_t)count : 1 };
+	struct message_request request = { .type = MESSAGE_PROBE, .root = (uint32_t)root->index };
 	struct probe_job *job = calloc(1, sizeof(*job));
 	int r = job ? 0 : -ENOMEM;
 
-	request.probes = calloc(request.count, sizeof(*request.probes));
-	if (!request.probes)
-		r = -ENOMEM;
 	if (r == 0) {
 		/* By the clock, not the turn's: what was read earlier in this turn was there before the question. */
 		job->sent = clock_now();
 		job->root_path = strdup(root->rules.path);
-		r = job->root_path ? 0 : -ENOMEM;
+		r = job->root_path ? fill(&request, job, carrier, actions, count) : -ENOMEM;
 	}
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		job->count++;
-		if (!fill_item(actions[i], &request.probes[i], &job->asked[i]))
-			r = -ENOMEM;
-	}
-	if (r == 0 && count == 0 && !fill_root_item(carrier, &request.probes[0]))
-		r = -ENOMEM;
 	if (r == 0) {
 		job->elsewhere = count && !actions[0]->instance->carrier->ns->own;
 		request.ns = broker_namespace(count ? actions[0]->instance->carrier : carrier);
@@ -338,12 +364,22 @@ static int send_batch(struct prober *prober, struct root *root, const struct mou
 	return r;
 }
 
+/* Where no action is asked about, whether the root answers at all; and where that may cost it its mount, each time. */
+static const struct mount *root_to_ask(const struct prober *prober, const struct root *root,
+				       struct action *const *actions, size_t count)
+{
+	if (count &&
+	    (!root->rules.reap_root || root->health == ROOT_HEALTH_HUNG || !actions[0]->instance->carrier->ns->own))
+		return NULL;
+	return model_mount_for_path(prober->engine->model, root->rules.path);
+}
+
 static void send_wanted(struct prober *prober, struct root *root)
 {
 	struct root_round *round = &prober->rounds[root->index];
 	struct action *actions[REQUEST_ITEMS_MAX];
 	/* A filesystem that hangs costs a deadline for each question: one is enough to see when it answers again. */
-	size_t most = root->health == ROOT_HEALTH_HUNG ? 1 : REQUEST_ITEMS_MAX;
+	size_t most = root->health == ROOT_HEALTH_HUNG ? 1 : REQUEST_ITEMS_MAX - 1;
 	const struct mount *carrier;
 	size_t count;
 	int r;
@@ -351,7 +387,7 @@ static void send_wanted(struct prober *prober, struct root *root)
 	if (round->in_flight)
 		return;
 	count = choose(root, actions, most);
-	carrier = count ? NULL : model_mount_for_path(prober->engine->model, root->rules.path);
+	carrier = root_to_ask(prober, root, actions, count);
 	if (count == 0 && !carrier) { /* nobody can be asked about it */
 		round->health_wanted = false;
 		set_health(prober->engine, root, ROOT_HEALTH_UNKNOWN);
@@ -378,6 +414,12 @@ static bool has_probed_actions(const struct root *root)
 	return false;
 }
 
+/* And not only for its actions' sake. */
+static bool is_asked_always(const struct root *root)
+{
+	return root->health != ROOT_HEALTH_OK || root->rules.reap_root;
+}
+
 static void begin_round(struct prober *prober, struct root *root, bool has_actions)
 {
 	struct root_round *round = &prober->rounds[root->index];
@@ -389,7 +431,7 @@ static void begin_round(struct prober *prober, struct root *root, bool has_actio
 		engine_want_refresh(prober->engine);
 		ledger_retain(prober->engine);
 	}
-	round->health_wanted = root->health != ROOT_HEALTH_OK;
+	round->health_wanted = is_asked_always(root);
 }
 
 static bool any_is_asked_soon(const struct root *root)
@@ -424,7 +466,7 @@ void prober_turn(struct prober *prober)
 		struct root_round *round = &prober->rounds[root->index];
 		bool has_actions = has_probed_actions(root);
 
-		if ((has_actions || root->health != ROOT_HEALTH_OK) && !round->in_flight) {
+		if ((has_actions || is_asked_always(root)) && !round->in_flight) {
 			if (prober->engine->now.mono >= round->next)
 				begin_round(prober, root, has_actions);
 			engine_wake_at(prober->engine, round->next);

@@ -2,33 +2,20 @@
 #include "engine/reap_batch.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "engine/asked.h"
 #include "engine/broker_client.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
-#include "engine/metrics.h"
 #include "engine/namespaces.h"
 #include "model/layout.h"
 
 #define BATCHES_MAX 8
-
-/* What a step was about, kept by value: by the time of the answer the mount has usually gone from the model. */
-struct asked {
-	uint64_t mount_id;
-	enum step step;
-	enum evidence because;
-	int64_t attempt; /* the ledger's */
-	int64_t mount_row, action_row;
-	char *root, *action, *target;
-	uint32_t generation;
-};
 
 struct reap_job {
 	size_t count;
@@ -51,38 +38,27 @@ static bool action_is_in_flight(const struct action *action)
 	return false;
 }
 
-/* The next mount of the tree, depth first and without recursion; NULL at its end. */
-static struct mount *next_below(const struct mount *top, struct mount *at)
-{
-	if (at->children)
-		return at->children;
-	while (at != top && !at->sibling)
-		at = at->parent;
-	return at == top ? NULL : at->sibling;
-}
-
 /* The mounts that go with this one call, which the brake counts: a lazy one takes the tree. */
-static size_t count_that_goes(const struct reap_item *item)
+size_t reap_count(struct mount *top, enum step step)
 {
-	struct mount *top = item->mount;
 	size_t count = 0;
 
-	for (struct mount *at = top; at; at = item->step == STEP_DETACH ? next_below(top, at) : NULL)
+	for (struct mount *at = top; at; at = step == STEP_DETACH ? mount_next_below(top, at) : NULL)
 		count++;
 	return count;
 }
 
 /* A lazy unmount takes what is mounted below with it: all that goes is what we asked for. */
-static void mark_asked(struct mount *top, enum step step, bool asked)
+void reap_mark_asked(struct mount *top, enum step step, bool asked)
 {
-	for (struct mount *at = top; at; at = step == STEP_DETACH ? next_below(top, at) : NULL)
+	for (struct mount *at = top; at; at = step == STEP_DETACH ? mount_next_below(top, at) : NULL)
 		at->asked = asked;
 }
 
 /* What went with it lazily is still in the model until the table is read: it is not asked for once more. */
 static void put_off_tree(struct mount *top)
 {
-	for (struct mount *at = next_below(top, top); at; at = next_below(top, at))
+	for (struct mount *at = mount_next_below(top, top); at; at = mount_next_below(top, at))
 		if (at->retry_mono < top->retry_mono)
 			at->retry_mono = top->retry_mono;
 }
@@ -127,47 +103,9 @@ static bool fill_item(const struct reap_item *item, struct step_item *ret)
 
 static void job_free(struct reap_job *job)
 {
-	for (size_t i = 0; i < job->count; i++) {
-		free(job->asked[i].root);
-		free(job->asked[i].action);
-		free(job->asked[i].target);
-	}
+	for (size_t i = 0; i < job->count; i++)
+		asked_clear(&job->asked[i]);
 	free(job);
-}
-
-static char *attempt_detail(const struct asked *asked, const struct step_result *result)
-{
-	json_t *detail = json_pack("{s:s, s:s, s:s}", "step", step_name(asked->step), "outcome",
-				   outcome_name(result->outcome), "because", evidence_name(asked->because));
-	CLEANUP_FREE char *shown = text_escape(result->detail);
-	char *text;
-
-	if (detail && result->error)
-		json_object_set_new(detail, "error", json_string(strerrorname_np(result->error)));
-	if (detail && result->made_private)
-		json_object_set_new(detail, "parent_made_private", json_true());
-	if (detail && result->stranger)
-		json_object_set_new(detail, "stranger", json_integer((json_int_t)result->stranger));
-	if (detail && shown && *shown)
-		json_object_set_new(detail, "why", json_string(shown));
-	text = json_dumps(detail, JSON_COMPACT);
-	json_decref(detail);
-	return text;
-}
-
-static void journal_asked(struct engine *engine, enum event_type type, const struct asked *asked, const char *detail)
-{
-	journal_write_row(engine, &(struct store_event){
-					  .type = type,
-					  .mount_id = asked->mount_id,
-					  .action_row = asked->action_row,
-					  .mount_row = asked->mount_row,
-					  .root = asked->root,
-					  .action = asked->action,
-					  .generation = asked->generation,
-					  .target = asked->target,
-					  .detail = detail,
-				  });
 }
 
 static void climb(struct engine *engine, struct mount *mount, const struct asked *asked, enum outcome outcome)
@@ -175,7 +113,7 @@ static void climb(struct engine *engine, struct mount *mount, const struct asked
 	mount->in_flight = false;
 	/* A step that hung may succeed yet; what any other outcome left standing is not taken by us. */
 	if (outcome != OUTCOME_GONE && outcome != OUTCOME_HUNG)
-		mark_asked(mount, asked->step, false);
+		reap_mark_asked(mount, asked->step, false);
 	if (!policy_take_outcome(mount, asked->step, outcome, engine->now)) {
 		if (outcome == OUTCOME_GONE && asked->step == STEP_DETACH)
 			put_off_tree(mount);
@@ -183,17 +121,14 @@ static void climb(struct engine *engine, struct mount *mount, const struct asked
 	}
 	log_warning("%s resists: every step of its ladder was tried (%s); again in %lld s", mount->facts.target,
 		    outcome_name(outcome), (long long)(policy_backoff(mount->rounds) / NSEC_PER_SEC));
-	journal_asked(engine, EVENT_STUCK, asked, NULL);
+	asked_journal(engine, EVENT_STUCK, asked, NULL);
 }
 
 static void take_outcome(struct engine *engine, const struct asked *asked, const struct step_result *result)
 {
 	struct mount *mount = model_mount(engine->model, asked->mount_id);
-	CLEANUP_FREE char *detail = attempt_detail(asked, result);
 
-	store_add_outcome(engine->store, asked->attempt, result->outcome, result->error, result->detail, engine->now);
-	journal_asked(engine, result->outcome == OUTCOME_REFUSED ? EVENT_REFUSED : EVENT_ATTEMPT, asked, detail);
-	metrics_reap(engine->metrics, asked->root, asked->because, asked->step, result->outcome, result->duration);
+	asked_answer(engine, asked, result);
 	if (mount)
 		climb(engine, mount, asked, result->outcome);
 }
@@ -239,7 +174,7 @@ static void undo(struct engine *engine, struct reap_job *job, int error)
 					  "the broker could not be asked", engine->now);
 		if (mount) {
 			mount->in_flight = false;
-			mark_asked(mount, job->asked[i].step, false);
+			reap_mark_asked(mount, job->asked[i].step, false);
 			mount->retry_mono = engine->now.mono + NSEC_PER_SEC;
 		}
 	}
@@ -267,24 +202,11 @@ static uint32_t count_that_fits(const struct message_request *request)
 static bool intend(struct engine *engine, const struct reap_item *item, struct asked *ret)
 {
 	struct mount *mount = item->mount;
-	struct action *action = mount->action;
 
-	*ret = (struct asked){
-		.mount_id = mount->facts.id,
-		.step = item->step,
-		.because = item->evidence,
-		.mount_row = mount->row,
-		.action_row = action->row,
-		.root = strdup(action->root->rules.path),
-		.action = strdup(action->name),
-		.target = strdup(mount->facts.target),
-		.generation = action->generation,
-	};
-	if (!ret->root || !ret->action || !ret->target)
+	if (asked_intend(engine, mount, mount->action->root, item->step, item->evidence, ret) < 0)
 		return false;
-	ret->attempt = store_add_intent(engine->store, mount, item->step, item->evidence, engine->now);
 	mount->in_flight = true;
-	mark_asked(mount, item->step, true);
+	reap_mark_asked(mount, item->step, true);
 	return true;
 }
 
@@ -315,7 +237,7 @@ static void send_draft(struct engine *engine, struct brake *brake, const struct 
 		request.count++;
 	shorten(&request, count_that_fits(&request));
 	for (uint32_t i = 0; i < request.count; i++)
-		mounts += count_that_goes(draft->items[i]);
+		mounts += reap_count(draft->items[i]->mount, draft->items[i]->step);
 	for (; job->count < request.count; job->count++)
 		if (!intend(engine, draft->items[job->count], &job->asked[job->count])) {
 			shorten(&request, (uint32_t)job->count);
@@ -448,7 +370,7 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 		draft = draft_of(drafts, draft_count, item->mount);
 		if (!draft)
 			continue;
-		mounts = brake_need(brake, count_that_goes(item));
+		mounts = brake_need(brake, reap_count(item->mount, item->step));
 		if (mounts > allowance) { /* what comes after it waits too, or a tree would wait for ever */
 			engine_plan_at(engine, brake_when(brake, mounts));
 			break;

@@ -18,4 +18,10 @@ void reap_batches(struct engine *engine, struct brake *brake, const struct reap_
 /* The broker saw it go, and the table was not read since: it has the last word. */
 bool reap_batch_waits_for_the_table(const struct engine *engine, const struct mount *mount);
 
+/* The mounts that go with this one call, which the brake counts: a lazy one takes the tree. */
+size_t reap_count(struct mount *top, enum step step);
+
+/* That we asked for these, or that nobody does any more. */
+void reap_mark_asked(struct mount *top, enum step step, bool asked);
+
 #endif

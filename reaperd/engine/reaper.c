@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/brake.h"
+#include "engine/dead_root.h"
 #include "engine/journal.h"
 #include "engine/ledger.h"
 #include "engine/namespaces.h"
@@ -259,5 +260,6 @@ void reaper_turn(struct reaper *reaper)
 	}
 	engine_plan_at(engine, plan.next);
 	act(reaper, &plan);
+	reaper->decision_waits |= dead_roots_turn(engine, &reaper->brake);
 	plan_clear(&plan);
 }

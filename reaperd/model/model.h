@@ -72,6 +72,9 @@ struct root {
 	size_t index; /* in the configuration */
 	struct root_rules rules;
 	enum root_health health;
+	/* The mount at the root's path, in our own namespace, that answered as dead when the root itself was asked; 0: none. */
+	uint64_t dead_mount;
+	struct evidence_state dead; /* meaningful with that */
 	bool paused;
 	int64_t paused_until; /* real ns; 0: until somebody resumes */
 	int64_t row;	      /* the ledger's */
@@ -298,6 +301,9 @@ int model_each_root_mount(struct model *model, model_mount_function *function, v
 /* Actions of a root by name, newest generation first: fills at most `size`, returns how many there are. */
 size_t model_find_actions(struct model *model, const struct root *root, const char *name, struct action **ret,
 			  size_t size);
+
+/* The next mount of the tree below `top`, depth first and without recursion; `at` is top for the first. NULL at its end. */
+struct mount *mount_next_below(const struct mount *top, struct mount *at);
 
 /* Where the mount's target lies below its root: points into facts.target; NULL where it is below none. */
 const char *mount_root_relative(const struct mount *mount);

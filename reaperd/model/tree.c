@@ -158,3 +158,12 @@ bool model_mount_is_reachable(const struct model *model, const struct mount *mou
 {
 	return model_mount_in(model, mount->ns, mount->facts.target) == mount;
 }
+
+struct mount *mount_next_below(const struct mount *top, struct mount *at)
+{
+	if (at->children)
+		return at->children;
+	while (at != top && !at->sibling)
+		at = at->parent;
+	return at == top ? NULL : at->sibling;
+}

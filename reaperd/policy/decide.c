@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "policy/policy.h"
+#include "policy/internal.h"
 
 /* What can never be enough, whatever reap-when says. */
 #define NEVER_ACTS (EVIDENCE_BIT(EVIDENCE_STALE_COPY) | EVIDENCE_SAYS_NOTHING)
@@ -39,6 +39,7 @@ static const char *const hold_names[] = {
 	[HOLD_BACKOFF] = "back-off",
 	[HOLD_IN_FLIGHT] = "in-flight",
 	[HOLD_UNCONFIRMED] = "unconfirmed",
+	[HOLD_DEAD_ROOT] = "dead-root",
 };
 
 const char *hold_name(enum hold hold)
@@ -127,7 +128,7 @@ static struct decision nearer(struct decision a, struct decision b)
 	return a;
 }
 
-static enum hold hold_of(const struct root *root, const struct policy_facts *facts, struct now now)
+enum hold policy_hold_of_root(const struct root *root, const struct policy_facts *facts, struct now now)
 {
 	if (facts->observe || root->rules.mode == ROOT_MODE_OBSERVE)
 		return HOLD_OBSERVE;
@@ -156,7 +157,7 @@ struct decision policy_decide_action(const struct action *action, const struct p
 			decision = nearer(decision, weigh(&action->root->rules, bit, &action->evidence_state[bit],
 							  action->reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
-		decision.hold = hold_of(action->root, facts, now);
+		decision.hold = policy_hold_of_root(action->root, facts, now);
 	decision.action = (struct action *)action;
 	return decision;
 }
@@ -181,10 +182,17 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 		decision =
 			nearer(decision, weigh(rules, EVIDENCE_SOURCE_DELETED, &mount->source_deleted, reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
-		decision.hold = hold_of(mount->action->root, facts, now);
+		decision.hold = policy_hold_of_root(mount->action->root, facts, now);
 	decision.action = mount->action;
 	decision.mount = (struct mount *)mount;
 	return decision;
+}
+
+struct decision policy_decide_what_goes(const struct mount *mount, const struct policy_facts *facts, struct now now)
+{
+	struct decision decision = policy_decide_action(mount->action, facts, now);
+
+	return decision.verdict != VERDICT_REAP && mount->evidence ? policy_decide_mount(mount, facts, now) : decision;
 }
 
 static int plan_add(struct plan *plan, const struct decision *decision)

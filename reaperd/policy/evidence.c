@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stddef.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "policy/policy.h"
@@ -102,4 +103,14 @@ uint32_t policy_hoist(struct action *action, struct now now)
 	if (hoist_stale_copy(action, now))
 		changed |= EVIDENCE_BIT(EVIDENCE_STALE_COPY);
 	return changed;
+}
+
+bool policy_goes_with_dead_root(const struct mount *mount)
+{
+	const struct action *action = mount->action;
+	const struct mount *carrier = action && action->instance ? action->instance->carrier : NULL;
+
+	return carrier && mount->ns == carrier->ns && action->root->rules.reap_root &&
+	       action->evidence & EVIDENCE_BIT(EVIDENCE_DEAD) && carrier->facts.id == action->root->dead_mount &&
+	       !strcmp(carrier->facts.target, action->root->rules.path);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "policy/policy.h"
+#include "policy/internal.h"
 
 struct candidate {
 	struct mount *mount;
@@ -110,8 +110,8 @@ static bool is_confirmed(const struct mount *mount, const struct decision *decis
 	return false;
 }
 
-static enum hold hold_for(const struct mount *mount, const struct decision *decision, struct now now,
-			  enum evidence *ret_evidence)
+enum hold policy_hold_of_mount(const struct mount *mount, const struct decision *decision, struct now now,
+			       enum evidence *ret_evidence)
 {
 	*ret_evidence = decision->because;
 	if (decision->hold != HOLD_NONE)
@@ -134,7 +134,7 @@ static enum hold hold_for(const struct mount *mount, const struct decision *deci
 static int collect_one(struct mount *mount, const struct decision *decision, struct now now, struct candidates *ret)
 {
 	enum evidence evidence;
-	enum hold hold = hold_for(mount, decision, now, &evidence);
+	enum hold hold = policy_hold_of_mount(mount, decision, now, &evidence);
 
 	return candidates_add(ret, mount, evidence, hold);
 }
@@ -260,6 +260,8 @@ static void hold_what_is_in_the_way(const struct model *model, struct candidates
 		candidate->because = cover_of(model, candidates, candidate->mount);
 		if (candidate->because)
 			candidate->hold = HOLD_COVERED;
+		else if (policy_goes_with_dead_root(candidate->mount))
+			candidate->hold = HOLD_DEAD_ROOT;
 	}
 	mark_several(candidates);
 }

@@ -40,6 +40,7 @@ enum hold {
 	HOLD_BACKOFF,	  /* tried without success; again at `due` */
 	HOLD_IN_FLIGHT,	  /* the broker has it */
 	HOLD_UNCONFIRMED, /* attached after the evidence: its directory's identity is not confirmed yet */
+	HOLD_DEAD_ROOT,	  /* out of reach below a dead root, which is unmounted with all that is below it */
 	HOLD_COUNT,
 };
 const char *hold_name(enum hold hold);
@@ -95,6 +96,23 @@ int64_t policy_said_over(const struct action *action);
  * stays said.
  */
 bool policy_is_asked_of_the_filesystem(enum evidence evidence);
+
+/*
+ * Whether the mount that stands at the root's path in our own namespace, whose server is dead, is to be unmounted with all
+ * that is below it (reap-root = yes): only where all of that is over. A mount that carries more than the root is left.
+ */
+struct root_decision {
+	enum verdict verdict;  /* KEEP: there is no dead one */
+	enum hold hold;	       /* with VERDICT_REAP: why it is not carried out */
+	struct mount *mount;   /* the dead one */
+	struct mount *because; /* what is below it and holds it up, or NULL */
+	int64_t due;	       /* WAIT, or BACKOFF: CLOCK_MONOTONIC ns */
+};
+struct root_decision policy_decide_root(struct model *model, const struct root *root, const struct policy_facts *facts,
+					struct now now);
+
+/* True where no path leads to the mount, for its root is such a one: only with that can it go. */
+bool policy_goes_with_dead_root(const struct mount *mount);
 
 struct reap_item {
 	struct mount *mount;

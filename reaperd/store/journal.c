@@ -152,13 +152,14 @@ void store_add_event(struct store *store, struct store_event *event)
 	add_entry(store, &(struct ring_entry){ .kind = RING_EVENT, .event = *event });
 }
 
-int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because,
-			 struct now now)
+int64_t store_add_intent(struct store *store, const struct mount *mount, const char *root, enum step step,
+			 enum evidence because, struct now now)
 {
 	struct ring_intent intent = {
 		.ns_row = mount->ns->own ? 0 : mount->ns->row,
 		.mount_id = mount->facts.id,
 		.mount_row = mount->row,
+		.root = root,
 		.target = mount->facts.target,
 		.step = step,
 		.because = because,
@@ -169,7 +170,6 @@ int64_t store_add_intent(struct store *store, const struct mount *mount, enum st
 	intent.attempt = store_next_number(store, NUMBER_ATTEMPT);
 	if (mount->action) {
 		intent.action_row = mount->action->row;
-		intent.root = mount->action->root->rules.path;
 		intent.action = mount->action->name;
 		intent.generation = mount->action->generation;
 	}

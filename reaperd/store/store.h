@@ -107,11 +107,11 @@ struct store_event {
 void store_add_event(struct store *store, struct store_event *event);
 
 /*
- * Intent before a step; call store_commit() before the step is asked for. Returns what store_add_outcome() takes: the
+ * Intent before a step on a mount of the root at that path; call store_commit() before the step is asked for. Returns what store_add_outcome() takes: the
  * attempt's row, which while degraded is in the ring, or less than 0 where that number is a guess.
  */
-int64_t store_add_intent(struct store *store, const struct mount *mount, enum step step, enum evidence because,
-			 struct now now);
+int64_t store_add_intent(struct store *store, const struct mount *mount, const char *root, enum step step,
+			 enum evidence because, struct now now);
 void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcome, int32_t error, const char *detail,
 		       struct now now);
 

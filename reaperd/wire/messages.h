@@ -103,7 +103,11 @@ struct watch_item {
 };
 
 struct step_item {
-	char *path; /* of the mount point, relative to the root */
+	/*
+	 * of the mount point, relative to the root; "": the dead mount that is the root itself, alone in its request, and
+	 * only where reap-root = yes
+	 */
+	char *path;
 	/*
 	 * how many bytes of `path` are the action's directory: what lies at or below it is the action's own
 	 */

@@ -82,7 +82,7 @@ def test_help_and_version(cell):
     ("[daemon]\nuser =\nrunner-socket = /b/x\n[root /b]\n", 4, ["runner-socket", "in this root"]),
     ("[daemon]\nuser =\nsource = fanotif\n[root /b]\n", 3, ["fanotify"]),
     ("[daemon]\nuser =\n[root /b]\nowner = cgruop\n", 4, ["cgroup"]),
-    ("[daemon]\nuser =\n[root /b]\nreap-root = yes\n", 4, ["not built"]),
+    ("[daemon]\nuser =\n[root /b]\nprune = yes\n", 4, ["not built"]),
 ])
 def test_a_configuration_error_names_file_line_and_word(cell, text, line, words):
     daemon = harness.Daemon(cell, text)

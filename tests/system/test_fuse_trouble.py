@@ -201,3 +201,116 @@ def test_a_server_that_reads_and_never_answers_does_not_use_up_the_machine(cell,
     wait_for(lambda: hung() == 0, "the children that hung have ended")
     wait_for(lambda: gone(*made), "when the server answers again all are reaped", 60 * harness.SLOWNESS)
     place.others.go_on(daemon)
+
+
+class DeadRoot(Place):
+    """reap-root = yes, and two actions with mounts in a root that is about to lose its server."""
+
+    def __init__(self, cell, source, **keys):
+        self.root = cell.make("build")
+        self.fuse = Misfuse(cell, self.root, 0)
+        self.number = harness.top_id(self.root)
+        super().__init__(cell, source, self.root, reap_root="yes", **keys)
+        self.farm.start()
+        self.made = self.farm.action("a1") + self.farm.action("a2")
+        self.daemon.knows(*self.made)
+        self.daemon.is_probed(3)
+
+    def is_whole(self):
+        return not gone(self.number) and not any(gone(number) for number in self.made)
+
+
+def test_a_dead_root_is_reaped_with_what_is_below_it(cell, source):
+    place = DeadRoot(cell, source)
+    daemon = place.daemon
+    place.others.go_on(daemon)
+    kill(place.fuse)
+    wait_for(lambda: gone(place.number, *place.made), "the dead root goes, and all below it")
+    wait_for(lambda: all((daemon.mount(number) or {}).get("state") == "reaped" for number in place.made), "they are recorded as reaped")
+
+    def attempts():
+        return [event for event in daemon.events() if event["type"] == "attempt" and event["target"] == place.root]
+
+    wait_for(attempts, "the attempt is in the journal")
+    assert [(event["root"], event["action"], event["detail"]["step"], event["detail"]["outcome"]) for event in attempts()] \
+        == [(place.root, None, "detach", "gone")]
+    wait_for(lambda: daemon.action("a1", all=True)["state"] == "cleared", "its actions are past")
+    # Its successor is a root like any other.
+    fuse = Misfuse(cell, place.root, 0, name="successor")
+    made = place.farm.action("a1")
+    daemon.knows(*made)
+    wait_for(lambda: place.health() == "ok", "the successor is in order")
+    place.check_promises(3)
+    kill(fuse)
+    wait_for(lambda: gone(*made), "and goes as well when it dies")
+    place.check_end()
+
+
+def test_a_dead_root_without_anything_below_goes_too(cell, source):
+    place = DeadRoot(cell, source)
+    for action in ("a1", "a2"):
+        for below in ("proc", "sys"):
+            harness.umount(os.path.join(place.root, action, "root", below))
+    kill(place.fuse)
+    wait_for(lambda: gone(place.number), "the dead root goes")
+    place.check_end()
+
+
+@pytest.mark.parametrize("trouble", ["errno 5", "errno 13", "errno 116", "stop"])
+def test_a_root_in_any_other_trouble_is_not_reaped(cell, source, trouble):
+    """EIO, EACCES, ESTALE, no answer: an outage of its storage looks like that, too."""
+    place = DeadRoot(cell, source, grace="0s")
+    place.fuse(*trouble.split())
+    place.daemon.is_probed(8)
+    place.others.go_on(place.daemon)
+    assert place.is_whole()
+    place.check_end()
+    place.fuse("go")
+
+
+def test_a_dead_filesystem_within_the_root_is_not_a_dead_root(cell, source):
+    root = cell.make("build")
+    harness.mount("tmpfs", root, "tmpfs")
+    number = harness.top_id(root)
+    own = Misfuse(cell, cell.make("build", "x"), 0)
+    place = Place(cell, source, root, grace="0s", layout="x/{action}", reap_root="yes")
+    made = place.farm.start().tmpfs("x", "c1", "t")
+    place.daemon.knows(made)
+    place.daemon.is_probed(3)
+    kill(own)
+    place.daemon.is_probed(8)
+    assert not gone(made) and not gone(number)
+    place.check_end()
+
+
+def test_what_nobody_may_take_keeps_a_dead_root(cell, source):
+    place = DeadRoot(cell, source, grace="0s", protect="a2/root/sys")
+    kill(place.fuse)
+    wait_for(lambda: place.health() == "dead", "the root is shown to be dead")
+    place.check_promises()
+    assert place.is_whole()
+    said = place.daemon.ctl("explain", "a1").stdout
+    assert "a protect pattern keeps it" in said and "a2/root/sys" in said, said
+    place.check_end()
+
+
+def test_a_dead_root_under_its_successor_waits_for_that(cell, source):
+    """What covers it would go along: it is shown as shadowed, with what would free it."""
+    place = DeadRoot(cell, source, grace="1s")
+    daemon = place.daemon
+    kill(place.fuse)
+    wait_for(lambda: place.health() == "dead", "the root is shown to be dead")
+    fuse = Misfuse(cell, place.root, 0, name="successor")
+    successor = harness.top_id(place.root)
+    live = place.farm.action("b1")
+    daemon.knows(*live)
+    wait_for(lambda: place.health() == "covered", "it lies over what has actions")
+    place.check_promises(8)
+    assert place.is_whole() and not gone(successor)
+    assert "shadowed" in daemon.ctl("explain", "a1").stdout
+    for below in ("proc", "sys"):
+        harness.umount(os.path.join(place.root, "b1", "root", below))
+    harness.umount(place.root, harness.MNT_DETACH)
+    wait_for(lambda: gone(place.number, *place.made), "when nothing covers it any more it goes")
+    fuse.process.wait()
+    place.check_end()

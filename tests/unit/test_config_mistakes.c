@@ -70,7 +70,6 @@ START_TEST(what_is_not_built_yet_says_so_by_name)
 {
 	daemon_value_refused("metrics-listen = 127.0.0.1:9835",
 			     "f:2: metrics-listen: metrics over HTTP (metrics-listen) is not built");
-	root_value_refused("reap-root = yes", "f:2: reap-root: reap-root = yes is not built yet");
 	root_value_refused("prune = yes", "f:2: prune: prune = yes is not built yet");
 	root_value_refused("prune = ya", "f:2: prune: \"ya\" is unknown here");
 }

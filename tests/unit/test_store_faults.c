@@ -32,7 +32,8 @@ START_TEST(full_ledger_gets_its_rows_later)
 	ck_assert_ptr_nonnull(strstr(store_problem(store), "make room"));
 	ck_assert_int_eq(store_commit(store), -EIO);
 	ck_assert(!store_take_lost(store));
-	attempt = store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1));
+	attempt = store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MISSING,
+				   at_second(1));
 	store_add_outcome(store, attempt, OUTCOME_GONE, 0, NULL, at_second(2));
 	ck_assert_int_eq(store_set(store, "pause", "yes"), -EIO);
 	value = store_get(store, "pause");

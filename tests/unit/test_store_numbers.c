@@ -44,7 +44,7 @@ static int64_t make_ledger_with_numbers_of_the_clock(void)
 	store = world_open();
 	for (int i = 0; i < 3; i++)
 		seq = add(store, EVENT_ATTACH, i);
-	store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(100));
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MISSING, at_second(100));
 	have_back(store, db);
 	ck_assert_uint_eq(count_events(store), 5);
 	store_close(store);
@@ -95,7 +95,8 @@ START_TEST(an_outcome_finds_its_intent_though_that_was_renumbered)
 	make_ledger_with_numbers_of_the_clock();
 	db = lock_out();
 	store = world_open();
-	attempt = store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MISSING, at_second(100));
+	attempt = store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MISSING,
+				   at_second(100));
 	have_back(store, db);
 	/* That of the earlier start is not of this one, whatever their numbers. */
 	ck_assert_int_eq(store_each_open_intent(store, close_intent, store), 0);

@@ -107,8 +107,10 @@ START_TEST(attempts_have_intent_and_outcome)
 	int64_t first, second;
 
 	write_some(store);
-	first = store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1));
-	second = store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MISSING, at_second(2));
+	first = store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MISSING,
+				 at_second(1));
+	second = store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MISSING,
+				  at_second(2));
 	store_add_outcome(store, first, OUTCOME_BUSY, EBUSY, "held by 12", at_second(2));
 	ck_assert_int_ne(first, second);
 	ck_assert_str_eq(
@@ -146,7 +148,7 @@ static void save_many(struct store *store, int count)
 		}
 		ck_assert_int_eq(store_save_action(store, &action), 0);
 		ck_assert_int_eq(store_save_mount(store, &mount, "reaperd"), 0);
-		store_add_intent(store, &mount, STEP_UMOUNT, EVIDENCE_ENDED, at_second(i));
+		store_add_intent(store, &mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_ENDED, at_second(i));
 	}
 }
 
@@ -263,7 +265,9 @@ START_TEST(views_show_text_and_times)
 	world.action.state = ACTION_OVER;
 	world.mount.first_seen.real = START + 123 * NSEC_PER_MSEC;
 	write_some(store);
-	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)),
+	store_add_outcome(store,
+			  store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MISSING,
+					   at_second(1)),
 			  OUTCOME_BUSY, EBUSY, NULL, at_second(1));
 	store_close(store);
 	expect("SELECT target || ' ' || root || ' ' || action || ' ' || attached FROM active_mounts",

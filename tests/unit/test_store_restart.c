@@ -45,7 +45,7 @@ START_TEST(an_interrupted_attempt_is_found_by_the_next_start)
 	int left = 0;
 
 	write_some(store);
-	store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
 	store_close(store);
 	store = world_open();
 	ck_assert_int_eq(store_each_open_intent(store, close_intent, store), 0);
@@ -61,10 +61,10 @@ START_TEST(an_attempt_of_this_start_is_under_way)
 	int left = 0;
 
 	write_some(store);
-	store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
 	store_close(store);
 	store = world_open();
-	store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MOVED, at_second(2));
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MOVED, at_second(2));
 	ck_assert_int_eq(store_each_open_intent(store, count_intent, &left), 0);
 	ck_assert_int_eq(left, 1);
 	store_close(store);
@@ -78,7 +78,7 @@ START_TEST(another_boot_closes_everything)
 	int left = 0;
 
 	write_some(store);
-	store_add_intent(store, &world.mount, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MOVED, at_second(1));
 	store_close(store);
 	store = store_open(world.path);
 	ck_assert_int_eq(store_begin_boot(store, OTHER_BOOT, NAMESPACE, at_second(100)), 0);

@@ -206,7 +206,9 @@ START_TEST(retention_takes_what_is_old_and_over)
 
 	write_some(store);
 	add_events(store);
-	store_add_outcome(store, store_add_intent(store, &world.mount, STEP_UMOUNT, EVIDENCE_MISSING, at_second(1)),
+	store_add_outcome(store,
+			  store_add_intent(store, &world.mount, world.root.rules.path, STEP_UMOUNT, EVIDENCE_MISSING,
+					   at_second(1)),
 			  OUTCOME_GONE, 0, NULL, at_second(1));
 	clear_action(store, 2);
 	world_action(&open_action, "open", 1);
