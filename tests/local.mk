@@ -9,7 +9,7 @@ EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt \
 	tests/system/conftest.py \
 	tests/system/harness/__init__.py \
-	tests/system/harness/cell.py tests/system/harness/cgroups.py tests/system/harness/container.py \
+	tests/system/harness/buildbarn.py tests/system/harness/cell.py tests/system/harness/cgroups.py tests/system/harness/container.py \
 	tests/system/harness/daemon.py \
 	tests/system/harness/farm.py \
 	tests/system/harness/mounter.py \
@@ -21,7 +21,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/odd_names.py \
 	tests/system/test_adversary.py \
 	tests/system/test_bad_input.py tests/system/test_containers.py \
-	tests/system/test_bench.py \
+	tests/system/test_bench.py tests/system/test_buildbarn.py \
 	tests/system/test_cost.py \
 	tests/system/test_crash.py \
 	tests/system/test_daemon.py \
