@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Beside a worker and a runner of Buildbarn, which harness/buildbarn.py stands for (the revisions are named there): one test a behaviour."""
 import errno
+import json
 import os
+import re
+import subprocess
 import threading
 
 import pytest
 
 import harness
 from harness import Misfuse, gone, top_id, wait_for
-from harness.buildbarn import CleaningFailed, NotReady, Runner, Worker, remove_stale_mounts
+from harness.buildbarn import DEVICES, CleaningFailed, NotReady, Runner, Worker, remove_stale_mounts
 
 DIGEST = "f3fb7c74c3b342a0b8a5a9a1c1e0d7f26dd7f4b2a9c0e3d4f5a6b7c8d9e0f1a2"
 NAME = DIGEST[:16]
@@ -161,6 +164,74 @@ def test_a_lease_of_the_runners_takes_its_mounts_along_when_it_is_killed(barn):
         assert not any(gone(number) for number in made)
     wait_for(lambda: gone(*made), "the lease ended")
     barn.worker.close(name)
+
+
+def test_a_runners_mounts_in_a_namespace_of_its_own_go_when_the_worker_removes_the_directory(cell, source):
+    """The worker does not see them; its rmdir of a mount point succeeds, and the kernel then detaches them, busy or not."""
+    runner = cell.other_namespace(slave=True)
+    farm = harness.Farm(cell, source, match=MATCH, daemon={"namespaces": f"self pid:{runner}"})
+    daemon, worker = farm.start().daemon, Worker(farm.root)
+    name = worker.begin(DIGEST)
+    inside = ["nsenter", "--mount", f"--target={runner}"]
+    for target, fstype in (("proc", "proc"), ("sys", "sysfs")):
+        cell.run(*inside, "mount", "-t", fstype, fstype, farm.path(name, "root", target))
+    wait_for(lambda: (daemon.action(name) or {"mounts": 0})["mounts"] == 2, "they are seen in there")
+    busy = cell.spawn(*inside, "sh", "-c", f"cd {farm.path(name, 'root', 'proc')} && exec sleep 1000000")
+    wait_for(lambda: os.readlink(f"/proc/{busy.pid}/cwd").endswith("/proc"), "one of them is busy")
+    worker.close(name)
+    assert not [m for m in harness.mountinfo(runner) if m.target.startswith(farm.root + "/")]
+    wait_for(lambda: daemon.action(name) is None, "the action is past")
+    daemon.records("SELECT DISTINCT state FROM mounts", [(b"detached",)])
+    assert worker.begin(DIGEST) == name
+
+
+# ---- contrib/buildbarn ----
+
+CONTRIB = os.path.join(harness.SOURCE_TREE, "contrib/buildbarn")
+
+
+def read(name):
+    with open(os.path.join(CONTRIB, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def list_in(name, key):
+    """The list of strings that a fragment of jsonnet has at this key."""
+    return json.loads(re.search(rf"{key}: (\[.*\])", read(name)).group(1).replace("'", '"'))
+
+
+@pytest.mark.parametrize("name", ["hardlinking.conf", "fuse.conf"])
+def test_the_configurations_that_we_ship_are_good_and_know_the_names(cell, name):
+    done = subprocess.run([harness.reaperctl_program(), "config", "check", os.path.join(CONTRIB, name)], capture_output=True, text=True,
+                          timeout=harness.PATIENCE, check=False)
+    assert done.returncode == 0, done
+    patterns = re.search("^match = (.*)$", read(name), re.MULTILINE).group(1)
+    assert patterns == MATCH
+    # As shipped, but for the place and the user, it is what a daemon runs with.
+    root = cell.make("build")
+    text = re.sub(r"\[root [^]]*\]", f"[root {root}]", read(name)).replace("[daemon]", "[daemon]\nuser =")
+    text = re.sub("^runner-socket = .*$", f"runner-socket = {cell.directory}/runners/io.reaperd", text, flags=re.MULTILINE)
+    daemon = harness.Daemon(cell, text).start()
+    for place in (NAME, "1", "check_readiness", NAME + "0", "0f"):
+        os.makedirs(os.path.join(root, place, "root"))
+        harness.mount("tmpfs", os.path.join(root, place, "root"), "tmpfs")
+    daemon.knows(*harness.mounts(root))
+    assert {action["name"] for action in daemon.actions()} == {NAME, "1"}
+
+
+def test_what_we_ship_agrees_on_its_paths_and_its_hook_is_a_good_one(barn, cell):
+    command, (sentinel,) = list_in("runner.jsonnet", "runCommandCleaner"), list_in("runner.jsonnet", "readinessCheckingPathnames")
+    assert list_in("runner-container.jsonnet", "readinessCheckingPathnames") == [sentinel]
+    assert f"ExecStart={' '.join(command)}\n" in read("reaperd-sentinel.service")
+    assert set(list_in("worker.jsonnet", "inputRootCharacterDeviceNodes")) == set(DEVICES)
+    socket = re.search("^runner-socket = (.*)$", read("fuse.conf"), re.MULTILINE).group(1)
+    build = re.search(r"^\[root (.*)\]$", read("fuse.conf"), re.MULTILINE).group(1)
+    for name in ("docker-compose.yml", "kubernetes.yaml"):
+        for path in (os.path.dirname(sentinel), os.path.dirname(socket), os.path.dirname(build)):
+            assert path in read(name), (name, path)
+    here = os.path.join(cell.directory, "clean")
+    done = barn.daemon.ctl(*(here if word == sentinel else word for word in command[1:]))
+    assert done.stderr == "" and os.path.exists(here)
 
 
 # ---- the cleaning command ----
