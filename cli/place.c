@@ -22,6 +22,8 @@ struct place_step {
 	enum step_kind kind;
 	int parent;
 	char *name;
+	struct kernel_mount mount; /* STEP_MOUNTED: what was */
+	bool tried;
 	struct place_step *next;
 };
 
@@ -40,6 +42,15 @@ static void add_step(struct place *place, enum step_kind kind, int parent, const
 
 	*step = (struct place_step){ .kind = kind, .parent = parent, .name = MUST(strdup(name)), .next = place->steps };
 	place->steps = step;
+}
+
+/* Where it has been taken away already, the directory below it is no mount of ours. */
+static void note_mount(struct place_step *step)
+{
+	struct place_status status;
+
+	if (kernel_status_at(step->parent, step->name, false, &status) == 0 && status.is_mount_root)
+		step->mount = (struct kernel_mount){ status.mount_id, status.mount_id32, status.dev };
 }
 
 /* An fd of the directory that holds the last segment of the path, which is given in *ret_name. */
@@ -144,6 +155,7 @@ int place_mount(struct place *place, const char *target, const struct mountat_re
 		return r;
 	}
 	add_step(place, STEP_MOUNTED, parent, name);
+	note_mount(place->steps);
 	return 0;
 }
 
@@ -161,11 +173,19 @@ static int open_devices(struct place *place)
 	static const char *const options[] = { "nosuid", "noexec", "mode=755", "size=64k", NULL };
 	const struct mountat_request tmpfs = { .type = "tmpfs", .source = "devices", .options = options };
 	struct place_status status;
+	CLEANUP_CLOSE int dev = -1;
 	int r = kernel_status_at(place->directory, "dev", false, &status);
 
 	if (r < 0 || !status.is_mount_root)
 		r = place_mount(place, "dev", &tmpfs);
-	return r < 0 ? r : kernel_open_beneath(place->directory, "dev", 0);
+	if (r == 0)
+		r = dev = kernel_open_beneath(place->directory, "dev", 0);
+	if (r >= 0)
+		r = kernel_status_at(dev, "", false, &status);
+	/* Whoever took it away again has told that the action is over: no node is made in the directory below. */
+	if (r == 0 && !status.is_mount_root)
+		r = -ESTALE;
+	return r < 0 ? complain("the devices on", "dev", r) : take_fd(&dev);
 }
 
 int place_device(struct place *place, const char *name)
@@ -185,45 +205,73 @@ int place_device(struct place *place, const char *name)
 
 /* ---- back ---- */
 
-static void undo_one(const struct place_step *step)
+static void free_step(struct place_step *step)
 {
-	switch (step->kind) {
-	case STEP_MOUNTED:
-		kernel_unmountat(step->parent, step->name, 0);
-		break;
-	case STEP_MADE_DIRECTORY:
-		unlinkat(step->parent, step->name, AT_REMOVEDIR);
-		break;
-	case STEP_MADE_FILE:
-		unlinkat(step->parent, step->name, 0);
-		break;
-	}
-}
-
-static void free_step(struct place *place)
-{
-	struct place_step *step = place->steps;
-
-	place->steps = step->next;
 	close(step->parent);
 	free(step->name);
 	free(step);
 }
 
-void place_undo(struct place *place)
+static bool stands(const struct place_step *step)
 {
+	struct place_status status;
+
+	return kernel_status_at(step->parent, step->name, false, &status) == 0 && status.is_mount_root &&
+	       kernel_place_is_on(&status, &step->mount);
+}
+
+/* True while it is there. Unmounted once: what is busy is the daemon's. */
+static bool is_mounted(struct place_step *step)
+{
+	if (!step->tried && stands(step))
+		kernel_unmountat(step->parent, step->name, 0);
+	step->tried = true;
+	return stands(step);
+}
+
+/* True where it is to be tried again, for something of ours lies on it that is still mounted. */
+static bool undo_one(struct place_step *step, bool busy)
+{
+	switch (step->kind) {
+	case STEP_MOUNTED:
+		return is_mounted(step);
+	case STEP_MADE_DIRECTORY:
+		return unlinkat(step->parent, step->name, AT_REMOVEDIR) < 0 && busy;
+	case STEP_MADE_FILE:
+		return unlinkat(step->parent, step->name, 0) < 0 && busy;
+	}
+	return false;
+}
+
+bool place_undo(struct place *place)
+{
+	struct place_step **link = &place->steps;
+	bool busy = false;
+
 	/* The fd would keep a mount on the directory itself busy. */
 	cleanup_close(&place->directory);
 	place->directory = -1;
-	while (place->steps) {
-		undo_one(place->steps);
-		free_step(place);
+	while (*link) {
+		struct place_step *step = *link;
+
+		if (undo_one(step, busy)) {
+			busy |= step->kind == STEP_MOUNTED;
+			link = &step->next;
+			continue;
+		}
+		*link = step->next;
+		free_step(step);
 	}
+	return busy;
 }
 
 void place_close(struct place *place)
 {
-	while (place->steps)
-		free_step(place);
+	while (place->steps) {
+		struct place_step *step = place->steps;
+
+		place->steps = step->next;
+		free_step(step);
+	}
 	cleanup_close(&place->directory);
 }

@@ -29,8 +29,11 @@ int place_mount(struct place *place, const char *target, const struct mountat_re
 int place_device(struct place *place, const char *name);
 extern const char *const place_devices[]; /* ends with NULL */
 
-/* Unmounts and removes what was made, as far as that goes; what is busy stays, and what lies on it. */
-void place_undo(struct place *place);
+/*
+ * Unmounts and removes what was made, as far as that goes; what is busy stays, and what lies on it. True where one of its
+ * mounts is busy: called again it unmounts nothing, and removes what was in the way of that when somebody else has.
+ */
+bool place_undo(struct place *place);
 void place_close(struct place *place); /* without undoing */
 
 #endif

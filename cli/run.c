@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "client.h"
+#include "keeper.h"
 #include "mount_options.h"
 #include "options.h"
 #include "parameters.h"
@@ -38,7 +38,6 @@ struct action {
 	struct client *lease; /* the action is over when this connection is */
 	int64_t generation;
 	char *path; /* of its directory */
-	struct place place;
 };
 
 static void wanted_clear(struct wanted *wanted)
@@ -133,69 +132,56 @@ static char *take_field(const char **text, bool last)
 	return text_unescape(typed, &bytes) < 0 ? NULL : bytes;
 }
 
-static int mount_one(struct action *action, const char *text)
+static int mount_one(const struct cli *cli, struct place *place, const char *text)
 {
 	CLEANUP_STRINGS struct string_list options = { 0 };
 	const char *rest = text;
 	CLEANUP_FREE char *type = take_field(&rest, false), *source = take_field(&rest, false);
 	CLEANUP_FREE char *target = take_field(&rest, false);
 	CLEANUP_FREE const char **list = NULL;
-	int status = type && source && target ? mount_options_read(action->cli, rest, &options) :
-						usage_escape(action->cli, text);
+	int status = type && source && target ? mount_options_read(cli, rest, &options) : usage_escape(cli, text);
 
 	if (status)
 		return status;
 	if (!*type || !*target)
-		return usage_error(action->cli, "--mount: '%s' is not TYPE:SOURCE:TARGET[:OPTIONS]", text);
+		return usage_error(cli, "--mount: '%s' is not TYPE:SOURCE:TARGET[:OPTIONS]", text);
 	list = mount_options_list(&options);
-	return place_mount(&action->place, target,
+	return place_mount(place, target,
 			   &(struct mountat_request){
 				   .type = type, .source = *source ? source : NULL, .options = list }) < 0 ?
 		       CLI_UNSURE :
 		       CLI_DONE;
 }
 
-static int furnish(struct action *action)
+/* In the keeper. */
+static int furnish(void *context, struct place *place)
 {
+	const struct action *action = context;
 	const struct wanted *wanted = action->wanted;
-	int status = place_open(&action->place, wanted->root, action->path) < 0 ? CLI_UNSURE : CLI_DONE;
+	int status = place_open(place, wanted->root, action->path);
 
 	for (size_t i = 0; i < wanted->mounts.count && !status; i++)
-		status = mount_one(action, wanted->mounts.items[i]);
+		status = mount_one(action->cli, place, wanted->mounts.items[i]);
 	for (size_t i = 0; i < wanted->devices.count && !status; i++)
-		if (place_device(&action->place, wanted->devices.items[i]) < 0)
-			status = CLI_UNSURE;
-	return status;
+		status = place_device(place, wanted->devices.items[i]);
+	return status ? -ECANCELED : 0;
 }
 
 /* ---- the command ---- */
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
-static sigset_t signals_of_interest(void)
+/* In the keeper's child. */
+static void be_command(void *context, const struct place *place)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
-		sigaddset(&set, passed_on[i]);
-	return set;
-}
-
-static void be_command(const struct action *action, pid_t parent, const sigset_t *mask)
-{
+	const struct action *action = context;
 	char **command = action->cli->operands;
 	int error;
 
-	/* Who kills us kills it: nobody would wait for it any more. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(RUN_FAILED);
-	if (action->wanted->chroot && (fchdir(action->place.directory) < 0 || chroot(".") < 0 || chdir("/") < 0)) {
+	if (action->wanted->chroot && (fchdir(place->directory) < 0 || chroot(".") < 0 || chdir("/") < 0)) {
 		log_error("chroot: %s", strerror(errno));
 		_exit(RUN_FAILED);
 	}
-	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(command[0], command);
 	error = errno;
 	log_error("%s: %s", command[0], strerror(error));
@@ -208,66 +194,76 @@ static int exit_status(int status)
 }
 
 /* What a terminal sends, it sends to the command, too. */
-static void pass_on(int signals, pid_t child)
+static void pass_on(int signals, struct keeper *keeper)
 {
 	struct signalfd_siginfo info;
 
 	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		if (info.ssi_signo != SIGCHLD && info.ssi_code <= 0)
-			kill(child, (int)info.ssi_signo);
+		if (info.ssi_code <= 0)
+			keeper_signal(keeper, (int)info.ssi_signo);
 }
 
-static int wait_for(struct action *action, pid_t child, int signals)
+static int wait_for(struct action *action, struct keeper *keeper, int signals)
 {
-	int status = RUN_FAILED << 8;
+	int status, r;
 
-	while (waitpid(child, &status, WNOHANG) != child) {
+	for (;;) {
 		struct pollfd polled[] = {
 			{ .fd = signals, .events = POLLIN },
+			{ .fd = keeper->socket, .events = POLLIN },
 			{ .fd = action->lease ? client_descriptor(action->lease) : -1, .events = POLLIN },
 		};
 
 		if (poll(polled, ARRAY_SIZE(polled), action->lease ? -1 : RECONNECT_MS) < 0 && errno != EINTR)
+			return RUN_FAILED;
+		pass_on(signals, keeper);
+		if (polled[1].revents)
 			break;
-		pass_on(signals, child);
-		if (polled[1].revents || !action->lease)
+		if (polled[2].revents || !action->lease)
 			keep_lease(action);
 	}
-	return exit_status(status);
+	r = keeper_status(keeper, &status);
+	if (r == 0)
+		return exit_status(status);
+	log_error("the command's keeper was killed, and with it the command");
+	return RUN_FAILED;
 }
 
 /* The signals stay blocked: what was made is taken back whole. */
 static int run_it(struct action *action)
 {
-	sigset_t blocked = signals_of_interest(), before;
-	CLEANUP_CLOSE int signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-	pid_t parent = getpid(), child = -1;
+	sigset_t set, before;
+	const struct keeper_work work = { .make = furnish, .run = be_command, .context = action, .mask = &before };
+	CLEANUP_CLOSE int signals = -1;
+	struct keeper keeper;
+	int r, status;
 
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_BLOCK, &blocked, &before);
-	if (signals >= 0)
-		child = fork();
-	if (child == 0)
-		be_command(action, parent, &before);
-	if (child > 0)
-		return wait_for(action, child, signals);
-	log_error("the command cannot be started: %s", strerror(errno));
-	return RUN_FAILED;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
+		sigaddset(&set, passed_on[i]);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	r = signals < 0 ? -errno : keeper_start(&keeper, client_descriptor(action->lease), &work);
+	if (r < 0) {
+		log_error("the command is not run: %s", strerror(-r));
+		return RUN_FAILED;
+	}
+	status = wait_for(action, &keeper, signals);
+	keeper_end(&keeper);
+	return status;
 }
 
 static int run_action(const struct cli *cli, const struct wanted *wanted)
 {
-	struct action action = { .cli = cli, .wanted = wanted, .place = { .directory = -1 } };
+	struct action action = { .cli = cli, .wanted = wanted };
 	int status = take_lease(&action);
 
 	if (!status) {
-		status = furnish(&action) ? RUN_FAILED : run_it(&action);
-		place_undo(&action.place);
+		status = run_it(&action);
 		end(&action);
 	} else {
 		status = RUN_FAILED;
 	}
-	place_close(&action.place);
 	client_close(action.lease);
 	free(action.path);
 	return status;

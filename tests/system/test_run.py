@@ -89,7 +89,8 @@ def begin(farm, *options, command=("sleep", "1000")):
 
 
 def sleeper(process):
-    return wait_for(lambda: harness.children(process.pid), "the command runs")[0]
+    keeper = wait_for(lambda: harness.children(process.pid), "its keeper runs")[0]
+    return wait_for(lambda: harness.children(keeper), "the command runs")[0]
 
 
 @pytest.mark.parametrize("who", [signal.SIGTERM, signal.SIGINT])
@@ -107,10 +108,39 @@ def test_who_kills_it_kills_the_command_and_leaves_no_mount(runner):
     command = sleeper(process)
     made = harness.ids(runner.path("c1"))
     assert len(made) == 2
+    # What is busy is the daemon's alone.
+    holder = os.open(runner.path("c1/work"), os.O_RDONLY)
     process.kill()
     process.wait()
     wait_for(lambda: not harness.is_alive(command), "the command goes with it")
     wait_for(lambda: gone(*made), "the lease ended with it: its mounts are reaped")
+    os.close(holder)
+    wait_for(lambda: is_clean(runner), "and its directories are removed")
+
+
+def test_who_kills_it_kills_what_the_command_has_started(runner):
+    """Also what has left the command's session; and the directories that were made go, too."""
+    process = begin(runner, "--mount", "tmpfs::work",
+                    command=("sh", "-c", f"cd {runner.path('c1/work')}; setsid sh -c 'sleep 1000 & sleep 1000' & setsid sleep 1000"))
+    keeper = harness.children(process.pid)[0]
+
+    def all_below(pid):
+        return [pid] + [one for child in harness.children(pid) for one in all_below(child)]
+
+    started = wait_for(lambda: len(all_below(keeper)) >= 6 and all_below(keeper), "all of it runs")
+    process.kill()
+    process.wait()
+    wait_for(lambda: not any(harness.is_alive(pid) for pid in started), "all of it ends")
+    wait_for(lambda: is_clean(runner), "and nothing is left")
+
+
+def test_without_its_keeper_it_ends(runner):
+    process = begin(runner, "--mount", "tmpfs::work")
+    command = sleeper(process)
+    os.kill(harness.children(process.pid)[0], signal.SIGKILL)
+    wait_for(lambda: process.poll() is not None, "it ends")
+    assert process.returncode == 125
+    wait_for(lambda: not harness.is_alive(command) and not harness.ids(runner.path("c1")), "the command, too, and no mount is left")
 
 
 def test_what_is_busy_is_left_to_the_daemon(runner):

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+/* Between two looks whether the daemon has reaped what was busy, and how many there are: a minute. */
+#define LOOK_MS	 50
+#define LOOK_MAX 1200
+/* So often what the command has started is killed: what is killed may just have started another. */
+#define KILL_MS	 10
+#define KILL_MAX 500
+
+/* ---- the keeper ---- */
+
+struct work {
+	int socket, ended; /* fds: to who may be killed; of SIGCHLD */
+	pid_t command;	   /* 0: has ended */
+	bool left;	   /* nobody is at the other end any more */
+};
+
+/* What ends whoever started us must not end us. */
+static void stand_alone(int lease)
+{
+	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD };
+	sigset_t set;
+
+	close(lease);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	prctl(PR_SET_NAME, "reaperctl-keep");
+	/* What the command leaves behind becomes a child of ours. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static void fall_silent(void)
+{
+	CLEANUP_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+}
+
+static void be_command(const struct keeper_work *work, const struct place *place, pid_t parent)
+{
+	/* Who kills the keeper kills it: nobody would wait for it any more. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+	sigprocmask(SIG_SETMASK, work->mask, NULL);
+	work->run(work->context, place);
+	_exit(1);
+}
+
+static void collect(struct work *work)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	while (read(work->ended, &info, sizeof(info)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == work->command) {
+			work->command = 0;
+			send(work->socket, &status, sizeof(status), MSG_NOSIGNAL);
+		}
+}
+
+static void pass_on(struct work *work)
+{
+	uint8_t numbers[16];
+	ssize_t length = recv(work->socket, numbers, sizeof(numbers), 0);
+
+	work->left = length == 0 || (length < 0 && errno != EINTR);
+	for (ssize_t i = 0; i < length && work->command; i++)
+		kill(work->command, numbers[i]);
+}
+
+/* Children of ours, those that were left to us too; true where there are any. */
+static bool kill_children(void)
+{
+	char path[64];
+	FILE *file;
+	int pid;
+	bool any = false;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		any |= kill(pid, SIGKILL) == 0;
+	if (file)
+		fclose(file);
+	return any;
+}
+
+static void kill_all(struct work *work)
+{
+	if (work->command)
+		kill(work->command, SIGKILL);
+	for (int times = 0; kill_children() && times < KILL_MAX; times++) {
+		poll(NULL, 0, KILL_MS);
+		collect(work);
+	}
+}
+
+/* Until the command has ended and we are told to go on, or nobody is there to tell us. */
+static void watch(struct work *work)
+{
+	struct pollfd polled[] = { { .fd = work->socket, .events = POLLIN }, { .fd = work->ended, .events = POLLIN } };
+
+	while (!work->left) {
+		if (poll(polled, ARRAY_SIZE(polled), -1) < 0 && errno != EINTR)
+			return;
+		if (polled[1].revents)
+			collect(work);
+		if (polled[0].revents)
+			pass_on(work);
+	}
+}
+
+static void take_back(struct place *place, int socket)
+{
+	bool busy = place_undo(place);
+
+	send(socket, "", 1, MSG_NOSIGNAL);
+	close(socket);
+	for (int looks = 0; busy && looks < LOOK_MAX; looks++) {
+		poll(NULL, 0, LOOK_MS);
+		busy = place_undo(place);
+	}
+	place_close(place);
+}
+
+static int start_command(struct work *work, const struct keeper_work *what, const struct place *place)
+{
+	pid_t self = getpid();
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	work->ended = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (work->ended < 0)
+		return -errno;
+	work->command = fork();
+	if (work->command == 0)
+		be_command(what, place, self);
+	return work->command < 0 ? -errno : 0;
+}
+
+static void keep(int socket, const struct keeper_work *what)
+{
+	struct work work = { .socket = socket, .ended = -1 };
+	struct place place = { .directory = -1 };
+	int r = what->make(what->context, &place);
+
+	if (r == 0)
+		r = start_command(&work, what, &place);
+	/* A signal for all of a terminal's or a runner's processes is not for us; the command stays among them. */
+	setpgid(0, 0);
+	fall_silent();
+	if (send(socket, &r, sizeof(r), MSG_NOSIGNAL) == sizeof(r) && r == 0)
+		watch(&work);
+	if (work.command > 0)
+		kill_all(&work);
+	take_back(&place, socket);
+}
+
+/* ---- who may be killed ---- */
+
+static int receive(struct keeper *keeper, void *ret, size_t size)
+{
+	ssize_t length;
+
+	do
+		length = recv(keeper->socket, ret, size, MSG_WAITALL);
+	while (length < 0 && errno == EINTR);
+	return length == (ssize_t)size ? 0 : length < 0 ? -errno : -ECHILD;
+}
+
+int keeper_start(struct keeper *keeper, int lease, const struct keeper_work *work)
+{
+	int ends[2], r, answer = 0;
+	pid_t pid;
+
+	*keeper = (struct keeper){ .socket = -1 };
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		stand_alone(lease);
+		keep(ends[1], work);
+		_exit(0);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(ends[1]);
+	keeper->socket = ends[0];
+	if (r == 0)
+		r = receive(keeper, &answer, sizeof(answer));
+	if (r == 0)
+		r = answer;
+	if (r < 0)
+		keeper_end(keeper);
+	return r;
+}
+
+void keeper_signal(struct keeper *keeper, int number)
+{
+	const uint8_t byte = (uint8_t)number;
+
+	send(keeper->socket, &byte, 1, MSG_NOSIGNAL);
+}
+
+int keeper_status(struct keeper *keeper, int *ret)
+{
+	return receive(keeper, ret, sizeof(*ret));
+}
+
+void keeper_end(struct keeper *keeper)
+{
+	char done;
+
+	if (keeper->socket < 0)
+		return;
+	shutdown(keeper->socket, SHUT_WR);
+	receive(keeper, &done, sizeof(done));
+	close(take_fd(&keeper->socket));
+}
