@@ -3,7 +3,7 @@
 
 script_tests = tests/check-cycles tests/check-documents tests/check-layers tests/check-manuals tests/unit/test-check-cycles.sh \
 	tests/unit/test-check-documents.sh tests/unit/test-check-layers.sh tests/unit/test-count-results.sh tests/unit/test-embed.sh \
-	tests/unit/test-mutants-run.sh
+	tests/unit/test-libreaper.sh tests/unit/test-mutants-run.sh
 dist_check_SCRIPTS += $(script_tests) tests/run-system tests/count-results tests/lint
 EXTRA_DIST += tests/lib/skip.h tests/mutants tests/skips
 EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt \
@@ -33,6 +33,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_hostile.py \
 	tests/system/test_keep.py \
 	tests/system/test_kernels.py \
+	tests/system/test_libreaper.py \
 	tests/system/test_mountat.py \
 	tests/system/test_namespaces.py \
 	tests/system/test_odd.py \
@@ -218,6 +219,13 @@ tests_unit_test_cli_lists_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_lists_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
 
+unit_tests += tests/unit/test_libreaper_mounts tests/unit/test_libreaper_actions
+libreaper_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/libreaper
+tests_unit_test_libreaper_mounts_CPPFLAGS = $(libreaper_test_cppflags)
+tests_unit_test_libreaper_mounts_LDADD = $(use_libreaper) $(CHECK_LIBS) -lpthread
+tests_unit_test_libreaper_actions_CPPFLAGS = $(libreaper_test_cppflags)
+tests_unit_test_libreaper_actions_LDADD = $(use_libreaper) $(CHECK_LIBS) -lpthread
+
 # The engine with a clock, a source and a broker of the test's; the wrap looks at each request at the moment when it is made
 
 unit_tests += tests/unit/test_broker_client
@@ -323,8 +331,8 @@ tests/varlink-go/client: tests/varlink-go/client.go
 
 # Tests
 
-LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) model=$(model) policy=$(policy) source=$(source) store=$(store) \
-	config=$(config) report=$(report) sandbox=$(sandbox) broker=$(broker) engine=$(engine) cli=$(cli)
+LAYER_OBJECTS = base=$(base) kernel=$(kernel) wire=$(wire) client=$(client) model=$(model) policy=$(policy) source=$(source) store=$(store) \
+	config=$(config) report=$(report) sandbox=$(sandbox) broker=$(broker) engine=$(engine) cli=$(cli) libreaper=$(libreaper)
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; NM='$(NM)'; AR='$(AR)'; LAYER_OBJECTS='$(LAYER_OBJECTS)'; \
 	REAPERD_BUILD_DIR='$(abs_builddir)'; REAPERD_SOURCE_DIR='$(abs_srcdir)'; CK_DEFAULT_TIMEOUT=30; \
 	export CC NM AR LAYER_OBJECTS REAPERD_BUILD_DIR REAPERD_SOURCE_DIR CK_DEFAULT_TIMEOUT;

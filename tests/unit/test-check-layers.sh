@@ -21,7 +21,7 @@ archive() {
 	$AR cr "$work/lib$layer.a" "$work/$layer.o"
 }
 
-all='base kernel wire model policy source store config report sandbox broker engine cli'
+all='base kernel wire client model policy source store config report sandbox broker engine cli libreaper'
 
 right_archives() {
 	rm -rf "$work/tree"

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Comes before everything in what the library is made of: by which names it has there what it shares with our programs.
+ * A static library hides no name, and one such as path_join() would be its user's, too. tests/unit/test-libreaper.sh
+ * misses what is missing here.
+ */
+#ifndef REAPERD_LIBREAPER_PRIVATE_H
+#define REAPERD_LIBREAPER_PRIVATE_H
+
+#define client_close			reaper_private_client_close
+#define client_descriptor		reaper_private_client_descriptor
+#define client_error			reaper_private_client_error
+#define client_open			reaper_private_client_open
+#define client_receive			reaper_private_client_receive
+#define client_send			reaper_private_client_send
+#define clock_now			reaper_private_clock_now
+#define kernel_boot_id			reaper_private_kernel_boot_id
+#define kernel_check_mount		reaper_private_kernel_check_mount
+#define kernel_fs_is_remote		reaper_private_kernel_fs_is_remote
+#define kernel_fs_magic			reaper_private_kernel_fs_magic
+#define kernel_fstype_has_force		reaper_private_kernel_fstype_has_force
+#define kernel_handle_of		reaper_private_kernel_handle_of
+#define kernel_listmount		reaper_private_kernel_listmount
+#define kernel_listmount_all		reaper_private_kernel_listmount_all
+#define kernel_listmount_all_in		reaper_private_kernel_listmount_all_in
+#define kernel_make_private		reaper_private_kernel_make_private
+#define kernel_mount_max		reaper_private_kernel_mount_max
+#define kernel_mount_namespace		reaper_private_kernel_mount_namespace
+#define kernel_mount_options		reaper_private_kernel_mount_options
+#define kernel_mount_super_options	reaper_private_kernel_mount_super_options
+#define kernel_mount_type		reaper_private_kernel_mount_type
+#define kernel_mountat			reaper_private_kernel_mountat
+#define kernel_mountat_attach		reaper_private_kernel_mountat_attach
+#define kernel_mountat_make		reaper_private_kernel_mountat_make
+#define kernel_mountinfo_device		reaper_private_kernel_mountinfo_device
+#define kernel_newest_mount		reaper_private_kernel_newest_mount
+#define kernel_open_beneath		reaper_private_kernel_open_beneath
+#define kernel_open_by_handle		reaper_private_kernel_open_by_handle
+#define kernel_open_mount_at		reaper_private_kernel_open_mount_at
+#define kernel_open_root		reaper_private_kernel_open_root
+#define kernel_open_root_passively	reaper_private_kernel_open_root_passively
+#define kernel_place_is_on		reaper_private_kernel_place_is_on
+#define kernel_reopen_directory		reaper_private_kernel_reopen_directory
+#define kernel_statmount		reaper_private_kernel_statmount
+#define kernel_statmount_full		reaper_private_kernel_statmount_full
+#define kernel_statmount_full_in	reaper_private_kernel_statmount_full_in
+#define kernel_statmount_in		reaper_private_kernel_statmount_in
+#define kernel_statmount_place		reaper_private_kernel_statmount_place
+#define kernel_statmount_propagate_from reaper_private_kernel_statmount_propagate_from
+#define kernel_status_at		reaper_private_kernel_status_at
+#define kernel_table_append		reaper_private_kernel_table_append
+#define kernel_table_clear		reaper_private_kernel_table_clear
+#define kernel_table_fill		reaper_private_kernel_table_fill
+#define kernel_table_find		reaper_private_kernel_table_find
+#define kernel_table_find_number	reaper_private_kernel_table_find_number
+#define kernel_table_read		reaper_private_kernel_table_read
+#define kernel_table_read_in		reaper_private_kernel_table_read_in
+#define kernel_table_read_mountinfo	reaper_private_kernel_table_read_mountinfo
+#define kernel_table_read_own_mountinfo reaper_private_kernel_table_read_own_mountinfo
+#define kernel_table_sort		reaper_private_kernel_table_sort
+#define kernel_unmount			reaper_private_kernel_unmount
+#define kernel_unmount_exactly		reaper_private_kernel_unmount_exactly
+#define kernel_unmountat		reaper_private_kernel_unmountat
+#define path_is_plain_relative		reaper_private_path_is_plain_relative
+#define path_join			reaper_private_path_join
+#define path_next_segment		reaper_private_path_next_segment
+#define path_normalize			reaper_private_path_normalize
+#define path_relative			reaper_private_path_relative
+#define procfs_bring			reaper_private_procfs_bring
+#define procfs_name			reaper_private_procfs_name
+#define procfs_settle			reaper_private_procfs_settle
+#define segments_clear			reaper_private_segments_clear
+#define segments_end			reaper_private_segments_end
+#define segments_parse			reaper_private_segments_parse
+#define sysfs_name			reaper_private_sysfs_name
+#define text_base64			reaper_private_text_base64
+#define text_escape			reaper_private_text_escape
+#define text_is_utf8			reaper_private_text_is_utf8
+#define text_nearest			reaper_private_text_nearest
+#define text_plain_sequence		reaper_private_text_plain_sequence
+#define text_unescape			reaper_private_text_unescape
+#define text_unescape_octal		reaper_private_text_unescape_octal
+#define varlink_buffer_append		reaper_private_varlink_buffer_append
+#define varlink_buffer_clear		reaper_private_varlink_buffer_clear
+#define varlink_buffer_init		reaper_private_varlink_buffer_init
+#define varlink_buffer_next		reaper_private_varlink_buffer_next
+#define varlink_buffer_read		reaper_private_varlink_buffer_read
+#define why_say				reaper_private_why_say
+#define why_say_of			reaper_private_why_say_of
+
+#endif
