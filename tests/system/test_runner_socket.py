@@ -106,6 +106,17 @@ def test_it_registers_actions_and_does_nothing_else(cell):
     wait_for(lambda: all(gone(number) for number in made), "what was ended is reaped")
 
 
+def test_run_needs_no_more_than_this_socket(cell):
+    served = Served(cell, register="root")
+    daemon = served.farm.start().daemon
+    place = served.farm.path("a1")
+    done = daemon.ctl("run", "--root", served.root, "--name", "a1", "--mount", "tmpfs::here", "--", "sh", "-c", f"test -d {place}/here && exit 7",
+                      options=("--socket", served.socket), check=False)
+    assert done.returncode == 7, done
+    assert harness.count_under(served.root) == 0 and not os.path.exists(place)
+    wait_for(lambda: daemon.action("a1") is None, "the action is past")
+
+
 def test_root_is_nobody_there_unless_it_is_named(cell):
     served = Served(cell)
     daemon = served.farm.start().daemon
