@@ -380,6 +380,23 @@ def test_stale_roots_are_unmounted_in_a_loop_at_the_workers_start_and_the_new_on
     wait_for(lambda: gone(*made), "actions of the new one are looked after")
 
 
+def test_with_reap_root_a_dead_root_is_gone_before_the_worker_is_back(cell, source):
+    """The worker itself could not take it, for something is mounted below."""
+    farm = FuseBarn(cell, source, reap_root="yes")
+    daemon = farm.start().daemon
+    lost = farm.action(NAME)
+    daemon.knows(*lost)
+    farm.fuse.process.kill()
+    farm.fuse.process.wait()
+    wait_for(lambda: gone(*lost) and not [m for m in harness.mountinfo() if m.target == farm.root], "the dead root went, and all below")
+    assert remove_stale_mounts(farm.root) == 0
+    farm.fuse = Misfuse(cell, farm.root, 300, name="second")
+    made = farm.action(NAME)
+    daemon.knows(*made)
+    daemon.is_probed(6)
+    assert not any(gone(number) for number in made)
+
+
 def test_a_fuse_on_a_dead_one_that_has_mounts_below_costs_no_live_action(cell, source):
     """A mount below keeps the loop from taking the dead one, so the worker mounts upon it: what is covered is out of every path's reach."""
     farm = FuseBarn(cell, source)
