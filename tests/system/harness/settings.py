@@ -51,10 +51,12 @@ def as_on(kernel, path):
 def wait_for(condition, what="the condition", patience=None):
     """The condition's first true value; an AssertionError with its last value past the deadline."""
     deadline = time.monotonic() + (patience or PATIENCE)
+    pause = 0.002
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {patience or PATIENCE:g} s; last: {value!r}")
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.4 * pause, 0.025)  # who waits must not keep those from their work whom it waits for
