@@ -206,8 +206,8 @@ def test_a_server_that_reads_and_never_answers_does_not_use_up_the_machine(cell,
 class DeadRoot(Place):
     """reap-root = yes, and two actions with mounts in a root that is about to lose its server."""
 
-    def __init__(self, cell, source, **keys):
-        self.root = cell.make("build")
+    def __init__(self, cell, source, root=None, **keys):
+        self.root = root or cell.make("build")
         self.fuse = Misfuse(cell, self.root, 0)
         self.number = harness.top_id(self.root)
         super().__init__(cell, source, self.root, reap_root="yes", **keys)
@@ -243,6 +243,25 @@ def test_a_dead_root_is_reaped_with_what_is_below_it(cell, source):
     place.check_promises(3)
     kill(fuse)
     wait_for(lambda: gone(*made), "and goes as well when it dies")
+    place.check_end()
+
+
+@pytest.mark.parametrize("slave", [False, True])
+def test_copies_of_a_dead_root_in_other_namespaces_go_with_it(cell, source, slave):
+    """As a worker's FUSE is propagated to a runner's container. What else stands there keeps it."""
+    above = cell.make("above")
+    harness.bind(above, above)
+    harness.mount("none", above, None, harness.MS_SHARED)
+    other = cell.other_namespace(slave)
+    place = DeadRoot(cell, source, root=cell.make("above", "build"))
+
+    def copies():
+        return [mount.target for mount in harness.mountinfo(other) if f"{mount.target}/".startswith(f"{place.root}/")]
+
+    assert len(copies()) == 5
+    kill(place.fuse)
+    wait_for(lambda: gone(place.number, *place.made), "the dead root goes")
+    assert copies() == []
     place.check_end()
 
 
