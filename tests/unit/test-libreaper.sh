@@ -106,7 +106,9 @@ it the_static_one_is_in_the_program is_empty "$(needs "$place/static" NEEDED | g
 it nothing_is_exported_but_what_the_header_has exports_only_what_the_header_has
 it the_static_one_has_no_name_of_another is_empty "$($NM -g --defined-only "$lib/libreaper.a" | awk 'NF == 3 { print $3 }' | grep -v -e '^reaper_' -e '^__')"
 it it_prints_nothing_and_ends_nothing prints_and_exits_nowhere
+# shellcheck disable=SC2016 # the inner shell is to expand it
 it without_a_daemon_the_shared_one_says_so sh -c '"$1" "$2/none" /b a true 2>&1 | grep "no daemon at"' sh "$place/shared" "$place"
+# shellcheck disable=SC2016
 it without_a_daemon_the_static_one_says_so sh -c '"$1" "$2/none" /b a true 2>&1 | grep "no daemon at"' sh "$place/static" "$place"
 echo "$cases cases, $failed failed"
 [ "$failed" = 0 ]
