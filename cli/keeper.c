@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -23,6 +25,8 @@
 /* So often what the command has started is killed: what is killed may just have started another. */
 #define KILL_MS	 10
 #define KILL_MAX 500
+/* Of the descriptors that we were given, those below this are closed. */
+#define NOTED_MAX 1024
 
 /* ---- the keeper ---- */
 
@@ -35,7 +39,8 @@ struct work {
 /* What ends whoever started us must not end us. */
 static void stand_alone(int lease)
 {
-	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD };
+	static const int numbers[] = { SIGHUP,	SIGINT,	 SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+				       SIGPIPE, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU };
 	sigset_t set;
 
 	close(lease);
@@ -49,12 +54,37 @@ static void stand_alone(int lease)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-static void fall_silent(void)
+/* Which descriptors there are, as far as NOTED_MAX. */
+static void note_open(bool ret[static NOTED_MAX])
+{
+	DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		long fd = strtol(entry->d_name, NULL, 10);
+
+		if (fd > 2 && fd < NOTED_MAX && fd != dirfd(directory))
+			ret[fd] = true;
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/*
+ * What was open when we began is the command's: nobody is to wait for the end of ours, nor for that of our working
+ * directory, nor of what we say.
+ */
+static void let_go(int socket, const bool opened[static NOTED_MAX])
 {
 	CLEANUP_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
+	for (int fd = 3; fd < NOTED_MAX; fd++)
+		if (opened[fd] && fd != socket)
+			close(fd);
+	if (chdir("/") < 0)
+		log_debug("the working directory is kept: %s", strerror(errno));
 }
 
 static void be_command(const struct keeper_work *work, const struct place *place, pid_t parent)
@@ -137,9 +167,14 @@ static void watch(struct work *work)
 static void take_back(struct place *place, int socket)
 {
 	bool busy = place_undo(place);
+	sigset_t set;
 
-	send(socket, "", 1, MSG_NOSIGNAL);
+	send(socket, busy ? "b" : "", 1, MSG_NOSIGNAL);
 	close(socket);
+	/* Who has all of us ended need not wait for this. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	for (int looks = 0; busy && looks < LOOK_MAX; looks++) {
 		poll(NULL, 0, LOOK_MS);
 		busy = place_undo(place);
@@ -167,13 +202,16 @@ static void keep(int socket, const struct keeper_work *what)
 {
 	struct work work = { .socket = socket, .ended = -1 };
 	struct place place = { .directory = -1 };
-	int r = what->make(what->context, &place);
+	bool opened[NOTED_MAX] = { false };
+	int r;
 
+	note_open(opened);
+	r = what->make(what->context, &place);
 	if (r == 0)
 		r = start_command(&work, what, &place);
 	/* A signal for all of a terminal's or a runner's processes is not for us; the command stays among them. */
 	setpgid(0, 0);
-	fall_silent();
+	let_go(socket, opened);
 	if (send(socket, &r, sizeof(r), MSG_NOSIGNAL) == sizeof(r) && r == 0)
 		watch(&work);
 	if (work.command > 0)
@@ -196,19 +234,18 @@ static int receive(struct keeper *keeper, void *ret, size_t size)
 int keeper_start(struct keeper *keeper, int lease, const struct keeper_work *work)
 {
 	int ends[2], r, answer = 0;
-	pid_t pid;
 
-	*keeper = (struct keeper){ .socket = -1 };
+	*keeper = (struct keeper){ .socket = -1, .pid = -1 };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	pid = fork();
-	if (pid == 0) {
+	keeper->pid = fork();
+	if (keeper->pid == 0) {
 		close(ends[0]);
 		stand_alone(lease);
 		keep(ends[1], work);
 		_exit(0);
 	}
-	r = pid < 0 ? -errno : 0;
+	r = keeper->pid < 0 ? -errno : 0;
 	close(ends[1]);
 	keeper->socket = ends[0];
 	if (r == 0)
@@ -234,11 +271,13 @@ int keeper_status(struct keeper *keeper, int *ret)
 
 void keeper_end(struct keeper *keeper)
 {
-	char done;
+	char busy = 0;
 
 	if (keeper->socket < 0)
 		return;
 	shutdown(keeper->socket, SHUT_WR);
-	receive(keeper, &done, sizeof(done));
+	receive(keeper, &busy, sizeof(busy));
 	close(take_fd(&keeper->socket));
+	if (keeper->pid > 0)
+		waitpid(keeper->pid, NULL, busy ? WNOHANG : 0);
 }

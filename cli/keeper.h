@@ -9,10 +9,12 @@
 #define REAPERD_CLI_KEEPER_H
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include "place.h"
 
 struct keeper {
+	pid_t pid;
 	int socket; /* readable: keeper_status() has an answer; its end is our end */
 };
 

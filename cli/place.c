@@ -23,6 +23,7 @@ struct place_step {
 	int parent;
 	char *name;
 	struct kernel_mount mount; /* STEP_MOUNTED: what was */
+	struct place_status made;  /* else: what was made; all 0: not known, and nobody's */
 	bool tried;
 	struct place_step *next;
 };
@@ -85,6 +86,7 @@ static int make_one(struct place *place, int dirfd, const char *path, bool file)
 	r = file ? make_file(parent, name) : make_directory(parent, name);
 	if (r == 0) {
 		add_step(place, file ? STEP_MADE_FILE : STEP_MADE_DIRECTORY, parent, name);
+		kernel_status_at(parent, name, false, &place->steps->made);
 		return 0;
 	}
 	close(parent);
@@ -229,18 +231,29 @@ static bool is_mounted(struct place_step *step)
 	return stands(step);
 }
 
-/* True where it is to be tried again, for something of ours lies on it that is still mounted. */
+/* By now another may have the name. A file that has content is not the one that was made for a bind. */
+static bool is_as_made(const struct place_step *step)
+{
+	struct place_status now;
+	struct stat status;
+
+	if (kernel_status_at(step->parent, step->name, false, &now) < 0 || now.dev != step->made.dev ||
+	    now.ino != step->made.ino || now.birth != step->made.birth)
+		return false;
+	return step->kind == STEP_MADE_DIRECTORY ||
+	       (fstatat(step->parent, step->name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size == 0);
+}
+
+/*
+ * True where it is to be tried again, for something of ours lies on it, or hides it, that is still mounted.
+ */
 static bool undo_one(struct place_step *step, bool busy)
 {
-	switch (step->kind) {
-	case STEP_MOUNTED:
+	int flags = step->kind == STEP_MADE_DIRECTORY ? AT_REMOVEDIR : 0;
+
+	if (step->kind == STEP_MOUNTED)
 		return is_mounted(step);
-	case STEP_MADE_DIRECTORY:
-		return unlinkat(step->parent, step->name, AT_REMOVEDIR) < 0 && busy;
-	case STEP_MADE_FILE:
-		return unlinkat(step->parent, step->name, 0) < 0 && busy;
-	}
-	return false;
+	return (!is_as_made(step) || unlinkat(step->parent, step->name, flags) < 0) && busy;
 }
 
 bool place_undo(struct place *place)

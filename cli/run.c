@@ -193,13 +193,13 @@ static int exit_status(int status)
 	return WIFSIGNALED(status) ? RUN_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* What a terminal sends, it sends to the command, too. */
+/* What a terminal sends, it sends to the command, too; but that it hung up to its session's leader alone. */
 static void pass_on(int signals, struct keeper *keeper)
 {
 	struct signalfd_siginfo info;
 
 	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		if (info.ssi_code <= 0)
+		if (info.ssi_code <= 0 || (info.ssi_signo == SIGHUP && getsid(0) == getpid()))
 			keeper_signal(keeper, (int)info.ssi_signo);
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/mounts.h"
 #include "kernel/others.h"
 #include "kernel/receivers.h"
+#include "kernel/shares.h"
 #include "kernel/unmount.h"
 #include "model/layout.h"
 
@@ -281,21 +282,17 @@ static int judge_all(struct job *job)
 	return status;
 }
 
-/* A forced unmount ends the filesystem for all who have it. */
+/* A forced unmount ends the filesystem for all who have it, wherever that is: in doubt it is refused. */
 static int judge_force(struct job *job)
 {
-	const struct mount_table *table = &job->table;
+	uint64_t stranger;
+	char why[160];
 
 	if (!kernel_fstype_has_force(job->mount->fstype))
 		return say_about(job, "", job->mount->fstype, " has no forced unmount");
-	for (size_t i = 0; i < table->count; i++) {
-		struct mount_entry *entry = &table->entries[i];
-
-		if (entry == job->mount || entry->dev != job->mount->dev || kernel_table_fill(table, entry) < 0)
-			continue;
-		return say_about(job, "a forced unmount would end the filesystem for ", entry->target, ", too");
-	}
-	return CLI_DONE;
+	if (shares_are_own(&job->table, job->mount->dev, job->ret->target, &stranger, why, sizeof(why)))
+		return CLI_DONE;
+	return say_about(job, "a forced unmount would not end it for this mount alone: ", why, "");
 }
 
 /* ---- the call ---- */

@@ -114,9 +114,10 @@ static bool has_gone(const struct kernel_mount *mount)
 
 static int conclude(struct why why, int r, const char *path, const struct kernel_mount *mount)
 {
-	if (r == 0 || has_gone(mount))
+	/* By its id, not by the call, which takes what was stacked upon it meanwhile. */
+	if (has_gone(mount) || (r == 0 && !mount->id))
 		return 0;
-	if (r == -E_OTHER_MOUNT)
+	if (r == -E_OTHER_MOUNT || r == 0)
 		return why_say_of(why, -ESTALE, "another mount stands at", path);
 	if (r == -E_LOOKED_AT)
 		return why_say_of(why, -EBUSY, "looked at all the time:", path);

@@ -64,7 +64,8 @@ int reaper_mount_id(int dirfd, const char *path, uint64_t *ret_id, char *why, si
 /*
  * Unmounts the topmost mount at `path`, relative to dirfd: not empty, without ".", ".." and doubled slashes. Where `id`
  * is not 0, it must be that mount. The directory that holds it is reached by descriptor, and the mount there compared
- * immediately before the call; from Linux 6.8 on nothing that is moved or stacked there meanwhile goes in its place.
+ * immediately before the call; from Linux 6.8 on nothing that is moved or stacked there meanwhile goes in its place, but
+ * what is mounted upon it in the last moment before a lazy call (then -ESTALE).
  *
  * 0, also where somebody else unmounted it at the same moment; -EBUSY; -ESTALE: another mount stands there than was
  * meant; -EINVAL: nothing is mounted right there, or the mount is locked, or wrong flags; -ENOENT, -ENOTDIR, -ELOOP, -EXDEV as above.

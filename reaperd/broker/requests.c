@@ -122,8 +122,9 @@ static bool is_for_a_dead_root(const struct message_request *request, const stru
 {
 	const struct step_item *step = request->steps;
 
-	return request->type == MESSAGE_STEP && settings->config->roots[request->root].reap_root &&
-	       request->count == 1 && (step->step == STEP_UMOUNT || step->step == STEP_DETACH);
+	return request->type == MESSAGE_STEP && namespace_is_own(&request->ns) &&
+	       settings->config->roots[request->root].reap_root && request->count == 1 &&
+	       (step->step == STEP_UMOUNT || step->step == STEP_DETACH);
 }
 
 static bool is_sound(const struct message_request *request, const struct settings *settings)

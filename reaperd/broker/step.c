@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "broker/doing.h"
-#include "broker/shares.h"
 #include "broker/travel.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
 #include "kernel/probe.h"
 #include "kernel/procfs.h"
+#include "kernel/shares.h"
 #include "kernel/unmount.h"
 
 static struct mount_entry *find_which(const struct kernel_mount *which, const struct mount_table *table)
@@ -367,7 +367,7 @@ static int perform(struct doing *doing)
 	if (!may_lose_the_root(doing) || !harms_only_what_is_over(doing))
 		return 0;
 	if (doing_is_for_the_root(doing)) /* it would be busy with this */
-		cleanup_close(&doing->root);
+		close(take_fd(&doing->root));
 	settle(doing, call(doing));
 	return 0;
 }

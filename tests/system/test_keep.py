@@ -172,6 +172,7 @@ def test_pause_and_resume_outlive_a_start(farm):
     daemon.ctl("begin", "a1", "--root", farm.root)
     made = farm.action("a1")
     daemon.knows(*made)
+    daemon.is_probed(3)  # without unique ids the next start knows the mounts by their directory, if anybody has learnt which that is
     daemon.ctl("end", "a1", "--root", farm.root)
     daemon.is_probed(6)
     assert daemon.stop() == 0

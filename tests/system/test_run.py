@@ -134,6 +134,51 @@ def test_who_kills_it_kills_what_the_command_has_started(runner):
     wait_for(lambda: is_clean(runner), "and nothing is left")
 
 
+def test_what_has_taken_the_name_of_what_was_made_stays(runner):
+    """A command that puts a file of its own where one was made for a bind."""
+    content = os.path.join(runner.cell.directory, "content")
+    with open(content, "w") as file:
+        file.write("bound\n")
+    script = f"umount {runner.path('c1/config')} && echo mine >{runner.path('c1/config')}"
+    done = run(runner, "--name", "c1", "--mount", f"bind:{content}:config", command=("sh", "-c", script))
+    assert done.returncode == 0, done
+    assert os.path.exists(runner.path("c1/config")), "nobody but who wrote it removes it"
+    with open(runner.path("c1/config")) as file:
+        assert file.read() == "mine\n"
+
+
+def test_it_leaves_no_process_to_whoever_is_the_first(runner):
+    assert harness.table.LIBC.prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+    before = harness.children(os.getpid())
+    for _ in range(3):
+        assert run(runner, "--mount", "tmpfs::work").returncode == 0
+        assert harness.children(os.getpid()) == before
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_it_needs_no_input_and_no_output(runner, closed):
+    command = " ".join([*arguments(runner, "--name", "c1", "--mount", "tmpfs::work", "--device", "null"), "--", "true"])
+    assert subprocess.run(["sh", "-c", f"exec {command} {closed}"], timeout=harness.PATIENCE, check=False).returncode == 0
+    assert is_clean(runner)
+
+
+def test_what_waits_for_a_busy_place_holds_nothing_of_the_runners(runner):
+    """Neither a descriptor, to whose end somebody may wait, nor the working directory."""
+    reader, writer = os.pipe()
+    where = runner.cell.make("where")
+    harness.mount("tmpfs", where, "tmpfs")
+    runner.daemon.ctl("pause")
+    script = f"cd {runner.path('c1/work')}; exec 9>&-; setsid sleep 1000 >/dev/null 2>&1 {writer}>&- &"
+    done = subprocess.run([*arguments(runner, "--name", "c1", "--mount", "tmpfs::work"), "--", "bash", "-c", script], cwd=where, pass_fds=(writer,),
+                          timeout=harness.PATIENCE, check=False)
+    assert done.returncode == 0
+    os.close(writer)
+    assert os.read(reader, 1) == b"", "nobody has the other end any more"
+    assert harness.ids(runner.path("c1")), "what is busy is there"
+    wait_for(lambda: harness.umount(where) is None, "nobody works there")
+    runner.daemon.ctl("resume")
+
+
 def test_without_its_keeper_it_ends(runner):
     process = begin(runner, "--mount", "tmpfs::work")
     command = sleeper(process)

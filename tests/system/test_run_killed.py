@@ -50,7 +50,7 @@ class Traced:
         command = [harness.program("cli/reaperctl"), *arguments(self.farm, *PLACE)[1:]]
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         subprocess.run([*self.options, *options, *command, "--", "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       timeout=harness.PATIENCE, check=False, env=dict(os.environ, ASAN_OPTIONS=sanitizer))
+                       timeout=4 * harness.PATIENCE, check=False, env=dict(os.environ, ASAN_OPTIONS=sanitizer))
         with open(self.trace) as file:
             return file.read()
 
@@ -111,29 +111,33 @@ class Compiles:
     def __init__(self, farm, seed):
         self.farm, self.random, self.processes = farm, random.Random(seed), {}
         self.killed = self.done = 0
+        self.takes = 0.5  # seconds, as far as that is known
 
     def start(self, number):
         options = ["--name", f"c{number}", "--chroot", *SYSTEM, "--mount", "proc::proc:nosuid,nodev,noexec", "--mount", "sysfs::sys:ro", "--mount", "tmpfs::tmp",
                    "--device", "null", "--device", "zero", "--device", "urandom"]
         process = subprocess.Popen([*arguments(self.farm, *options), "--", "/bin/sh", "-c", SCRIPT, PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # About as long as it takes: some are killed while they set up, some at work, some are not killed at all.
-        self.processes[process] = time.monotonic() + self.random.uniform(0, 0.8) * harness.SLOWNESS
+        now = time.monotonic()
+        self.processes[process] = (now, now + self.random.uniform(0, 1.5 * self.takes))
 
     def look(self):
-        for process, when in list(self.processes.items()):
-            if process.poll() is None and time.monotonic() > when:
+        for process, (since, until) in list(self.processes.items()):
+            if process.poll() is None and time.monotonic() > until:
                 process.kill()
             elif process.poll() is not None:
                 del self.processes[process]
-                self.take(process)
+                self.take(process, time.monotonic() - since)
 
-    def take(self, process):
+    def take(self, process, took):
         out, err = process.communicate(timeout=harness.PATIENCE)
         if process.returncode == -9:
             self.killed += 1
+            self.takes *= 1.05
         else:
             assert (process.returncode, out) == (0, "42\n"), (process.returncode, out, err)
             self.done += 1
+            self.takes = took
 
 
 @pytest.mark.limit(240)

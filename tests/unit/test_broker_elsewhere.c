@@ -287,6 +287,46 @@ START_TEST(directories_are_watched_there)
 }
 END_TEST
 
+/* What the broker would make of it: 0, or -EBADMSG, and the engine is ended. */
+static int taken(const struct message_request *request)
+{
+	static uint8_t frame[WIRE_FRAME_MAX];
+	const struct request_environment environment = { .settings = &settings, .engine = ends[0], .inotify = inotify };
+	ssize_t length = message_encode_request(request, frame);
+
+	ck_assert_int_gt(length, 0);
+	return requests_take(&requests, &environment, frame, (size_t)length);
+}
+
+START_TEST(a_dead_root_is_taken_in_our_own_namespace_alone)
+{
+	struct other other = start_other(with_a_root_of_its_own);
+	struct step_item items[2] = { { .path = (char *)"", .step = STEP_DETACH, .mount = reference_of(told->mount) } };
+	struct message_request request = {
+		.type = MESSAGE_STEP, .serial = settings.serial, .count = 1, .steps = items
+	};
+	struct message_result result;
+
+	items[1] = items[0];
+	ck_assert_int_eq(taken(&request), -EBADMSG); /* not configured */
+	rules->reap_root = true;
+	items[0].step = STEP_FORCE;
+	ck_assert_int_eq(taken(&request), -EBADMSG);
+	items[0].step = STEP_DETACH;
+	request.count = 2;
+	ck_assert_int_eq(taken(&request), -EBADMSG);
+	request.count = 1;
+	request.ns = reference_to(&other);
+	ck_assert_int_eq(taken(&request), -EBADMSG);
+	request.ns = (struct namespace_reference){ 0 };
+	ck_assert_int_eq(taken(&request), 0);
+	result = answer();
+	ck_assert_uint_eq(result.count, 1);
+	message_result_clear(&result);
+	end_other(&other);
+}
+END_TEST
+
 static int stay_inside(void)
 {
 	int r = mount_there();
@@ -360,6 +400,7 @@ int main(void)
 	tcase_add_test(tcase, our_own_by_its_inode_has_our_own_paths);
 	tcase_add_test(tcase, directories_are_probed_there);
 	tcase_add_test(tcase, directories_are_watched_there);
+	tcase_add_test(tcase, a_dead_root_is_taken_in_our_own_namespace_alone);
 	tcase_add_test(tcase, who_holds_a_mount_there_is_named);
 	tcase_add_test(tcase, of_a_step_that_hung_there_gone_is_said_only_where_it_is_known);
 	suite_add_tcase(suite, tcase);

@@ -4,8 +4,8 @@
  * they are only for a superblock whose every mount belongs to the action. Where not every namespace can be looked at,
  * the answer is no.
  */
-#ifndef REAPERD_BROKER_SHARES_H
-#define REAPERD_BROKER_SHARES_H
+#ifndef REAPERD_KERNEL_SHARES_H
+#define REAPERD_KERNEL_SHARES_H
 
 #include "kernel/table.h"
 

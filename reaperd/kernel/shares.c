@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "broker/shares.h"
+#include "kernel/shares.h"
 
 #include <dirent.h>
 #include <errno.h>
