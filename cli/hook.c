@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/batch.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client.h"
+#include "in_time.h"
 #include "options.h"
 #include "sentinel.h"
 #include "show.h"
@@ -91,23 +91,14 @@ static void ask_and_act(size_t index, void *result, void *context)
 		set_sentinel(hook, leftovers == 0);
 }
 
-static void act_in_time(struct hook *hook)
+static int tell(void *context, enum batch_item_state state, const void *result)
 {
-	struct batch_pool *pool = MUST(batch_pool_new(1));
-	struct batch *batch;
-	int r = batch_new(pool, 1, 1, ask_and_act, hook, hook->timeout, &batch);
-
-	if (r < 0) {
-		log_error("no child can be made: %s", strerror(-r));
-	} else {
-		batch_wait(pool, batch);
-		if (batch_item_state(batch, 0) == BATCH_ITEM_HUNG)
-			log_warning("it was not done in time, and is given up");
-		else if (batch_item_state(batch, 0) != BATCH_ITEM_DONE)
-			log_warning("it was killed");
-		batch_free(batch);
-	}
-	batch_pool_free(pool);
+	(void)context, (void)result;
+	if (state == BATCH_ITEM_HUNG)
+		log_warning("it was not done in time, and is given up");
+	else if (state != BATCH_ITEM_DONE)
+		log_warning("it was killed");
+	return CLI_DONE;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -126,7 +117,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (!options_parse(cli, options, argc, argv, &status))
 		return CLI_DONE;
 	if (hook.timeout > 0)
-		act_in_time(&hook);
+		in_time(hook.timeout, ask_and_act, 1, tell, &hook);
 	else
 		usage_error(cli, "--timeout: it must be longer than 0");
 	return CLI_DONE;

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/batch.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "client.h"
+#include "in_time.h"
 #include "kernel/at.h"
 #include "kernel/mountat.h"
 #include "mount_options.h"
@@ -147,8 +147,11 @@ static void say_how_it_ends(const struct wanted *wanted, const struct mounted *m
 		name);
 }
 
-static int tell(const struct wanted *wanted, enum batch_item_state state, const struct mounted *mounted)
+static int tell(void *context, enum batch_item_state state, const void *result)
 {
+	const struct wanted *wanted = context;
+	const struct mounted *mounted = result;
+
 	if (state != BATCH_ITEM_DONE) {
 		log_error(state == BATCH_ITEM_HUNG ?
 				  "it did not answer in time: whether it is mounted, 'reaperctl mounts' says" :
@@ -161,24 +164,6 @@ static int tell(const struct wanted *wanted, enum batch_item_state state, const 
 	if (mounted->generation)
 		say_how_it_ends(wanted, mounted);
 	return state == BATCH_ITEM_DONE ? mounted->status : CLI_UNSURE;
-}
-
-static int mount_in_time(struct wanted *wanted)
-{
-	struct batch_pool *pool = MUST(batch_pool_new(1));
-	struct batch *batch;
-	int r = batch_new(pool, 1, sizeof(struct mounted), mount_it, wanted, wanted->timeout, &batch);
-	int status = CLI_UNSURE;
-
-	if (r == 0) {
-		batch_wait(pool, batch);
-		status = tell(wanted, batch_item_state(batch, 0), batch_item_result(batch, 0));
-		batch_free(batch);
-	} else {
-		log_error("no child can be made: %s", strerror(-r));
-	}
-	batch_pool_free(pool);
-	return status;
 }
 
 /* ---- what was typed ---- */
@@ -237,7 +222,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	status = check(cli, &wanted);
 	if (!status)
 		status = read_operands(cli, &wanted);
-	return status ? status : mount_in_time(&wanted);
+	return status ? status : in_time(wanted.timeout, mount_it, sizeof(struct mounted), tell, &wanted);
 }
 
 const struct command command_mount = {

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/batch.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "configuration.h"
+#include "in_time.h"
 #include "kernel/holders.h"
 #include "options.h"
 #include "unmounting.h"
@@ -50,38 +50,42 @@ static void print_holder(const struct kernel_holder *holder)
 		log_error("  held by %s %u", kernel_holder_names[holder->how], holder->number);
 }
 
-static void say_who_holds(struct batch_pool *pool, struct unmounted *unmounted, int64_t timeout)
+static int tell_holders(void *context, enum batch_item_state state, const void *result)
 {
-	struct batch *batch;
-	const struct holders *holders;
+	const struct holders *holders = result;
 
-	if (batch_new(pool, 1, sizeof(*holders), find_holders, unmounted, timeout, &batch) < 0)
-		return;
-	batch_wait(pool, batch);
-	holders = batch_item_result(batch, 0);
-	if (batch_item_state(batch, 0) != BATCH_ITEM_DONE || holders->count < 0)
+	(void)context;
+	if (state != BATCH_ITEM_DONE || holders->count < 0)
 		log_error("  who holds it cannot be told");
 	else if (!holders->count)
 		log_error("  nobody seems to hold it: what is mounted below it does, or a process that cannot be seen");
 	for (ssize_t i = 0; i < holders->count; i++)
 		print_holder(&holders->found[i]);
-	batch_free(batch);
+	return CLI_DONE;
 }
 
 /* ---- the unmount ---- */
 
+struct attempt {
+	struct unmounting unmounting;
+	int64_t timeout;
+};
+
 static void unmount_it(size_t index, void *result, void *context)
 {
+	const struct attempt *attempt = context;
+
 	(void)index;
-	unmounting_do(context, result);
+	unmounting_do(&attempt->unmounting, result);
 }
 
-static int tell(struct batch_pool *pool, const struct batch *batch, int64_t timeout)
+static int tell(void *context, enum batch_item_state state, const void *result)
 {
-	struct unmounted unmounted = *(const struct unmounted *)batch_item_result(batch, 0);
+	const struct attempt *attempt = context;
+	struct unmounted unmounted = *(const struct unmounted *)result;
 	CLEANUP_FREE char *shown = MUST(text_escape(unmounted.target));
 
-	if (batch_item_state(batch, 0) != BATCH_ITEM_DONE) {
+	if (state != BATCH_ITEM_DONE) {
 		log_error("%s%sno answer in time: whether it is unmounted, the mount table says", shown,
 			  *shown ? ": " : "");
 		return CLI_UNSURE;
@@ -89,26 +93,8 @@ static int tell(struct batch_pool *pool, const struct batch *batch, int64_t time
 	if (!unmounted.status)
 		puts(shown);
 	if (unmounted.busy)
-		say_who_holds(pool, &unmounted, timeout);
+		in_time(attempt->timeout, find_holders, sizeof(struct holders), tell_holders, &unmounted);
 	return unmounted.status;
-}
-
-static int unmount_in_time(struct unmounting *unmounting, int64_t timeout)
-{
-	struct batch_pool *pool = MUST(batch_pool_new(1));
-	struct batch *batch;
-	int r = batch_new(pool, 1, sizeof(struct unmounted), unmount_it, unmounting, timeout, &batch);
-	int status = CLI_UNSURE;
-
-	if (r == 0) {
-		batch_wait(pool, batch);
-		status = tell(pool, batch, timeout);
-		batch_free(batch);
-	} else {
-		log_error("no child can be made: %s", strerror(-r));
-	}
-	batch_pool_free(pool);
-	return status;
 }
 
 /* ---- what was typed ---- */
@@ -141,6 +127,7 @@ static int unmount(const struct cli *cli, const struct wanted *wanted)
 {
 	CLEANUP_CONFIG struct config *config = NULL;
 	CLEANUP(segments_clear) struct segments segments = { 0 };
+	struct attempt attempt;
 	int r = segments_parse(cli->operands[0], &segments), status;
 
 	if (r == -ENOMEM)
@@ -154,13 +141,14 @@ static int unmount(const struct cli *cli, const struct wanted *wanted)
 		status = check_under(cli, config, wanted->under);
 	if (status)
 		return status;
-	return unmount_in_time(&(struct unmounting){ .config = config,
-						     .under = wanted->under,
-						     .segments = &segments,
-						     .typed = cli->operands[0],
-						     .lazy = wanted->lazy,
-						     .force = wanted->force },
-			       wanted->timeout);
+	attempt = (struct attempt){ .unmounting = { .config = config,
+						    .under = wanted->under,
+						    .segments = &segments,
+						    .typed = cli->operands[0],
+						    .lazy = wanted->lazy,
+						    .force = wanted->force },
+				    .timeout = wanted->timeout };
+	return in_time(attempt.timeout, unmount_it, sizeof(struct unmounted), tell, &attempt);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

@@ -84,11 +84,7 @@ static int read_table(struct job *job)
 	/* Before the table: what is stacked upon a mount in it later is newer. */
 	if (kernel_newest_mount(&job->newest) < 0)
 		job->newest = 0;
-	r = kernel_table_read(&job->table);
-	for (size_t i = 0; i < job->table.count && r == 0; i++) {
-		r = kernel_table_fill(&job->table, &job->table.entries[i]);
-		r = r == -ENOENT ? 0 : r;
-	}
+	r = kernel_table_read_filled(&job->table);
 	if (r == -ENOMEM)
 		must(NULL);
 	if (r < 0)
@@ -348,20 +344,10 @@ static int call(struct job *job)
 	return r;
 }
 
-static bool has_gone(const struct kernel_mount *mount)
-{
-	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
-	struct mount_status status;
-
-	if (mount->id)
-		return kernel_statmount(mount->id, &status) == -ENOENT;
-	return kernel_table_read(&table) == 0 && !kernel_table_find_number(&table, mount->id32, mount->dev);
-}
-
 /* The mount table is asked, not the call. */
 static int conclude(struct job *job, int r)
 {
-	if (has_gone(&job->ret->mount))
+	if (kernel_mount_has_gone(&job->ret->mount))
 		return CLI_DONE;
 	switch (-r) {
 	case 0:

@@ -105,17 +105,10 @@ static int unmount(const struct place *place, const struct kernel_mount *mount, 
 	return r == -ENOENT ? r : kernel_unmount_exactly(place->parent, place->name, &exactly, &stranger);
 }
 
-static bool has_gone(const struct kernel_mount *mount)
-{
-	struct mount_status status;
-
-	return mount->id && kernel_statmount(mount->id, &status) == -ENOENT;
-}
-
 static int conclude(struct why why, int r, const char *path, const struct kernel_mount *mount)
 {
 	/* By its id, not by the call, which takes what was stacked upon it meanwhile. */
-	if (has_gone(mount) || (r == 0 && !mount->id))
+	if (mount->id ? kernel_mount_has_gone(mount) : r == 0)
 		return 0;
 	if (r == -E_OTHER_MOUNT || r == 0)
 		return why_say_of(why, -ESTALE, "another mount stands at", path);
@@ -182,17 +175,6 @@ static int search(const struct mount_table *table, const char *below, const char
 	return 0;
 }
 
-static int read_table(struct mount_table *table)
-{
-	int r = kernel_table_read(table);
-
-	for (size_t i = 0; i < table->count && r == 0; i++) {
-		r = kernel_table_fill(table, &table->entries[i]);
-		r = r == -ENOENT ? 0 : r;
-	}
-	return r;
-}
-
 static int unmount_found(const char *below, const char *segments, unsigned flags, char **ret_path, struct why why)
 {
 	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
@@ -203,7 +185,7 @@ static int unmount_found(const char *below, const char *segments, unsigned flags
 
 	if (r < 0)
 		return why_say_of(why, r, "no absolute path:", below);
-	r = read_table(&table);
+	r = kernel_table_read_filled(&table);
 	if (r < 0)
 		return why_say_of(why, r, "the mount table", "cannot be read");
 	r = search(&table, directory, segments, why, &found);

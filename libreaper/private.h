@@ -24,6 +24,7 @@
 #define kernel_listmount_all		reaper_private_kernel_listmount_all
 #define kernel_listmount_all_in		reaper_private_kernel_listmount_all_in
 #define kernel_make_private		reaper_private_kernel_make_private
+#define kernel_mount_has_gone		reaper_private_kernel_mount_has_gone
 #define kernel_mount_max		reaper_private_kernel_mount_max
 #define kernel_mount_namespace		reaper_private_kernel_mount_namespace
 #define kernel_mount_options		reaper_private_kernel_mount_options
@@ -54,6 +55,7 @@
 #define kernel_table_find		reaper_private_kernel_table_find
 #define kernel_table_find_number	reaper_private_kernel_table_find_number
 #define kernel_table_read		reaper_private_kernel_table_read
+#define kernel_table_read_filled	reaper_private_kernel_table_read_filled
 #define kernel_table_read_in		reaper_private_kernel_table_read_in
 #define kernel_table_read_mountinfo	reaper_private_kernel_table_read_mountinfo
 #define kernel_table_read_own_mountinfo reaper_private_kernel_table_read_own_mountinfo

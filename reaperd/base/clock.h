@@ -20,6 +20,12 @@ struct now {
 
 struct now clock_now(void);
 
+/* A time so much later: what lies beyond all times never comes, INT64_MAX. */
+static inline int64_t time_after(int64_t time, int64_t duration)
+{
+	return time > INT64_MAX - duration ? INT64_MAX : time + duration;
+}
+
 /* "500ms", "5s", "2m", "1h", "30d" or "0"; 0, -EINVAL (not a duration) or -ERANGE (over 100 years). */
 int duration_parse(const char *text, int64_t *ret_ns);
 

@@ -75,16 +75,6 @@ static int read_mount(struct doing *doing)
 	return kernel_table_fill(&one, &doing->mount);
 }
 
-static bool has_gone(const struct doing *doing)
-{
-	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
-	struct mount_status status;
-
-	if (doing->which.id)
-		return kernel_statmount(doing->which.id, &status) == -ENOENT;
-	return kernel_table_read(&table) == 0 && !find_which(&doing->which, &table);
-}
-
 static int check_mount(struct doing *doing, int dirfd, const char *name)
 {
 	return kernel_check_mount(dirfd, name, &doing->which, &doing->ret->stranger);
@@ -95,35 +85,21 @@ static int check_place(struct doing *doing)
 	return check_mount(doing, doing->parent, doing->name);
 }
 
-/* Nothing lies above the root's own mount point that the fd of the root would lead to. */
-static int reach_root(struct doing *doing)
-{
-	CLEANUP_FREE char *directory = strdup(doing->target);
-
-	if (!directory)
-		return -ENOMEM;
-	doing->name = strrchr(doing->target, '/') + 1;
-	directory[doing->name - doing->target] = '\0';
-	if (doing->name - doing->target > 1)
-		directory[doing->name - doing->target - 1] = '\0';
-	doing->parent = kernel_open_root(directory);
-	return doing->parent < 0 ? doing->parent : check_place(doing);
-}
-
+/* The directory that holds the mount point: beneath the root's, but of the root's own mount point the one above it. */
 static int reach(struct doing *doing)
 {
-	CLEANUP_FREE char *directory = strdup(doing->item->path);
+	bool is_root = doing_is_for_the_root(doing);
+	const char *path = is_root ? doing->target : doing->item->path;
+	CLEANUP_FREE char *directory = strdup(path);
 	char *slash;
-
-	if (doing_is_for_the_root(doing))
-		return reach_root(doing);
 
 	if (!directory)
 		return -ENOMEM;
 	slash = strrchr(directory, '/');
-	doing->name = doing->item->path + (slash ? slash + 1 - directory : 0);
+	doing->name = path + (slash ? slash + 1 - directory : 0);
 	*(slash ? slash : directory) = '\0';
-	doing->parent = kernel_open_beneath(doing->root, directory, 0);
+	doing->parent = is_root ? kernel_open_root(*directory ? directory : "/") :
+				  kernel_open_beneath(doing->root, directory, 0);
 	return doing->parent < 0 ? doing->parent : check_place(doing);
 }
 
@@ -264,7 +240,7 @@ static int call(struct doing *doing)
 static void settle(struct doing *doing, int r)
 {
 	doing->ret->error = -r;
-	if (has_gone(doing))
+	if (kernel_mount_has_gone(&doing->which))
 		doing_conclude(doing, OUTCOME_GONE, "%s", "");
 	else if (r < 0)
 		conclude_failure(doing, r);

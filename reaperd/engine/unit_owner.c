@@ -339,7 +339,7 @@ static void confirm(struct unit_owners *owners, const struct root *root, struct 
 
 	if (!unit->watch || !unit->left || unit->ended)
 		return;
-	due = unit->said > INT64_MAX - root->rules.grace ? INT64_MAX : unit->said + root->rules.grace;
+	due = time_after(unit->said, root->rules.grace);
 	if (group_watch_asked(unit->watch) >= due)
 		return;
 	if (owners->engine->now.mono >= due)

@@ -367,3 +367,14 @@ uint64_t kernel_mountinfo_device(uint32_t id32)
 	entry = kernel_table_find(&table, id32);
 	return entry ? entry->dev : 0;
 }
+
+int kernel_table_read_filled(struct mount_table *table)
+{
+	int r = kernel_table_read(table);
+
+	for (size_t i = 0; i < table->count && r == 0; i++) {
+		r = kernel_table_fill(table, &table->entries[i]);
+		r = r == -ENOENT ? 0 : r;
+	}
+	return r;
+}

@@ -57,6 +57,9 @@ void kernel_table_sort(struct mount_table *table);
 /* Makes root, target and fstype known: 0, -ENOENT (the mount has gone), -ENOMEM or -errno. */
 int kernel_table_fill(const struct mount_table *table, struct mount_entry *entry);
 
+/* kernel_table_read() with each entry filled; one that has gone meanwhile stays without. 0 or -errno. */
+int kernel_table_read_filled(struct mount_table *table);
+
 struct mount_entry *kernel_table_find(const struct mount_table *table, uint64_t id);
 
 /* By the number that mountinfo shows, with the superblock's device, for numbers come again at once. */

@@ -23,6 +23,16 @@ int kernel_check_mount(int dirfd, const char *name, const struct kernel_mount *m
 	return -E_OTHER_MOUNT;
 }
 
+bool kernel_mount_has_gone(const struct kernel_mount *mount)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	struct mount_status status;
+
+	if (mount->id)
+		return kernel_statmount(mount->id, &status) == -ENOENT;
+	return kernel_table_read(&table) == 0 && !kernel_table_find_number(&table, mount->id32, mount->dev);
+}
+
 static bool is_still_there(const struct kernel_exactly *exactly)
 {
 	struct mount_table one = { .unique_ids = true };

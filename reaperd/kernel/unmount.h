@@ -18,6 +18,9 @@
  */
 int kernel_check_mount(int dirfd, const char *name, const struct kernel_mount *mount, uint64_t *ret_stranger);
 
+/* The mount table has it no more. Where it cannot be asked, nothing is gone. */
+bool kernel_mount_has_gone(const struct kernel_mount *mount);
+
 struct kernel_exactly {
 	struct kernel_mount mount;
 	/* As it was seen, which must still be so; where the mount has an id. */

@@ -52,17 +52,16 @@ struct root_decision policy_decide_root(struct model *model, const struct root *
 {
 	struct root_decision decision = { .mount = dead_mount(model, root) };
 	const struct root_rules *rules = &root->rules;
+	struct decision weighed;
 
 	if (!decision.mount)
 		return decision;
 	decision.verdict = VERDICT_SUSPECT;
 	if (!rules->reap_root || !(rules->reap_when & EVIDENCE_BIT(EVIDENCE_DEAD)))
 		return decision;
-	decision.due =
-		root->dead.since.mono > INT64_MAX - rules->grace ? INT64_MAX : root->dead.since.mono + rules->grace;
-	decision.verdict = now.mono < decision.due		  ? VERDICT_WAIT :
-			   root->dead.checked.mono < decision.due ? VERDICT_RECHECK :
-								    VERDICT_REAP;
+	weighed = policy_weigh(rules, EVIDENCE_DEAD, &root->dead, false, now);
+	decision.due = weighed.due;
+	decision.verdict = weighed.verdict;
 	if (decision.verdict != VERDICT_REAP)
 		return decision;
 	decision.hold = policy_hold_of_root(root, facts, now);

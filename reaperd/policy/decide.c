@@ -89,19 +89,13 @@ static int64_t grace_of(const struct root_rules *rules, enum evidence evidence)
 	return evidence == EVIDENCE_HOLLOW ? rules->grace_hollow : rules->grace;
 }
 
-static int64_t add_saturating(int64_t time, int64_t duration)
-{
-	return time > INT64_MAX - duration ? INT64_MAX : time + duration;
-}
-
-/* What one piece of evidence amounts to by now. */
-static struct decision weigh(const struct root_rules *rules, enum evidence evidence, const struct evidence_state *state,
+struct decision policy_weigh(const struct root_rules *rules, enum evidence evidence, const struct evidence_state *state,
 			     bool without_grace, struct now now)
 {
 	struct decision decision = { .because = evidence };
 	int64_t grace = without_grace ? 0 : grace_of(rules, evidence);
 
-	decision.due = add_saturating(state->since.mono, grace);
+	decision.due = time_after(state->since.mono, grace);
 	if (now.mono < decision.due)
 		decision.verdict = VERDICT_WAIT;
 	else if (policy_is_asked_of_the_filesystem(evidence) && state->checked.mono < decision.due)
@@ -114,7 +108,7 @@ static struct decision weigh(const struct root_rules *rules, enum evidence evide
 bool policy_is_over_by(const struct action *action, enum evidence evidence, struct now now)
 {
 	return policy_acting(action) & EVIDENCE_BIT(evidence) &&
-	       weigh(&action->root->rules, evidence, &action->evidence_state[evidence], action->reap_now, now)
+	       policy_weigh(&action->root->rules, evidence, &action->evidence_state[evidence], action->reap_now, now)
 			       .verdict == VERDICT_REAP;
 }
 
@@ -154,8 +148,8 @@ struct decision policy_decide_action(const struct action *action, const struct p
 		decision = (struct decision){ .verdict = VERDICT_SUSPECT, .because = first_evidence(telling) };
 	for (unsigned bit = 0; bit < EVIDENCE_COUNT; bit++)
 		if (acting & EVIDENCE_BIT(bit))
-			decision = nearer(decision, weigh(&action->root->rules, bit, &action->evidence_state[bit],
-							  action->reap_now, now));
+			decision = nearer(decision, policy_weigh(&action->root->rules, bit,
+								 &action->evidence_state[bit], action->reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
 		decision.hold = policy_hold_of_root(action->root, facts, now);
 	decision.action = (struct action *)action;
@@ -176,11 +170,11 @@ struct decision policy_decide_mount(const struct mount *mount, const struct poli
 		decision = (struct decision){ .verdict = VERDICT_SUSPECT, .because = first_evidence(mount->evidence) };
 	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED) &&
 	    (reap_now || rules->reap_when & EVIDENCE_BIT(EVIDENCE_MOVED)))
-		decision = nearer(decision, weigh(rules, EVIDENCE_MOVED, &mount->moved, reap_now, now));
+		decision = nearer(decision, policy_weigh(rules, EVIDENCE_MOVED, &mount->moved, reap_now, now));
 	if (mount->evidence & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED) &&
 	    (reap_now || rules->reap_when & EVIDENCE_BIT(EVIDENCE_SOURCE_DELETED)))
-		decision =
-			nearer(decision, weigh(rules, EVIDENCE_SOURCE_DELETED, &mount->source_deleted, reap_now, now));
+		decision = nearer(decision,
+				  policy_weigh(rules, EVIDENCE_SOURCE_DELETED, &mount->source_deleted, reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
 		decision.hold = policy_hold_of_root(mount->action->root, facts, now);
 	decision.action = mount->action;

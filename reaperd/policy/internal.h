@@ -5,6 +5,10 @@
 
 #include "policy/policy.h"
 
+/* What one piece of evidence amounts to by now. */
+struct decision policy_weigh(const struct root_rules *rules, enum evidence evidence, const struct evidence_state *state,
+			     bool without_grace, struct now now);
+
 /* What holds up all of a root. */
 enum hold policy_hold_of_root(const struct root *root, const struct policy_facts *facts, struct now now);
 

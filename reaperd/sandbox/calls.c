@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/sanitized.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -35,16 +36,6 @@
 #define CLONE_FLAGS 1
 #else
 #define CLONE_FLAGS 0
-#endif
-
-/* What AddressSanitizer needs, and LeakSanitizer at the exit: that is a process of its own, which traces. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED
 #endif
 
 /*
@@ -301,6 +292,7 @@ const struct sandbox_call sandbox_calls[] = {
 	{ "swapon", DEADLY, ANY },
 	{ "umount", DEADLY, ANY },
 	{ "unshare", DEADLY, ANY },
+/* What AddressSanitizer needs, and LeakSanitizer at the exit: that is a process of its own, which traces. */
 #ifdef SANITIZED
 	{ "clone", CALLER_ENGINE, ARG(CLONE_FLAGS, NAMESPACES, 0) },
 	{ "prctl", CALLER_ENGINE, ANY },

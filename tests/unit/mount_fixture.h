@@ -26,6 +26,7 @@
 #include "../lib/skip.h"
 #include "kernel/at.h"
 #include "kernel/mounts.h"
+#include "kernel/table.h"
 
 #define PLACE "/mnt"
 
@@ -114,6 +115,18 @@ static inline bool is_mounted(struct kernel_mount mount)
 	struct mount_status status;
 
 	return mount.id ? kernel_statmount(mount.id, &status) == 0 : is_listed(mount);
+}
+
+/* In our namespace. */
+static inline size_t count_mounts(void)
+{
+	struct mount_table table = { 0 };
+	size_t count;
+
+	ck_assert_int_eq(kernel_table_read_own_mountinfo(&table), 0);
+	count = table.count;
+	kernel_table_clear(&table);
+	return count;
 }
 
 /* What a result calls it: its unique id, or where the kernel has none the number in mountinfo. */

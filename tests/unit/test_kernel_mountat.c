@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "kernel/mountat.h"
-#include "kernel/table.h"
 #include "mount_fixture.h"
 #include "run_suite.h"
 
@@ -24,17 +23,6 @@ static void setup(void)
 	make_directory(BUILD "/a/m");
 	build = kernel_open_root(BUILD);
 	ck_assert_int_ge(build, 0);
-}
-
-static size_t count_mounts(void)
-{
-	struct mount_table table = { 0 };
-	size_t count;
-
-	ck_assert_int_eq(kernel_table_read_own_mountinfo(&table), 0);
-	count = table.count;
-	kernel_table_clear(&table);
-	return count;
 }
 
 static int mountat(const char *type, const char *source, const char *target, const char *const *options)

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include "base/cleanup.h"
-#include "kernel/table.h"
 #include "mount_fixture.h"
 #include "reaper.h"
 #include "run_suite.h"
@@ -21,17 +20,6 @@ static void setup(void)
 	make_directory(BUILD "/a/m");
 	build = open(BUILD, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(build, 0);
-}
-
-static size_t count_mounts(void)
-{
-	struct mount_table table = { 0 };
-	size_t count;
-
-	ck_assert_int_eq(kernel_table_read_own_mountinfo(&table), 0);
-	count = table.count;
-	kernel_table_clear(&table);
-	return count;
 }
 
 static int mountat(const char *target, const char *const *options)

@@ -21,19 +21,10 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "run_suite.h"
 #include "sandbox/filter.h"
 #include "sandbox/sandbox.h"
-
-/* As in reaperd/sandbox/calls.c: what these need is allowed. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED
-#endif
 
 #define KILLED 256 /* no errno */
 
