@@ -305,10 +305,12 @@ _Noreturn static void be_tracer(pid_t pid, int ready)
 		err(125, "%d cannot be traced", pid);
 	if (write(ready, "", 1) != 1)
 		_exit(125);
-	/* Whoever reads what the command writes waits for the end of all that hold the other end. */
+	/* Who reads what the command writes waits for the end of all that hold the other end; who unmounts where it worked, likewise. */
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (chdir("/") < 0)
+		err(125, "the working directory is kept");
 	trace();
 	_exit(0);
 }
