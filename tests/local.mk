@@ -258,6 +258,12 @@ tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/e
 tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_owners_LDADD = $(use_engine) $(CHECK_LIBS)
+unit_tests += tests/unit/test_engine_root_health
+tests_unit_test_engine_root_health_SOURCES = \
+	tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_root_health.c
+tests_unit_test_engine_root_health_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_root_health_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_root_health_LDADD = $(use_engine) $(CHECK_LIBS)
 unit_tests += tests/unit/test_engine_namespaces
 tests_unit_test_engine_namespaces_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_namespaces.c
 tests_unit_test_engine_namespaces_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)

@@ -69,6 +69,16 @@ static void put_mounts(FILE *out, const struct root_status *roots, size_t count)
 	}
 }
 
+/* One of them is 1: so an alert names the state, and a graph shows each. */
+static void put_health(FILE *out, const struct root_status *roots, size_t count)
+{
+	put_help(out, "root_health", "gauge", "1 for the state in which the build root is, 0 for all others.");
+	for (size_t i = 0; i < count; i++)
+		for (int health = 0; health < ROOT_HEALTH_COUNT; health++)
+			put_root_value(out, "root_health", roots[i].path, root_health_name(health),
+				       (int)roots[i].root->health == health);
+}
+
 static void put_actions(FILE *out, const struct root_status *roots, size_t count)
 {
 	put_help(out, "actions", "gauge", "Build actions by state.");
@@ -163,6 +173,7 @@ char *metrics_text(struct engine *engine)
 			source_name(engine->source.ops->kind));
 		put_mounts(out, status.roots, status.root_count);
 		put_actions(out, status.roots, status.root_count);
+		put_health(out, status.roots, status.root_count);
 		put_events(out, engine->metrics);
 		put_attached(out, engine->metrics);
 		put_reaps(out, engine->metrics);

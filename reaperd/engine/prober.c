@@ -11,6 +11,7 @@
 #include "engine/broker_client.h"
 #include "engine/ledger.h"
 #include "engine/probe_result.h"
+#include "engine/root_health.h"
 
 /*
  * A question takes a process. What came or went in an action that is known is asked about at once, SOON_BURST times; where
@@ -19,9 +20,19 @@
 #define SOON_BURST 16
 #define SOON_REST  NSEC_PER_SEC
 
+/*
+ * No event tells that a server has died, so a root with nothing to ask about is asked itself, once in so many rounds.
+ * Rarely, for the question holds its mount for as long as the server takes to answer, and meanwhile a plain unmount of it
+ * by its worker, which is what an idle root waits for, fails with EBUSY. What holds no mount is worse: ustat() keeps the
+ * superblock, and with that even a lazy unmount of a filesystem that hangs; and a detached copy, made to be asked in its
+ * place, takes part in propagation.
+ */
+#define IDLE_ROUNDS 10
+
 struct root_round {
-	int64_t next; /* mono */
-	int64_t soon; /* mono: as if each such question had been asked SOON_REST after the one before */
+	int64_t next;  /* mono */
+	int64_t asked; /* mono: whether the root answers; 0: never */
+	int64_t soon;  /* mono: as if each such question had been asked SOON_REST after the one before */
 	bool in_flight;
 	bool health_wanted;
 };
@@ -111,74 +122,6 @@ static struct action *find_asked(struct engine *engine, struct root *root, const
 	return NULL;
 }
 
-static void set_health(struct engine *engine, struct root *root, enum root_health health)
-{
-	if (root->health == health)
-		return;
-	log_notice("%s: %s (was %s)", root->rules.path, root_health_name(health), root_health_name(root->health));
-	root->health = health;
-	engine_wake(engine);
-}
-
-static enum root_health health_of_error(int error)
-{
-	return error == ENOENT || error == ENOTDIR ? ROOT_HEALTH_ABSENT : ROOT_HEALTH_UNKNOWN;
-}
-
-static enum root_health health_of_answer(const struct probe_result *result)
-{
-	switch ((enum probe_state)result->state) {
-	case PROBE_HUNG:
-		return ROOT_HEALTH_HUNG;
-	case PROBE_DEAD:
-		return ROOT_HEALTH_DEAD;
-	case PROBE_COVERED:
-		return ROOT_HEALTH_COVERED;
-	case PROBE_UNKNOWN:
-		return health_of_error(result->error);
-	case PROBE_PRESENT:
-	case PROBE_MISSING:
-	case PROBE_REPLACED:
-	case PROBE_ELSEWHERE:
-		break;
-	}
-	return ROOT_HEALTH_OK;
-}
-
-/* The worst that an answer said of the root; an action that is merely gone says that the root answers. */
-static enum root_health health_of(const struct message_result *result)
-{
-	enum root_health health = ROOT_HEALTH_OK;
-
-	if (result->error)
-		return health_of_error(result->error);
-	for (uint32_t i = 0; i < result->count; i++) {
-		enum root_health one = health_of_answer(&result->probes[i]);
-
-		if (one == ROOT_HEALTH_HUNG)
-			return one;
-		if (health == ROOT_HEALTH_OK)
-			health = one;
-	}
-	return health;
-}
-
-/* Of the root itself, which reap-root = yes is about: an action's filesystem may be another one. */
-static void take_root_answer(struct engine *engine, struct root *root, const struct probe_job *job,
-			     const struct message_result *result)
-{
-	bool dead = job->count < result->count && result->probes[job->count].state == PROBE_DEAD;
-
-	if (!dead) {
-		root->dead_mount = 0;
-		return;
-	}
-	if (root->dead_mount != job->carrier)
-		root->dead.since = engine->now;
-	root->dead_mount = job->carrier;
-	root->dead.checked = job->sent;
-}
-
 static void take_answer(struct engine *engine, struct root *root, const struct probe_job *job, size_t index,
 			const struct message_result *result)
 {
@@ -210,10 +153,11 @@ static void on_answer(void *context, struct engine *engine, const struct message
 		for (size_t i = 0; i < job->count; i++)
 			take_answer(engine, root, job, i, result);
 		if (job->carrier && result->error != ESTALE)
-			take_root_answer(engine, root, job, result);
+			root_health_take_itself(engine, root, job->carrier, job->sent,
+						job->count < result->count ? &result->probes[job->count] : NULL);
 		/* Whether the root answers is a question of our own namespace. */
 		if (result->error != ESTALE && !job->elsewhere)
-			set_health(engine, root, health_of(result));
+			root_health_set(engine, root, root_health_of(result));
 	}
 	job_free(job);
 	engine_wake(engine);
@@ -374,6 +318,12 @@ static const struct mount *root_to_ask(const struct prober *prober, const struct
 	return model_mount_for_path(prober->engine->model, root->rules.path);
 }
 
+static void is_asked(const struct prober *prober, struct root_round *round)
+{
+	round->health_wanted = false;
+	round->asked = prober->engine->now.mono;
+}
+
 static void send_wanted(struct prober *prober, struct root *root)
 {
 	struct root_round *round = &prober->rounds[root->index];
@@ -390,7 +340,7 @@ static void send_wanted(struct prober *prober, struct root *root)
 	carrier = root_to_ask(prober, root, actions, count);
 	if (count == 0 && !carrier) { /* nobody can be asked about it */
 		round->health_wanted = false;
-		set_health(prober->engine, root, ROOT_HEALTH_UNKNOWN);
+		root_health_set(prober->engine, root, ROOT_HEALTH_UNKNOWN);
 	}
 	if (count == 0 && !round->health_wanted)
 		return;
@@ -403,7 +353,9 @@ static void send_wanted(struct prober *prober, struct root *root)
 	}
 	round->in_flight = true;
 	prober->engine->probes++;
-	round->health_wanted = false;
+	/* What is asked in another namespace does not say whether the root answers in ours. */
+	if (carrier || actions[0]->instance->carrier->ns->own)
+		is_asked(prober, round);
 }
 
 static bool has_probed_actions(const struct root *root)
@@ -414,16 +366,35 @@ static bool has_probed_actions(const struct root *root)
 	return false;
 }
 
-/* And not only for its actions' sake. */
+/* In each round, and not only for its actions' sake. */
 static bool is_asked_always(const struct root *root)
 {
 	return root->health != ROOT_HEALTH_OK || root->rules.reap_root;
+}
+
+/* When the root is to be asked for its own sake, and when its next round begins: mono. */
+static int64_t root_due(const struct root *root, const struct root_round *round)
+{
+	if (is_asked_always(root) || !round->asked)
+		return round->next;
+	return round->asked + IDLE_ROUNDS * root->rules.probe_interval;
+}
+
+static int64_t round_due(const struct root *root, const struct root_round *round, bool has_actions)
+{
+	int64_t due = root_due(root, round);
+
+	return has_actions && round->next < due ? round->next : due;
 }
 
 static void begin_round(struct prober *prober, struct root *root, bool has_actions)
 {
 	struct root_round *round = &prober->rounds[root->index];
 
+	if (root_due(root, round) <= prober->engine->now.mono) {
+		round->health_wanted = true;
+		round->asked = prober->engine->now.mono;
+	}
 	round->next = prober->engine->now.mono + root->rules.probe_interval;
 	if (has_actions) {
 		engine_want_probes(prober->engine, root);
@@ -431,7 +402,6 @@ static void begin_round(struct prober *prober, struct root *root, bool has_actio
 		engine_want_refresh(prober->engine);
 		ledger_retain(prober->engine);
 	}
-	round->health_wanted = is_asked_always(root);
 }
 
 static bool any_is_asked_soon(const struct root *root)
@@ -466,10 +436,10 @@ void prober_turn(struct prober *prober)
 		struct root_round *round = &prober->rounds[root->index];
 		bool has_actions = has_probed_actions(root);
 
-		if ((has_actions || is_asked_always(root)) && !round->in_flight) {
-			if (prober->engine->now.mono >= round->next)
+		if (!round->in_flight) {
+			if (prober->engine->now.mono >= round_due(root, round, has_actions))
 				begin_round(prober, root, has_actions);
-			engine_wake_at(prober->engine, round->next);
+			engine_wake_at(prober->engine, round_due(root, round, has_actions));
 		}
 		ask_soon(prober, root);
 		send_wanted(prober, root);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Asks, through the broker, what has become of the directories of actions; probe_result.h takes the answers. Each
- * root has a round every probe-interval while it has actions (else none: an idle daemon does not wake), and whoever
+ * root has a round every probe-interval while it has actions, else one in ten: an idle daemon hardly wakes. Whoever
  * suspects something asks for one action at once.
  */
 #ifndef REAPERD_ENGINE_PROBER_H

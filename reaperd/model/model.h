@@ -64,6 +64,7 @@ enum root_health {
 	ROOT_HEALTH_DEAD,    /* "dead": answers ENOTCONN */
 	ROOT_HEALTH_HUNG,    /* "hung": a probe did not return */
 	ROOT_HEALTH_UNKNOWN, /* "unknown": not probed yet, or another error */
+	ROOT_HEALTH_COUNT
 };
 const char *root_health_name(enum root_health health);
 

@@ -104,6 +104,25 @@ def test_live_actions_outlive_the_trouble_of_their_filesystem(cell, source, trou
         fuse("go")
 
 
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_an_idle_roots_trouble_is_shown_and_its_mount_kept(cell, source, trouble):
+    """Without an action nothing is asked for its sake, and nothing tells by itself that a server is gone."""
+    bring, health = TROUBLES[trouble]
+    root = cell.make("build")
+    fuse = Misfuse(cell, root, 0)
+    place = Place(cell, source, root)
+    number, daemon = harness.top_id(root), place.farm.start().daemon
+    wait_for(lambda: place.health() == "ok", "the root answers")
+    bring(fuse)
+    wait_for(lambda: place.health() == health, f"the root is shown to be {health}")
+    assert f'reaperd_root_health{{root="{root}",state="{health}"}} 1\n' in daemon.ctl("metrics").stdout
+    place.check_promises()
+    assert not gone(number)
+    place.check_end()
+    if trouble == "stopped":
+        fuse("go")
+
+
 def test_a_server_that_never_answers_the_kernels_first_question_hangs_nobody(cell, source):
     """Mounted, and nobody reads: each question about it waits for good."""
     root = cell.make("build")

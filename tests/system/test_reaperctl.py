@@ -264,12 +264,13 @@ def test_metrics(quiet):
             assert name not in metrics, "twice: " + name
             assert value == f"{float(value):.15g}" or "e" in value, line
             metrics[name] = float(value)
-    for family in ("mounts", "actions", "events_total", "lost_events_total", "reap_duration_seconds_bucket", "event_latency_seconds_bucket",
+    for family in ("mounts", "actions", "root_health", "events_total", "lost_events_total", "reap_duration_seconds_bucket", "event_latency_seconds_bucket",
                    "stuck_mounts", "hung_operations", "oldest_leftover_seconds", "paused", "ledger_bytes", "ledger_degraded",
                    "mount_table_ratio", "build_info"):
         assert any(name.startswith("reaperd_" + family) for name in metrics), family
     assert metrics["reaperd_stuck_mounts"] == 0 and metrics["reaperd_paused"] == 0
     assert metrics[f'reaperd_actions{{root="{quiet.root}",state="active"}}'] == 1
+    assert [name for name in metrics if name.startswith("reaperd_root_health") and metrics[name]] == [f'reaperd_root_health{{root="{quiet.root}",state="ok"}}']
     assert '"live"' not in text, "a label is never an action's name"
     families = set(re.findall(r"^# TYPE (\S+)", text, re.M))
     assert {re.sub(r"_(bucket|sum|count)$", "", re.match(r"[a-z_]+", name)[0]) for name in metrics} <= \

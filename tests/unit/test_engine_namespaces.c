@@ -177,6 +177,19 @@ START_TEST(its_step_is_taken_there)
 }
 END_TEST
 
+/* What stands in another one does not say whether the root answers in ours. */
+START_TEST(a_root_is_asked_here_while_its_only_action_is_there)
+{
+	other.dev = 555;
+	pass(5);
+	ck_assert_ptr_nonnull(their_mount());
+	ck_assert_int_eq(the_root()->health, ROOT_HEALTH_OK);
+	set_directory(&(struct directory){ .name = "", .state = PROBE_DEAD });
+	pass(25);
+	ck_assert_int_eq(the_root()->health, ROOT_HEALTH_DEAD);
+}
+END_TEST
+
 START_TEST(one_that_is_not_selected_is_let_be)
 {
 	pass(70);
@@ -298,6 +311,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, what_is_mounted_there_is_the_actions);
 	tcase_add_test(tests, its_step_is_taken_there);
+	tcase_add_test(tests, a_root_is_asked_here_while_its_only_action_is_there);
 	tcase_add_test(tests, one_without_a_root_is_looked_at_ever_more_rarely);
 	tcase_add_loop_test(tests, what_is_mounted_in_one_that_ends_went_with_it, 0, 2);
 	tcase_add_test(tests, one_that_is_deselected_is_left);

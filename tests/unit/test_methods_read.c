@@ -68,6 +68,8 @@ START_TEST(metrics_have_the_promised_names_and_no_action_s)
 {
 	static const char *const names[] = { "mounts{root=\"" ROOT "\",state=\"attached\"} ",
 					     "actions{root=\"" ROOT "\",state=\"over\"} 1",
+					     "root_health{root=\"" ROOT "\",state=\"ok\"} 0",
+					     "root_health{root=\"" ROOT "\",state=\"unknown\"} 1",
 					     "events_total{type=\"attach\"} 0",
 					     "lost_events_total ",
 					     "attached_total{attested=\"yes\"} 0",
