@@ -72,6 +72,9 @@ static int send_all(int fd, const char *bytes, size_t length)
 
 		if (sent < 0 && errno == EINTR)
 			continue;
+		/* Who is turned away is told why before he asks: what has been said can be read still. */
+		if (sent < 0 && errno == EPIPE)
+			return 0;
 		if (sent < 0)
 			return errno == EAGAIN ? -ETIME : -errno;
 		bytes += sent;

@@ -27,7 +27,10 @@ static inline void cleanup_client(struct client **client)
 }
 #define CLEANUP_CLIENT CLEANUP(cleanup_client)
 
-/* Sends one call of io.reaperd's `method`; steals `parameters`, where NULL is -ENOMEM. 0 or -errno. */
+/*
+ * Sends one call of io.reaperd's `method`; steals `parameters`, where NULL is -ENOMEM. 0 or -errno. That nobody is there
+ * to take it any more is said by client_receive().
+ */
 int client_send(struct client *client, const char *method, json_t *parameters, bool more);
 
 /*

@@ -19,6 +19,7 @@ struct control {
 	int listen_fd;
 	struct ev_io accept;
 	struct ev_timer accept_again; /* after accept(2) ran out of fds or memory */
+	struct ev_timer idle;	      /* ends what was forgotten */
 	struct connection *connections;
 	unsigned connection_count;
 };
@@ -51,6 +52,7 @@ struct connection {
 	struct varlink_buffer in;
 	struct outgoing out;
 	struct control_call call; /* the one that is being answered */
+	bool quiet;		  /* asked nothing since the last look */
 	bool eof;		  /* the peer sends no more */
 	bool doomed; /* to be closed by control.c, never by an answer: whoever answers still holds the call */
 	struct connection *next, *previous;

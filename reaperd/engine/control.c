@@ -30,24 +30,38 @@ const struct control_limits control_limits_for_runners = {
 	.request = 65536,
 	.outgoing = 1 << 20,
 	.per_uid = 256,
-	.per_root = 256,
+	.per_root = 16,
 	.total = 512,
 	.half_request = 10,
 	.slow_reader = 30,
+	.idle = 300,
 };
 
-static void connection_close(struct connection *connection)
+static void connection_free(struct connection *connection)
 {
-	struct control *control = connection->control;
-	struct ev_loop *loop = control->options.loop;
+	struct ev_loop *loop;
 
-	connection->doomed = true;
-	connection_end_call(connection);
+	if (!connection)
+		return;
+	loop = connection->control->options.loop;
 	ev_io_stop(loop, &connection->read);
 	ev_io_stop(loop, &connection->write);
 	ev_timer_stop(loop, &connection->again);
 	ev_timer_stop(loop, &connection->half);
 	ev_timer_stop(loop, &connection->slow);
+	close(connection->fd);
+	varlink_buffer_clear(&connection->in);
+	free(connection->out.bytes);
+	free(connection->groups);
+	free(connection);
+}
+
+static void connection_close(struct connection *connection)
+{
+	struct control *control = connection->control;
+
+	connection->doomed = true;
+	connection_end_call(connection);
 	if (connection->next)
 		connection->next->previous = connection->previous;
 	if (connection->previous)
@@ -55,11 +69,7 @@ static void connection_close(struct connection *connection)
 	else
 		control->connections = connection->next;
 	control->connection_count--;
-	close(connection->fd);
-	varlink_buffer_clear(&connection->in);
-	free(connection->out.bytes);
-	free(connection->groups);
-	free(connection);
+	connection_free(connection);
 }
 
 /* Writes what the peer takes. */
@@ -107,6 +117,7 @@ static void connection_step(struct connection *connection)
 		return;
 	}
 	message = varlink_buffer_next(&connection->in, &length);
+	connection->quiet = false;
 	ev_timer_stop(connection->control->options.loop, &connection->half);
 	if (message)
 		connection_begin_call(connection, message, length);
@@ -243,47 +254,102 @@ static void connection_init_watchers(struct connection *connection)
 	ev_set_priority(&connection->again, -1);
 }
 
-static bool control_admits(const struct control *control, uid_t uid)
+/* How many connections its user may have. */
+static unsigned connection_bound(struct connection *connection)
 {
-	bool root = uid == 0 || uid == control->options.administrator;
+	const struct control_options *options = &connection->control->options;
+	const struct control_limits *limits = connection->control->limits;
+	const bool welcome = !options->welcome || options->welcome(options->context, &connection->call);
+
+	if (connection->peer.uid == 0 || connection->peer.uid == options->administrator)
+		return options->welcome && welcome ? limits->per_uid : limits->per_root;
+	return welcome ? limits->per_uid : 0;
+}
+
+/* Answers what has not been asked: whoever may not be here is not waited for. A new socket has room for it. */
+static void connection_turn_away(struct connection *connection)
+{
+	log_debug("control: a connection of uid %u is refused: `register` does not name it",
+		  (unsigned)connection->peer.uid);
+	connection->call.open = true;
+	control_error_about(&connection->call, "io.reaperd.NotAllowed", "reason",
+			    "only the users that `register` names may connect to the runners' socket");
+	connection_flush(connection);
+}
+
+static int control_admit(const struct control *control, struct connection *connection)
+{
+	const unsigned bound = connection_bound(connection);
 	unsigned same = 0;
 
+	if (bound == 0) {
+		connection_turn_away(connection);
+		return -EACCES;
+	}
 	for (const struct connection *other = control->connections; other; other = other->next)
-		same += other->peer.uid == uid;
-	return control->connection_count < control->limits->total &&
-	       same < (root ? control->limits->per_root : control->limits->per_uid);
+		same += other->peer.uid == connection->peer.uid;
+	if (control->connection_count < control->limits->total && same < bound)
+		return 0;
+	log_debug("control: a connection of uid %u is refused: too many are open", (unsigned)connection->peer.uid);
+	return -EUSERS;
+}
+
+static void cleanup_connection(struct connection **connection)
+{
+	connection_free(*connection);
 }
 
 /* Takes `fd`. */
 static int control_adopt(struct control *control, int fd)
 {
 	CLEANUP_CLOSE int owned = fd;
-	struct connection *connection;
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
+	CLEANUP(cleanup_connection) struct connection *connection = calloc(1, sizeof(*connection));
+	struct connection *taken;
+	socklen_t length = sizeof(connection->peer);
+	int r;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return -errno;
-	if (!control_admits(control, peer.uid)) {
-		log_debug("control: a connection of uid %u is refused: too many are open", (unsigned)peer.uid);
-		return -EUSERS;
-	}
-	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return -ENOMEM;
 	connection->control = control;
 	connection->fd = take_fd(&owned);
-	connection->peer = peer;
-	connection_read_groups(connection);
 	varlink_buffer_init(&connection->in, control->limits->request);
 	connection_init_watchers(connection);
-	connection->next = control->connections;
-	if (connection->next)
-		connection->next->previous = connection;
-	control->connections = connection;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &connection->peer, &length) < 0)
+		return -errno;
+	connection_read_groups(connection);
+	r = control_admit(control, connection);
+	if (r < 0)
+		return r;
+	taken = take_ptr(connection);
+	taken->next = control->connections;
+	if (taken->next)
+		taken->next->previous = taken;
+	control->connections = taken;
 	control->connection_count++;
-	connection_watch(connection);
+	connection_watch(taken);
 	return 0;
+}
+
+/* One timer for all, with two looks: what was quiet at the last one, and is so still, has been for a whole interval. */
+static void control_on_idle(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+	struct control *control = watcher->data;
+	struct connection *next;
+
+	(void)loop;
+	(void)events;
+	for (struct connection *connection = control->connections; connection; connection = next) {
+		next = connection->next;
+		if (connection->call.open)
+			continue;
+		if (connection->quiet) {
+			log_debug("control: a connection of uid %u is closed: it asks nothing",
+				  (unsigned)connection->peer.uid);
+			connection_close(connection);
+		} else {
+			connection->quiet = true;
+		}
+	}
 }
 
 static void control_on_accept(struct ev_loop *loop, struct ev_io *watcher, int events)
@@ -342,9 +408,12 @@ int control_new(const struct control_options *options, int listen_fd, struct con
 	control->listen_fd = take_fd(&fd);
 	ev_io_init(&control->accept, control_on_accept, control->listen_fd, EV_READ);
 	ev_timer_init(&control->accept_again, control_on_accept_again, 0., 0.);
-	control->accept.data = control->accept_again.data = control;
+	ev_timer_init(&control->idle, control_on_idle, control->limits->idle, control->limits->idle);
+	control->accept.data = control->accept_again.data = control->idle.data = control;
 	ev_set_priority(&control->accept, -1);
 	ev_io_start(options->loop, &control->accept);
+	if (control->limits->idle > 0)
+		ev_timer_start(options->loop, &control->idle);
 	*ret = take_ptr(control);
 	return 0;
 }
@@ -357,6 +426,7 @@ void control_free(struct control *control)
 		connection_close(control->connections);
 	ev_io_stop(control->options.loop, &control->accept);
 	ev_timer_stop(control->options.loop, &control->accept_again);
+	ev_timer_stop(control->options.loop, &control->idle);
 	close(control->listen_fd);
 	free(control->interfaces);
 	free(control);

@@ -66,14 +66,18 @@ struct control_interface {
 /* Decides on CONTROL_REGISTER for those who are not root. */
 typedef bool control_authorize(void *context, struct control_call *call, const json_t *parameters);
 
+/* Whether who connects is let in. `call` says who it is; it is no call yet, and cannot be answered. */
+typedef bool control_welcome(void *context, struct control_call *call);
+
 struct control_limits {
 	size_t request;	   /* bytes of one request */
 	size_t outgoing;   /* bytes queued for one connection; the last piece of an answer in pieces comes on top */
 	unsigned per_uid;  /* connections */
-	unsigned per_root; /* those of uid 0 and the administrator */
+	unsigned per_root; /* those of uid 0 and the administrator, where the welcome function does not let them in */
 	unsigned total;
 	double half_request; /* seconds that a request may take to arrive */
 	double slow_reader;  /* seconds without taking any byte of what is queued */
+	double idle;	     /* seconds without a call, a lasting one too; it ends before twice as long. 0: no bound */
 };
 extern const struct control_limits control_limits_default;
 /* A runner has a connection for each action, and all of a container are one user. */
@@ -85,6 +89,7 @@ struct control_options {
 		*interfaces;	      /* NULL-terminated; org.varlink.service is there beside them */
 	void *context;		      /* for handlers and authorize */
 	control_authorize *authorize; /* NULL: root alone may register */
+	control_welcome *welcome;     /* NULL: everybody; uid 0 and the administrator are let in anyway */
 	uid_t administrator;	      /* has root's privileges too; 0 where there is no other */
 	/*
 	 * Only what registers actions is answered, and uid 0 is a user like any other: it may be a container's.

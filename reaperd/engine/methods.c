@@ -85,6 +85,7 @@ int methods_serve_runners(struct engine *engine, int listen_fd)
 	struct control_options options = options_for(engine);
 
 	options.for_runners = true;
+	options.welcome = method_may_connect;
 	options.limits = &control_limits_for_runners;
 	return control_new(&options, listen_fd, &engine->runners);
 }

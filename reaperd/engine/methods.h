@@ -23,4 +23,7 @@ control_handler method_reap, method_pause, method_resume, method_begin, method_e
 /* Whether the caller is among the users and @groups that `register` names for the root in the parameters. */
 control_authorize method_may_register;
 
+/* Whether `register` of any root names the caller. */
+control_welcome method_may_connect;
+
 #endif

@@ -32,6 +32,16 @@ bool method_may_register(void *context, struct control_call *call, const json_t 
 	return root && access_allows(&root->rules.register_users, call, engine->serial);
 }
 
+bool method_may_connect(void *context, struct control_call *call)
+{
+	struct engine *engine = context;
+	bool named = false;
+
+	for (const struct root *root = model_roots(engine->model); root && !named; root = root->next)
+		named = access_allows(&root->rules.register_users, call, engine->serial);
+	return named;
+}
+
 /* ---- registering ---- */
 
 struct registration {

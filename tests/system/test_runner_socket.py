@@ -14,6 +14,7 @@ from harness import Varlink, VarlinkError, container, gone, wait_for
 from harness.table import LIBC
 
 CLONE_NEWUSER, MAPPED = 0x10000000, 100000
+STRANGERS = 65533, 65534
 
 
 @pytest.fixture
@@ -248,3 +249,50 @@ def test_strangers_who_hold_every_connection_do_not_touch_the_control_socket(cel
             return None
 
     wait_for(works, "there is room again")
+
+
+def test_strangers_take_no_runners_place(cell):
+    served = Served(cell, register="root")
+    daemon = served.farm.start().daemon
+    held = []
+
+    def connect(uid):
+        """Waits while the daemon's backlog is full."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        held.append(connection)
+        os.seteuid(uid)
+        try:
+            connection.connect(served.socket)
+        finally:
+            os.seteuid(0)
+        connection.settimeout(harness.PATIENCE)
+        return connection
+
+    def asked(connection):
+        try:
+            connection.sendall(b'{"method":"org.varlink.service.GetInfo"}\0')
+        except BrokenPipeError:
+            pass
+        return connection.recv(1 << 16)
+
+    def said(connection):
+        """All of it; the daemon closes the connection."""
+        try:
+            return connection.recv(1 << 16) + connection.recv(1)
+        except ConnectionResetError:
+            return b""
+
+    try:
+        for number in range(600):
+            connect(STRANGERS[number % 2])
+        daemon.ctl("begin", "a1", "--root", served.root, options=("--socket", served.socket))
+        for connection in held:
+            text = said(connection)
+            assert b"NotAllowed" in text and b"`register` names" in text
+        daemon.configure(served.farm.config.replace("register = root", f"register = {STRANGERS[0]}"))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: b"interfaces" in asked(connect(STRANGERS[0])), "the new configuration lets one of them in")
+        assert b"NotAllowed" in said(connect(STRANGERS[1]))
+    finally:
+        for connection in held:
+            connection.close()

@@ -128,7 +128,7 @@ static const struct control_method methods[] = {
 static const struct control_interface test_interface = { "test.control", "interface test.control\n", methods };
 static const struct control_interface *const interfaces[] = { &test_interface, NULL };
 
-static void listen_and_serve(void)
+void serve(void)
 {
 	struct control_options options = { .loop = loop,
 					   .interfaces = interfaces,
@@ -144,7 +144,7 @@ void server_start(void)
 {
 	limits = control_limits_default;
 	loop_open();
-	listen_and_serve();
+	serve();
 }
 
 void server_stop(void)

@@ -19,5 +19,7 @@ extern unsigned ended, begun, pieces;
 
 void server_start(void);
 void server_stop(void);
+/* Anew, after control_free(control), for limits that are heeded once. */
+void serve(void);
 
 #endif

@@ -281,6 +281,58 @@ START_TEST(half_a_request_does_not_stay_for_ever)
 }
 END_TEST
 
+START_TEST(a_connection_that_asks_nothing_is_ended_and_one_that_holds_a_lasting_call_is_not)
+{
+	struct client silent, asked, holding, other;
+
+	control_free(control);
+	limits.idle = 0.2;
+	serve();
+	client_open(&silent);
+	client_open(&asked);
+	client_open(&holding);
+	/* All before the loop turns, so that no delay of ours is taken for silence. */
+	client_ask(&holding, "{\"method\":\"test.control.Hold\",\"more\":true}");
+	client_ask(&asked, ECHO("{\"text\":\"x\"}"));
+	expect_answer(&holding, "{\"parameters\":{},\"continues\":true}");
+	expect_answer(&asked, "{\"parameters\":{\"text\":\"x\"}}");
+	RUN_UNTIL(client_is_closed(&silent) && client_is_closed(&asked));
+	/* As long as it took them, once more. */
+	client_open(&other);
+	RUN_UNTIL(client_is_closed(&other));
+	ck_assert_uint_eq(control_connections(control), 1);
+	ck_assert_uint_eq(ended, 0);
+	client_close(&silent);
+	client_close(&asked);
+	client_close(&other);
+	client_close(&holding);
+	RUN_UNTIL(ended == 1);
+}
+END_TEST
+
+START_TEST(who_asks_again_and_again_is_not_idle)
+{
+	struct client silent, busy;
+	ev_tstamp end;
+
+	control_free(control);
+	limits.idle = 0.2;
+	serve();
+	client_open(&busy);
+	for (int i = 0; i < 2; i++) {
+		client_open(&silent);
+		end = ev_time() + DEADLINE;
+		while (!client_is_closed(&silent)) {
+			ck_assert(ev_time() < end);
+			client_ask(&busy, ECHO("{\"text\":\"x\"}"));
+			expect_answer(&busy, "{\"parameters\":{\"text\":\"x\"}}");
+		}
+		client_close(&silent);
+	}
+	client_close(&busy);
+}
+END_TEST
+
 START_TEST(connections_are_bounded_for_each_user)
 {
 	struct client many_clients[6], root;
@@ -380,6 +432,8 @@ static TCase *bounds_case(void)
 	tcase_add_test(tests, an_answer_below_the_bound_comes_whole);
 	tcase_add_test(tests, requests_are_not_taken_from_a_client_that_does_not_read);
 	tcase_add_test(tests, half_a_request_does_not_stay_for_ever);
+	tcase_add_test(tests, a_connection_that_asks_nothing_is_ended_and_one_that_holds_a_lasting_call_is_not);
+	tcase_add_test(tests, who_asks_again_and_again_is_not_idle);
 	tcase_add_test(tests, connections_are_bounded_for_each_user);
 	tcase_add_test(tests, connections_are_bounded_in_all);
 	tcase_add_test(tests, out_of_descriptors_it_rests_and_then_takes_who_waited);

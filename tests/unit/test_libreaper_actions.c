@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "client/client.h"
 #include "reaper.h"
 #include "run_suite.h"
 
@@ -51,17 +52,22 @@ static void *serve(void *context)
 	return NULL;
 }
 
-static void play(const char *const *list)
+static void open_listener(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	answers = list;
 	snprintf(path, sizeof(path), "%s/socket", directory);
 	unlink(path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_int_eq(listen(listener, 4), 0);
+}
+
+static void play(const char *const *list)
+{
+	answers = list;
+	open_listener();
 	ck_assert_int_eq(pthread_create(&thread, NULL, serve, NULL), 0);
 }
 
@@ -249,18 +255,41 @@ static void *answer_late(void *context)
 START_TEST(signals_interrupt_nothing)
 {
 	const struct sigaction action = { .sa_handler = do_nothing };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	pthread_t self = pthread_self();
 
 	sigaction(SIGUSR1, &action, NULL);
-	snprintf(path, sizeof(path), "%s/socket", directory);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
-	ck_assert_int_eq(listen(listener, 4), 0);
+	open_listener();
 	ck_assert_int_eq(pthread_create(&thread, NULL, answer_late, &self), 0);
 	ck_assert_msg(reaper_end(path, "/b", "a", 0, why, sizeof(why)) == 0, "%s", why);
 	finish();
+}
+END_TEST
+
+/* Both to one that goes away before it can be asked. */
+START_TEST(who_is_turned_away_hears_why_though_he_cannot_ask_any_more)
+{
+	static const char refusal[] = "{\"error\":\"io.reaperd.NotAllowed\"}";
+	const json_t *parameters;
+	struct client *client;
+	json_t *reply;
+
+	for (int words = 0; words < 2; words++) {
+		int fd;
+
+		open_listener();
+		ck_assert_int_eq(client_open(path, &client), 0);
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (words)
+			ck_assert_int_eq(send(fd, refusal, sizeof(refusal), MSG_NOSIGNAL), sizeof(refusal));
+		close(fd);
+		ck_assert_int_eq(client_send(client, "End", json_object(), false), 0);
+		ck_assert_int_eq(client_receive(client, 10000, &reply), words ? -EREMOTEIO : -ECONNRESET);
+		if (words)
+			ck_assert_str_eq(client_error(client, &parameters), "io.reaperd.NotAllowed");
+		client_close(client);
+		close(listener);
+		unlink(path);
+	}
 }
 END_TEST
 
@@ -275,6 +304,7 @@ int main(void)
 	tcase_add_test(tests, without_a_daemon_nothing_is_registered);
 	tcase_add_test(tests, a_lease_is_held_until_it_is_closed_and_taken_anew_where_the_daemon_is);
 	tcase_add_test(tests, a_lease_that_cannot_be_taken_anew_is_not_held_and_may_be_later);
+	tcase_add_test(tests, who_is_turned_away_hears_why_though_he_cannot_ask_any_more);
 	tcase_add_test(tests, signals_interrupt_nothing);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "control_fixture.h"
 #include "engine/control.h"
@@ -57,9 +58,10 @@ static void expect_refusal(const char *method, const char *parameters, const cha
 	client_close(&client);
 }
 
-/* We are root, or the user whose daemon it is, who has root's privileges at the control socket. */
 START_TEST(root_is_a_user_like_any_other_there)
 {
+	if (geteuid() != 0)
+		SKIP_TEST("we are not root");
 	expect_refusal("io.reaperd.Begin", ACTION, "root only where it is named");
 	expect_refusal("io.reaperd.End", ACTION, "root only where it is named");
 	expect_refusal("io.reaperd.Lease", ACTION, "root only where it is named");
@@ -104,8 +106,9 @@ START_TEST(each_method_but_begin_end_and_lease_is_closed_to_all)
 }
 END_TEST
 
-START_TEST(what_it_is_it_says_to_everybody)
+START_TEST(what_it_is_it_says_to_whom_it_lets_in)
 {
+	name_ourselves();
 	expect_refusal("org.varlink.service.GetInfo", "{}", "");
 	expect_refusal("org.varlink.service.GetInterfaceDescription", "{\"interface\":\"io.reaperd\"}", "");
 }
@@ -124,6 +127,7 @@ START_TEST(its_connections_are_bounded_and_not_counted_among_the_others)
 	static struct client clients[257];
 	const unsigned bound = control_limits_for_runners.per_uid;
 
+	name_ourselves();
 	ck_assert_uint_lt(bound, ARRAY_SIZE(clients));
 	for (unsigned i = 0; i <= bound; i++) {
 		client_open(&clients[i]);
@@ -132,6 +136,72 @@ START_TEST(its_connections_are_bounded_and_not_counted_among_the_others)
 	RUN_UNTIL(client_is_closed(&clients[bound]));
 	ck_assert_uint_eq(control_connections(engine.runners), bound);
 	ck_assert_uint_eq(control_connections(engine.control), 0);
+	for (unsigned i = 0; i <= bound; i++)
+		client_close(&clients[i]);
+	RUN_UNTIL(control_connections(engine.runners) == 0);
+}
+END_TEST
+
+static void expect_to_be_turned_away(struct client *client)
+{
+	expect_answer(client,
+		      "{\"error\":\"io.reaperd.NotAllowed\",\"parameters\":"
+		      "{\"reason\":\"only the users that `register` names may connect to the runners' socket\"}}");
+	RUN_UNTIL(client_is_closed(client));
+	ck_assert_uint_eq(control_connections(engine.runners), 0);
+	client_close(client);
+}
+
+START_TEST(who_is_named_nowhere_is_turned_away_before_it_asks)
+{
+	struct client silent, quick;
+
+	ck_assert_int_eq(string_list_add(&fake_root(fake)->rules.register_users, "0"), 0);
+	client_open_as_nobody(&silent);
+	expect_to_be_turned_away(&silent);
+	client_open_as_nobody(&quick);
+	client_ask(&quick, "{\"method\":\"io.reaperd.Begin\",\"parameters\":" ACTION "}");
+	expect_to_be_turned_away(&quick);
+	ck_assert_str_eq(asked.text, "");
+}
+END_TEST
+
+START_TEST(who_is_named_for_any_root_is_let_in_and_by_the_next_configuration_no_more)
+{
+	struct string_list *users = &fake_root(fake)->rules.register_users;
+	struct client held, next;
+	char group[16];
+
+	snprintf(group, sizeof(group), "@%u", (unsigned)getegid());
+	ck_assert_int_eq(string_list_add(users, group), 0);
+	client_open_as_nobody(&held);
+	client_ask(&held, "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":" ACTION "}");
+	json_decref(client_answer(&held));
+	string_list_clear(users);
+	engine.serial++;
+	client_open_as_nobody(&next);
+	RUN_UNTIL(client_is_closed(&next));
+	ck_assert_uint_eq(control_connections(engine.runners), 1);
+	ck_assert_uint_eq(asked.leases_ended, 0);
+	client_close(&next);
+	client_close(&held);
+	RUN_UNTIL(asked.leases_ended == 1);
+}
+END_TEST
+
+START_TEST(root_that_is_not_named_is_let_in_and_takes_few_places)
+{
+	static struct client clients[65];
+	const unsigned bound = control_limits_for_runners.per_root;
+
+	if (geteuid() != 0)
+		SKIP_TEST("we are not root");
+	ck_assert_uint_lt(bound, ARRAY_SIZE(clients));
+	ck_assert_uint_ge(bound, 1);
+	for (unsigned i = 0; i <= bound; i++)
+		client_open(&clients[i]);
+	RUN_UNTIL(client_is_closed(&clients[bound]));
+	ck_assert_uint_eq(control_connections(engine.runners), bound);
 	for (unsigned i = 0; i <= bound; i++)
 		client_close(&clients[i]);
 	RUN_UNTIL(control_connections(engine.runners) == 0);
@@ -147,9 +217,12 @@ int main(void)
 	tcase_add_checked_fixture(tests, serve_runners, stop_serving);
 	tcase_add_test(tests, root_is_a_user_like_any_other_there);
 	tcase_add_test(tests, each_method_but_begin_end_and_lease_is_closed_to_all);
-	tcase_add_test(tests, what_it_is_it_says_to_everybody);
+	tcase_add_test(tests, what_it_is_it_says_to_whom_it_lets_in);
 	tcase_add_test(tests, a_pid_that_a_container_knows_is_not_believed);
 	tcase_add_test(tests, its_connections_are_bounded_and_not_counted_among_the_others);
+	tcase_add_test(tests, who_is_named_nowhere_is_turned_away_before_it_asks);
+	tcase_add_test(tests, who_is_named_for_any_root_is_let_in_and_by_the_next_configuration_no_more);
+	tcase_add_test(tests, root_that_is_not_named_is_let_in_and_takes_few_places);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
