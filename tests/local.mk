@@ -370,10 +370,17 @@ check-unit:
 	@$(MAKE) check TESTS='$(unit_tests)'
 .PHONY: check-unit
 
-# The unit tests below valgrind; first, that it sees what is wrong.
+# Without the scripts alone: what they judge, sources and documents, is the same whoever compiled the programs.
+check-programs:
+	@$(MAKE) check TESTS='tests/run-system $(unit_tests)'
+.PHONY: check-programs
+
+# The unit tests below valgrind, or every Mth from the Nth on; first, that it sees what is wrong.
+VALGRIND_PART = 1/1
 check-valgrind: all
 	@CC='$(CC)' $(srcdir)/tests/unit/test-below-valgrind.sh
-	@REAPERD_TEST_VALGRIND=yes $(MAKE) check TESTS='$(filter-out tests/sim/%,$(unit_tests))'
+	@REAPERD_TEST_VALGRIND=yes $(MAKE) check TESTS="$$(printf '%s\n' $(filter-out tests/sim/%,$(unit_tests)) | \
+		awk -v part='$(VALGRIND_PART)' 'BEGIN { split(part, of, "/") } NR % of[2] == of[1] % of[2]' | tr '\n' ' ')"
 .PHONY: check-valgrind
 
 # What can be said without running anything, by tools that only who changes the sources needs. TOOLS names some of them (LINT is a variable of make's own).

@@ -24,6 +24,8 @@ import harness  # noqa: E402
 LIMIT = 60 * harness.SLOWNESS
 # A test waits more than it works.
 JOBS = int(os.environ.get("REAPERD_TEST_JOBS", 4 * (os.cpu_count() or 1)))
+# With a number, what would run once with each source runs with one of them: the tests have them in turn, and with the next number the next one.
+TURN = int(os.environ.get("REAPERD_TEST_TURN", -1))
 # So many failed tests, at most, are run once more; where more fail it is not for want of time.
 AGAIN = int(os.environ.get("REAPERD_TEST_AGAIN", 0))
 
@@ -41,6 +43,16 @@ def pytest_sessionfinish(session):
     if harness.host_mounts() != session.config.mounts_before:
         sys.stderr.write("\nthe host's mount table changed during the tests\n")
         session.exitstatus = 1
+
+
+def pytest_collection_modifyitems(items):
+    if TURN < 0:
+        return
+    alike = {}  # but for the source
+    for item in items:
+        case = item.callspec.id.split("-") if hasattr(item, "callspec") else []
+        alike.setdefault((item.fspath, item.originalname, *(word for word in case if word not in SOURCES)), []).append(item)
+    items[:] = [group[(number + TURN) % len(group)] for number, group in enumerate(alike.values())]
 
 
 def last_lines(directory):

@@ -54,7 +54,7 @@ def mode(request, monkeypatch):
 def test_each_process_has_its_sandbox_while_it_works(cell, mode):
     root = cell.make("build")
     fuse = Misfuse(cell, root)
-    farm = harness.Farm(cell, root=root)
+    farm = harness.Farm(cell, root=root, step_timeout="60s")  # a child that waits must be the same to the end
     daemon = farm.start().daemon
     made = farm.action("a1")
     daemon.knows(*made)

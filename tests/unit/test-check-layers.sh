@@ -25,11 +25,7 @@ all='base kernel wire client model policy source store config report sandbox bro
 
 right_archives() {
 	rm -rf "$work/tree"
-	for one in $all; do
-		archive "$one" ""
-	done
-	archive policy 'void model_do(void); void f(void); void f(void) { model_do(); }'
-	archive store 'int sqlite3_close(void *); void g(void); void g(void) { sqlite3_close(0); }'
+	cp -p "$work"/right/*.a "$work"
 }
 
 run_check() {
@@ -55,7 +51,13 @@ expect() {
 	right_archives
 }
 
-right_archives
+for one in $all; do
+	archive "$one" ""
+done
+archive policy 'void model_do(void); void f(void); void f(void) { model_do(); }'
+archive store 'int sqlite3_close(void *); void g(void); void g(void) { sqlite3_close(0); }'
+mkdir "$work/right"
+cp -p "$work"/*.a "$work/right"
 expect 0 'keep to the table' what_is_right_passes
 
 archive policy 'void store_do(void); void f(void); void f(void) { store_do(); }'
