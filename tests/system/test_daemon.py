@@ -366,3 +366,11 @@ def test_the_unit_is_sound(cell):
     keys = {line.split("=")[0] for line in text.splitlines() if re.match(r"[A-Z]\w*=", line)}
     assert not {key for key in keys if key.startswith(("Private", "ProtectS", "ProtectH", "ProtectK", "ProtectC", "ProtectP", "ReadOnly",
                                                        "ReadWrite", "Bind", "Inaccessible", "Root", "Temporary", "DynamicUser", "Mount"))}
+
+
+def test_the_user_that_the_installation_makes_is_the_one_that_the_engine_becomes():
+    with open(os.path.join(harness.SOURCE_TREE, "contrib/systemd/sysusers.d/reaperd.conf")) as file:
+        made = [line.split()[1] for line in file if line.startswith("u ")]
+    with open(os.path.join(harness.SOURCE_TREE, "man/reaperd.conf.5")) as file:
+        defaults = re.findall(r"^\.It Cm user No = Li (\w+)$", file.read(), re.M)
+    assert made == defaults == ["reaperd"]
