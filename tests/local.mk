@@ -102,12 +102,17 @@ tests_unit_test_model_random_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_layout_LDADD = $(use_model) $(CHECK_LIBS)
 tests_unit_test_model_tree_LDADD = $(use_model) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_source tests/unit/test_source_actors tests/unit/test_source_events tests/unit/test_source_mountinfo \
+unit_tests += tests/unit/test_source tests/unit/test_source_actor_groups tests/unit/test_source_actors tests/unit/test_source_events tests/unit/test_source_mountinfo \
 	tests/unit/test_source_random
 tests_unit_test_source_SOURCES = tests/unit/test_source.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_LDADD = $(use_source) $(CHECK_LIBS)
-tests_unit_test_source_actors_SOURCES = tests/unit/test_source_actors.c tests/lib/cgroups.h
-tests_unit_test_source_actors_LDFLAGS = -Wl,--wrap=kernel_process_stat -Wl,--wrap=kernel_process_cgroup
+actors_fixture = tests/unit/actors_fixture.c tests/unit/actors_fixture.h tests/lib/cgroups.h
+actors_wraps = -Wl,--wrap=kernel_process_stat -Wl,--wrap=kernel_process_cgroup
+tests_unit_test_source_actor_groups_SOURCES = tests/unit/test_source_actor_groups.c $(actors_fixture)
+tests_unit_test_source_actor_groups_LDFLAGS = $(actors_wraps)
+tests_unit_test_source_actor_groups_LDADD = $(use_source) $(CHECK_LIBS)
+tests_unit_test_source_actors_SOURCES = tests/unit/test_source_actors.c $(actors_fixture)
+tests_unit_test_source_actors_LDFLAGS = $(actors_wraps)
 tests_unit_test_source_actors_LDADD = $(use_source) $(CHECK_LIBS)
 tests_unit_test_source_events_SOURCES = tests/unit/test_source_events.c tests/lib/scratch.c tests/lib/scratch.h
 tests_unit_test_source_events_LDADD = $(use_source) $(CHECK_LIBS)

@@ -11,147 +11,11 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-#include "../lib/cgroups.h"
 #include "../lib/skip.h"
+#include "actors_fixture.h"
 #include "base/cleanup.h"
-#include "kernel/cgroup.h"
-#include "kernel/process.h"
-#include "run_suite.h"
-#include "source/actors.h"
 
-#define NEED_CGROUP(group, version2, name)                                                                             \
-	do {                                                                                                           \
-		if (!cgroup_make(group, version2, name))                                                               \
-			SKIP_TEST("no cgroup of version %d can be made here", version2 ? 2 : 1);                       \
-	} while (0)
-
-/* --- what happens in the midst of a look (the linker's --wrap) --- */
-
-static void (*before_stat)(void), (*before_cgroup)(void);
-
-int __real_kernel_process_stat(int32_t pid, struct process_stat *ret);
-int __wrap_kernel_process_stat(int32_t pid, struct process_stat *ret);
-char *__real_kernel_process_cgroup(int32_t pid);
-char *__wrap_kernel_process_cgroup(int32_t pid);
-
-static void happen(void (**what)(void))
-{
-	void (*once)(void) = *what;
-
-	*what = NULL;
-	if (once)
-		once();
-}
-
-int __wrap_kernel_process_stat(int32_t pid, struct process_stat *ret)
-{
-	happen(&before_stat);
-	return __real_kernel_process_stat(pid, ret);
-}
-
-char *__wrap_kernel_process_cgroup(int32_t pid)
-{
-	happen(&before_cgroup);
-	return __real_kernel_process_cgroup(pid);
-}
-
-/* --- processes --- */
-
-static struct actors *actors;
-static uint64_t batch;
-static pid_t child;
-static int orders[2]; /* a byte for each step that the child takes */
-
-static void setup(void)
-{
-	actors = actors_new();
-	ck_assert_ptr_nonnull(actors);
-	batch = 0;
-}
-
-static void teardown(void)
-{
-	actors_free(actors);
-}
-
-static void await_order(void)
-{
-	char byte;
-
-	if (read(orders[0], &byte, 1) != 1)
-		_exit(1);
-}
-
-/* Named so; does `work`, then stays until it is ended. */
-static pid_t start(const char *name, void (*work)(void))
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(ready), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, name);
-		if (write(ready[1], "x", 1) != 1)
-			_exit(1);
-		close(ready[0]);
-		close(ready[1]);
-		if (work)
-			work();
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-static void become_zombie(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
-
-/* As for an event of this process that has just been read, and was not read together with others. */
-static struct actor *look(pid_t pid, int pidfd)
-{
-	const struct mount_event event = { .id = 1, .attached = true, .pid = pid, .pidfd = pidfd };
-
-	return actors_find(actors, &event, ++batch);
-}
-
-static struct actor *look_now(pid_t pid)
-{
-	CLEANUP_CLOSE int pidfd = kernel_pidfd_open(pid);
-
-	ck_assert_int_ge(pidfd, 0);
-	return look(pid, pidfd);
-}
-
-/* NULL: not known. Takes the reference. */
-static void expect_cgroup(struct actor *actor, const struct cgroup *group)
-{
-	ck_assert_ptr_nonnull(actor);
-	ck_assert(actor->attested);
-	if (group) {
-		ck_assert_pstr_eq(actor->cgroup, group->name);
-		ck_assert_uint_eq(actor->cgroup_id, group->id);
-	} else {
-		ck_assert_msg(!actor->cgroup, "it is said to be in %s", actor->cgroup);
-		ck_assert_uint_eq(actor->cgroup_id, 0);
-	}
-	actor_unref(actor);
-}
+/* --- who it is --- */
 
 static void expect_comm(struct actor *actor, const char *comm)
 {
@@ -174,7 +38,15 @@ static void expect_pid_alone(struct actor *actor, pid_t pid)
 	actor_unref(actor);
 }
 
-/* --- who it is --- */
+static int orders[2]; /* a byte for each step that the child takes */
+
+static void await_order(void)
+{
+	char byte;
+
+	if (read(orders[0], &byte, 1) != 1)
+		_exit(1);
+}
 
 static void take_another_uid(void)
 {
@@ -476,163 +348,8 @@ START_TEST(a_process_is_told_by_its_first_thread_though_that_has_ended)
 }
 END_TEST
 
-/* --- its group --- */
-
-START_TEST(the_group_of_a_zombie_is_known_though_it_was_removed)
+static void add_tests(TCase *tests)
 {
-	struct cgroup group;
-
-	NEED_CGROUP(&group, true, "group");
-	child = start("mounter", NULL);
-	ck_assert(cgroup_put(&group, child));
-	expect_cgroup(look_now(child), &group);
-	become_zombie(child);
-	expect_cgroup(look_now(child), &group);
-	ck_assert(cgroup_remove(&group));
-	/* Nothing is known of it from before. */
-	teardown();
-	setup();
-	expect_cgroup(look_now(child), &group);
-	end(child);
-}
-END_TEST
-
-START_TEST(of_a_zombie_version_1_tells_no_group)
-{
-	struct cgroup group;
-	struct actor *actor;
-	bool by_version_1;
-
-	NEED_CGROUP(&group, false, "group");
-	child = start("mounter", NULL);
-	ck_assert(cgroup_put(&group, child));
-	actor = look_now(child);
-	ck_assert_ptr_nonnull(actor);
-	by_version_1 = actor->cgroup[0] != '/';
-	actor_unref(actor);
-	become_zombie(child);
-	if (by_version_1)
-		expect_cgroup(look_now(child), NULL);
-	end(child);
-	ck_assert(cgroup_remove(&group));
-	if (!by_version_1)
-		SKIP_TEST("everybody here is in a group of version 2");
-}
-END_TEST
-
-START_TEST(a_group_of_version_1_has_a_number_too)
-{
-	struct cgroup group;
-	struct actor *actor;
-	bool by_version_1;
-
-	NEED_CGROUP(&group, false, "group");
-	child = start("mounter", NULL);
-	ck_assert(cgroup_put(&group, child));
-	actor = look_now(child);
-	ck_assert_ptr_nonnull(actor);
-	by_version_1 = actor->cgroup[0] != '/';
-	actor_unref(actor);
-	if (by_version_1)
-		expect_cgroup(look_now(child), &group);
-	end(child);
-	ck_assert(cgroup_remove(&group));
-	if (!by_version_1)
-		SKIP_TEST("everybody here is in a group of version 2");
-}
-END_TEST
-
-START_TEST(a_group_may_be_called_as_if_it_were_removed)
-{
-	struct cgroup group;
-
-	NEED_CGROUP(&group, true, "group (deleted)");
-	child = start("mounter", NULL);
-	ck_assert(cgroup_put(&group, child));
-	expect_cgroup(look_now(child), &group);
-	end(child);
-	ck_assert(cgroup_remove(&group));
-}
-END_TEST
-
-static void move_on(void)
-{
-	ck_assert(cgroup_put(&next, child));
-}
-
-START_TEST(who_moves_in_the_midst_of_the_look_has_no_group_and_leaves_none_to_others)
-{
-	struct cgroup first;
-	pid_t other;
-
-	NEED_CGROUP(&first, true, "first");
-	NEED_CGROUP(&next, true, "next");
-	child = start("mounter", NULL);
-	other = start("other", NULL);
-	ck_assert(cgroup_put(&first, child) && cgroup_put(&first, other));
-	before_cgroup = move_on;
-	expect_cgroup(look_now(child), NULL);
-	expect_cgroup(look_now(other), &first);
-	expect_cgroup(look_now(child), &next);
-	end(child);
-	end(other);
-	ck_assert(cgroup_remove(&first) && cgroup_remove(&next));
-}
-END_TEST
-
-/* Seen from our own namespace the group of version 2 is the top for both, and that of version 1 is told. */
-START_TEST(a_group_of_version_1_is_not_said_of_all_in_the_same_of_version_2)
-{
-	struct cgroup ours, old;
-	struct actor *actor;
-	pid_t other;
-
-	NEED_CGROUP(&ours, true, "ours");
-	NEED_CGROUP(&old, false, "old");
-	ck_assert(cgroup_put(&ours, getpid()));
-	if (unshare(CLONE_NEWCGROUP) < 0)
-		SKIP_TEST("this process may not make a cgroup namespace");
-	child = start("mounter", NULL);
-	other = start("other", NULL);
-	ck_assert(cgroup_put(&old, child));
-	actor = look_now(child);
-	ck_assert_ptr_nonnull(actor);
-	ck_assert(actor->attested && actor->cgroup && actor->cgroup[0] != '/');
-	ck_assert_uint_ne(actor->cgroup_id, ours.id);
-	actor_unref(actor);
-	actor = look_now(other);
-	ck_assert(actor->attested && actor->cgroup && !strstr(actor->cgroup, "old"));
-	actor_unref(actor);
-	end(child);
-	end(other);
-	ck_assert(cgroup_remove(&old));
-}
-END_TEST
-
-static bool pidfds_tell(void)
-{
-	CLEANUP_CLOSE int pidfd = kernel_pidfd_open(getpid());
-	struct pidfd_info info;
-
-	return pidfd >= 0 && kernel_pidfd_info(pidfd, &info) == 0;
-}
-
-int main(void)
-{
-	Suite *suite = suite_create("source: actors");
-	TCase *tests = tcase_create("actors");
-	int exit_status;
-
-	if (BELOW_VALGRIND) {
-		SAY_SKIPPED("valgrind knows no pidfd_open");
-		return EXIT_SKIP;
-	}
-	if (!pidfds_tell()) {
-		SAY_SKIPPED("this kernel's pidfds tell nothing (Linux 6.13)");
-		return EXIT_SKIP;
-	}
-	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, a_process_is_told_by_all_that_is_known_of_it);
 	tcase_add_test(tests, its_user_is_the_real_one);
 	tcase_add_test(tests, without_a_pidfd_the_pid_alone_is_known);
@@ -643,15 +360,14 @@ int main(void)
 	tcase_add_test(tests, a_command_is_asked_for_with_each_reading);
 	tcase_add_test(tests, events_that_were_read_together_share_one_look);
 	tcase_add_test(tests, a_process_is_told_by_its_first_thread_though_that_has_ended);
-	tcase_add_test(tests, the_group_of_a_zombie_is_known_though_it_was_removed);
-	tcase_add_test(tests, of_a_zombie_version_1_tells_no_group);
-	tcase_add_test(tests, a_group_of_version_1_has_a_number_too);
-	tcase_add_test(tests, a_group_may_be_called_as_if_it_were_removed);
-	tcase_add_test(tests, who_moves_in_the_midst_of_the_look_has_no_group_and_leaves_none_to_others);
-	tcase_add_test(tests, a_group_of_version_1_is_not_said_of_all_in_the_same_of_version_2);
-	suite_add_tcase(suite, tests);
+}
+
+int main(void)
+{
+	int exit_status;
+
 	cgroups_begin();
-	exit_status = run_suite(suite);
+	exit_status = actors_run("source: actors", add_tests);
 	cgroups_end();
 	return exit_status;
 }
