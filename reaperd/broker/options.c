@@ -53,7 +53,7 @@ static void print_help(void)
 	       "  --root DIR         a build root, instead of those of the configuration; may be repeated\n"
 	       "  --state-dir DIR    where the ledger is kept (default %s)\n"
 	       "  --runtime-dir DIR  where the control socket is (default %s)\n"
-	       "  --source S         auto, listmount or mountinfo\n"
+	       "  --source S         auto, fanotify, listmount or mountinfo\n"
 	       "  --observe          say what would be done, do nothing\n"
 	       "  --once             one scan, reap what is over, report, and exit:\n"
 	       "                     0 clean, 1 leftovers or stuck mounts, 3 could not tell\n"
@@ -102,13 +102,9 @@ static int add_root(struct options *options, const char *root)
 
 static int take_source(struct options *options, const char *argument)
 {
-	static const char *const built[] = { "auto", "listmount", "mountinfo", NULL };
-
 	options->has_source = true;
 	if (source_parse(argument, &options->source) < 0)
-		return complain("unknown source", argument, built);
-	if (options->source == SOURCE_FANOTIFY)
-		return complain("this source is not built yet (auto, listmount and mountinfo are)", argument, NULL);
+		return complain("unknown source", argument, source_names);
 	return -1;
 }
 

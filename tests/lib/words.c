@@ -30,6 +30,7 @@ int main(void)
 	print_words("action-state", action_state_names);
 	print_words("mount-state", mount_state_names);
 	print_words("event", event_type_names);
+	print_words("source", source_names);
 	for (int i = 0; i < VERDICT_COUNT; i++)
 		printf("verdict %s\n", verdict_name(i));
 	for (int i = HOLD_NONE + 1; i < HOLD_COUNT; i++)

@@ -49,6 +49,16 @@ def test_the_first_line_says_what_is_watched(farm):
     assert daemon.status()["source"] in line and "enforce" in line and re.search(r"\b1 root", line) and re.search(r"\b2 mounts", line)
 
 
+SOURCES = [name for name, since in (("fanotify", (6, 15)), ("listmount", (6, 8)), ("mountinfo", (5, 14))) if not harness.kernel_is_before(*since)]
+
+
+@pytest.mark.parametrize("wanted", SOURCES)
+def test_the_source_of_the_command_line_ranks_above_the_configuration(farm, wanted):
+    farm.daemon.configure(harness.config_text(harness.root_section(farm.root), source="auto" if wanted == "mountinfo" else "mountinfo"))
+    assert farm.daemon.start("--source", wanted).status()["source"] == wanted
+    farm.daemon.knows(*farm.action("live"))
+
+
 @pytest.mark.parametrize("arguments", [
     ["--no-such-option"], ["--root"], ["--root", "relative"], ["--root", "/"], ["--root", ""], ["--source", "guess", "--root", "/b"],
     ["--log-level", "loud", "--root", "/b"], ["--config", "/no/such/file"], ["--root", "/b", "--root", "/b"],

@@ -135,6 +135,9 @@ def test_a_source_that_the_kernel_has_not_got_is_an_error_that_says_what_is_miss
     farm.daemon.kernel = "5.14"
     done = subprocess.run(farm.daemon.command(), capture_output=True, text=True, timeout=harness.PATIENCE)
     assert done.returncode not in (0, -9) and wanted in done.stderr and lack in done.stderr
+    farm.daemon.configure(harness.config_text(harness.root_section(farm.root), source="mountinfo"))
+    asked = subprocess.run(farm.daemon.command("--source", wanted), capture_output=True, text=True, timeout=harness.PATIENCE)
+    assert asked.returncode == done.returncode and wanted in asked.stderr and lack in asked.stderr
 
 
 @pytest.fixture

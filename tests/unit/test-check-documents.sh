@@ -70,6 +70,8 @@ edit contrib/completions/reaperctl.bash 's/--root --generation/--root/'
 expect 1 'options of end in the completion: --generation is missing' an_option_is_completed
 edit man/reaperd.8 '/^\.It Fl -once/d'
 expect 1 'options of reaperd(8): --once is missing' an_option_of_the_daemon_is_in_its_page
+edit man/reaperd.8 '/^\.Cm listmount$/d'
+expect 1 'sources in reaperd(8): listmount is missing' a_source_of_the_daemon_is_in_its_page
 edit man/reaperctl.8 '/^\.It Cm DETACHED-BY/d'
 expect 1 'columns of mounts: DETACHED-BY is missing' a_column_of_a_table_is_in_its_page
 
