@@ -201,7 +201,7 @@ static int start_command(struct work *work, const struct keeper_work *what, cons
 static void keep(int socket, const struct keeper_work *what)
 {
 	struct work work = { .socket = socket, .ended = -1 };
-	struct place place = { .directory = -1 };
+	struct place place = PLACE_NONE;
 	bool opened[NOTED_MAX] = { false };
 	int r;
 

@@ -3,19 +3,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "cli.h"
-#include "kernel/at.h"
+#include "kernel/mounts.h"
+#include "kernel/table.h"
+#include "kernel/unmount.h"
 
 enum step_kind { STEP_MADE_DIRECTORY, STEP_MADE_FILE, STEP_MOUNTED };
+
+/* What came with an rbind, as it was seen there. By no fd, which would keep the mount that it lies in busy. */
+struct place_copy {
+	struct kernel_mount mount;
+	uint64_t parent;
+	char *target;
+};
 
 /* By its parent's fd and its name, for a path may lead elsewhere by the time that it is taken back. */
 struct place_step {
@@ -25,8 +39,14 @@ struct place_step {
 	struct kernel_mount mount; /* STEP_MOUNTED: what was */
 	struct place_status made;  /* else: what was made; all 0: not known, and nobody's */
 	bool tried;
+	struct place_copy *copies; /* parents before their children */
+	size_t copy_count, prefix; /* of a copy's target so much leads to our parent */
 	struct place_step *next;
 };
+
+/* So long for who takes the same directory back. */
+#define CLAIM_MS     10
+#define CLAIM_MAX_MS 10000
 
 static int complain(const char *what, const char *path, int r)
 {
@@ -52,6 +72,58 @@ static void note_mount(struct place_step *step)
 
 	if (kernel_status_at(step->parent, step->name, false, &status) == 0 && status.is_mount_root)
 		step->mount = (struct kernel_mount){ status.mount_id, status.mount_id32, status.dev };
+}
+
+static uint64_t number_of(const struct kernel_mount *mount)
+{
+	return mount->id ? mount->id : mount->id32;
+}
+
+static bool lies_in_ours(const struct place_step *step, uint64_t parent)
+{
+	bool does = parent == number_of(&step->mount);
+
+	for (size_t i = 0; i < step->copy_count && !does; i++)
+		does = parent == number_of(&step->copies[i].mount);
+	return does;
+}
+
+static void add_copy(struct place_step *step, const struct mount_table *table, const struct mount_entry *entry)
+{
+	const struct place_copy copy = {
+		.mount = { table->unique_ids ? entry->id : 0, entry->id32, entry->dev },
+		.parent = entry->parent,
+		.target = MUST(strdup(entry->target)),
+	};
+
+	step->copies = MUST(reallocarray(step->copies, step->copy_count + 1, sizeof(copy)));
+	step->copies[step->copy_count++] = copy;
+}
+
+/*
+ * What came with an rbind cannot be listed while that stands nowhere (listmount: ENOENT), so it is right after; in either
+ * of the kernel's lists what was copied first, which is the parent, is first.
+ */
+static void note_copies(struct place_step *step)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	const struct mount_entry *top;
+	size_t length = strlen(step->name), end;
+
+	if (!number_of(&step->mount) || kernel_table_read_filled(&table) < 0)
+		return;
+	top = kernel_table_find(&table, number_of(&step->mount));
+	end = top && top->target ? strlen(top->target) : 0;
+	if (end <= length || strcmp(top->target + end - length, step->name) != 0)
+		return;
+	step->prefix = end - length;
+	for (size_t i = 0; i < table.count; i++) {
+		const struct mount_entry *entry = &table.entries[i];
+
+		if (entry->target && path_is_at_or_below(entry->target, top->target) &&
+		    lies_in_ours(step, entry->parent))
+			add_copy(step, &table, entry);
+	}
 }
 
 /* An fd of the directory that holds the last segment of the path, which is given in *ret_name. */
@@ -109,20 +181,77 @@ static int make_path(struct place *place, int dirfd, const char *path, bool file
 	return r;
 }
 
+/*
+ * By a name of this machine's that goes with whoever has it, also when he is killed. A lock on the directory would be in
+ * the way of a command that locks it, and many filesystems have none.
+ */
+static int claim(const struct place_status *status)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "reaperctl-run/%llx:%llx:%llx",
+			      (unsigned long long)status->dev, (unsigned long long)status->ino,
+			      (unsigned long long)status->birth);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&name,
+			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static bool is_same(const struct place_status *a, const struct place_status *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->birth == b->birth;
+}
+
+/* 0 with the directory; -EADDRINUSE: another has claimed it; -ENOENT: another has just removed it. */
+static int take_directory(struct place *place, int top, const char *relative, bool claimed)
+{
+	CLEANUP_CLOSE int directory = -1, mine = -1, again = -1;
+	struct place_status status, now;
+	int r = make_path(place, top, relative, false);
+
+	if (r == 0)
+		r = directory = kernel_open_beneath(top, relative, 0);
+	if (r >= 0)
+		r = kernel_status_at(directory, "", false, &status);
+	if (r == 0 && claimed)
+		mine = claim(&status);
+	if (mine == -EADDRINUSE)
+		return mine;
+	if (r == 0)
+		r = again = kernel_open_beneath(top, relative, 0);
+	if (r >= 0)
+		r = kernel_status_at(again, "", false, &now);
+	if (r < 0)
+		return r;
+	if (!is_same(&status, &now))
+		return -ENOENT;
+	place->directory = take_fd(&directory);
+	/* Where no name can be had, as below a filter of system calls, nobody is waited for. */
+	place->claim = take_fd(&mine);
+	return 0;
+}
+
 int place_open(struct place *place, const char *root, const char *path)
 {
 	const char *relative = path_relative(path, root);
 	CLEANUP_CLOSE int top = kernel_open_root(root);
 	int r;
 
-	*place = (struct place){ .directory = -1 };
+	*place = PLACE_NONE;
 	if (top < 0)
 		return complain("the build root", root, top);
 	if (!relative || !*relative)
 		return complain("no action's directory is", path, -EINVAL);
-	r = make_path(place, top, relative, false);
-	if (r == 0)
-		r = place->directory = kernel_open_beneath(top, relative, 0);
+	r = take_directory(place, top, relative, true);
+	for (int waited = 0; (r == -EADDRINUSE || r == -ENOENT) && waited < CLAIM_MAX_MS; waited += CLAIM_MS) {
+		poll(NULL, 0, CLAIM_MS);
+		r = take_directory(place, top, relative, true);
+	}
+	/* What is busy there is the daemon's, and may be for long. */
+	if (r == -EADDRINUSE)
+		r = take_directory(place, top, relative, false);
 	return r < 0 ? complain("the action's directory", path, r) : 0;
 }
 
@@ -158,6 +287,8 @@ int place_mount(struct place *place, const char *target, const struct mountat_re
 	}
 	add_step(place, STEP_MOUNTED, parent, name);
 	note_mount(place->steps);
+	if (strcmp(request->type, "rbind") == 0)
+		note_copies(place->steps);
 	return 0;
 }
 
@@ -211,6 +342,9 @@ static void free_step(struct place_step *step)
 {
 	close(step->parent);
 	free(step->name);
+	for (size_t i = 0; i < step->copy_count; i++)
+		free(step->copies[i].target);
+	free(step->copies);
 	free(step);
 }
 
@@ -222,11 +356,33 @@ static bool stands(const struct place_step *step)
 	       kernel_place_is_on(&status, &step->mount);
 }
 
+/* The deepest first. What others have mounted there since is theirs, and keeps what it lies on busy. */
+static void unmount_copies(const struct place_step *step)
+{
+	uint64_t newest = 0, stranger;
+
+	if (kernel_newest_mount(&newest) < 0)
+		newest = 0;
+	for (size_t i = step->copy_count; i > 0; i--) {
+		const struct place_copy *copy = &step->copies[i - 1];
+		const struct kernel_exactly exactly = {
+			.mount = copy->mount, .parent = copy->parent, .target = copy->target, .newest = newest
+		};
+		const char *name;
+		CLEANUP_CLOSE int parent = open_parent(step->parent, copy->target + step->prefix, &name);
+
+		if (parent >= 0)
+			kernel_unmount_exactly(parent, name, &exactly, &stranger);
+	}
+}
+
 /* True while it is there. Unmounted once: what is busy is the daemon's. */
 static bool is_mounted(struct place_step *step)
 {
-	if (!step->tried && stands(step))
+	if (!step->tried && stands(step)) {
+		unmount_copies(step);
 		kernel_unmountat(step->parent, step->name, 0);
+	}
 	step->tried = true;
 	return stands(step);
 }
@@ -237,23 +393,30 @@ static bool is_as_made(const struct place_step *step)
 	struct place_status now;
 	struct stat status;
 
-	if (kernel_status_at(step->parent, step->name, false, &now) < 0 || now.dev != step->made.dev ||
-	    now.ino != step->made.ino || now.birth != step->made.birth)
+	if (kernel_status_at(step->parent, step->name, false, &now) < 0 || !is_same(&now, &step->made))
 		return false;
 	return step->kind == STEP_MADE_DIRECTORY ||
 	       (fstatat(step->parent, step->name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size == 0);
 }
 
-/*
- * True where it is to be tried again, for something of ours lies on it, or hides it, that is still mounted.
- */
-static bool undo_one(struct place_step *step, bool busy)
+/* Who runs there next has mounted something upon what was made. */
+static bool is_covered(const struct place_step *step)
+{
+	struct place_status status;
+
+	return kernel_status_at(step->parent, step->name, false, &status) == 0 && status.is_mount_root;
+}
+
+/* True where it is to be tried again, for something lies on it, or hides it, that is still mounted. */
+static bool undo_one(struct place_step *step, bool *busy)
 {
 	int flags = step->kind == STEP_MADE_DIRECTORY ? AT_REMOVEDIR : 0;
+	bool in_use = step->kind == STEP_MOUNTED ? is_mounted(step) : is_covered(step);
 
-	if (step->kind == STEP_MOUNTED)
-		return is_mounted(step);
-	return (!is_as_made(step) || unlinkat(step->parent, step->name, flags) < 0) && busy;
+	*busy |= in_use;
+	if (step->kind == STEP_MOUNTED || in_use)
+		return in_use;
+	return (!is_as_made(step) || unlinkat(step->parent, step->name, flags) < 0) && *busy;
 }
 
 bool place_undo(struct place *place)
@@ -267,8 +430,7 @@ bool place_undo(struct place *place)
 	while (*link) {
 		struct place_step *step = *link;
 
-		if (undo_one(step, busy)) {
-			busy |= step->kind == STEP_MOUNTED;
+		if (undo_one(step, &busy)) {
 			link = &step->next;
 			continue;
 		}
@@ -287,4 +449,5 @@ void place_close(struct place *place)
 		free_step(step);
 	}
 	cleanup_close(&place->directory);
+	cleanup_close(&place->claim);
 }

@@ -16,10 +16,16 @@ struct place_step;
 
 struct place {
 	int directory;		  /* O_PATH fd of the action's directory; what is said below is relative to it */
+	int claim;		  /* fd: while it is open, no other makes a place in that directory */
 	struct place_step *steps; /* what was done, the last first */
 };
 
-/* The directory at `path`, below `root`, both absolute; made with its parents where it is missing. 0 or -errno. */
+#define PLACE_NONE ((struct place){ .directory = -1, .claim = -1 })
+
+/*
+ * The directory at `path`, below `root`, both absolute; made with its parents where it is missing. Waits for who still
+ * takes it back, but not for ever: what is busy there may stay for long. 0 or -errno.
+ */
 int place_open(struct place *place, const char *root, const char *path);
 
 /* Missing directories are made, or for the bind of a file the file. 0 or -errno. */

@@ -43,7 +43,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_random.py \
 	tests/system/test_reap.py \
 	tests/system/test_reaperctl.py \
-	tests/system/test_run.py tests/system/test_run_killed.py \
+	tests/system/test_run.py tests/system/test_run_killed.py tests/system/test_run_place.py \
 	tests/system/test_runner_socket.py \
 	tests/system/test_units.py \
 	tests/system/test_unmountat.py \
