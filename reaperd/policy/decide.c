@@ -62,8 +62,11 @@ uint32_t policy_acting(const struct action *action)
 		acting = action->evidence;
 	if (action->owner.max_age > 0)
 		acting |= action->evidence & EVIDENCE_BIT(EVIDENCE_EXPIRED);
-	/* What lies below a dead filesystem is out of reach of every path; only taking the root away with it helps. */
-	if (!rules->reap_root)
+	/*
+	 * What lies below a dead filesystem is out of reach of every path; only taking the root away with it helps. Any
+	 * other one, of which the root is a directory, may be back before a step is taken, and what is on it lives on.
+	 */
+	if (!policy_lies_below_dead_root(action))
 		acting &= ~EVIDENCE_BIT(EVIDENCE_DEAD);
 	return acting & ~NEVER_ACTS;
 }

@@ -105,12 +105,16 @@ uint32_t policy_hoist(struct action *action, struct now now)
 	return changed;
 }
 
-bool policy_goes_with_dead_root(const struct mount *mount)
+bool policy_lies_below_dead_root(const struct action *action)
 {
-	const struct action *action = mount->action;
-	const struct mount *carrier = action && action->instance ? action->instance->carrier : NULL;
+	const struct mount *carrier = action->instance ? action->instance->carrier : NULL;
 
-	return carrier && mount->ns == carrier->ns && action->root->rules.reap_root &&
+	return carrier && carrier->ns->own && action->root->rules.reap_root &&
 	       action->evidence & EVIDENCE_BIT(EVIDENCE_DEAD) && carrier->facts.id == action->root->dead_mount &&
 	       !strcmp(carrier->facts.target, action->root->rules.path);
+}
+
+bool policy_goes_with_dead_root(const struct mount *mount)
+{
+	return mount->action && mount->ns->own && policy_lies_below_dead_root(mount->action);
 }

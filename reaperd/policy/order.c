@@ -260,7 +260,7 @@ static void hold_what_is_in_the_way(const struct model *model, struct candidates
 		candidate->because = cover_of(model, candidates, candidate->mount);
 		if (candidate->because)
 			candidate->hold = HOLD_COVERED;
-		else if (policy_goes_with_dead_root(candidate->mount))
+		else if (candidate->evidence == EVIDENCE_DEAD || policy_goes_with_dead_root(candidate->mount))
 			candidate->hold = HOLD_DEAD_ROOT;
 	}
 	mark_several(candidates);

@@ -111,6 +111,9 @@ struct root_decision {
 struct root_decision policy_decide_root(struct model *model, const struct root *root, const struct policy_facts *facts,
 					struct now now);
 
+/* True where reap-root = yes, and the action's directory lies on the root's own mount, which has answered as dead. */
+bool policy_lies_below_dead_root(const struct action *action);
+
 /* True where no path leads to the mount, for its root is such a one: only with that can it go. */
 bool policy_goes_with_dead_root(const struct mount *mount);
 

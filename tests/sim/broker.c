@@ -78,7 +78,8 @@ static bool has_child(const struct world_mount *mount)
 
 static void mark_taken(const struct world_mount *mount)
 {
-	world.past[mount->id].taken = true;
+	/* The journal is about what is below a root: of the root itself it has the attempt. */
+	world.past[mount->id].taken = !mount->serves;
 	world.reaped++;
 	for (size_t i = 0; i < WORLD_MOUNTS; i++)
 		if (world.mounts[i].id && world.mounts[i].parent == mount->id)
@@ -98,12 +99,40 @@ static struct step_result conclude(enum kind kind, enum outcome outcome, int err
 	return (struct step_result){ .outcome = outcome, .error = error, .duration = 20000 };
 }
 
+/* As the broker's child finds it: the root's own mount, where it is dead; or what lies on it. 0: goes on. */
+static enum outcome outcome_by_place(const struct world_mount *mount, const struct step_item *item, uint32_t root)
+{
+	const struct world_dir *dir = mount->dir ? world_dir(mount->dir) : NULL;
+
+	if (!*item->path && world_standing(root) != mount->id) {
+		world_note(KIND_ROOT_COVERED, mount->id);
+		return OUTCOME_MISMATCH;
+	}
+	if (!*item->path)
+		return mount->dead ? OUTCOME_GONE : OUTCOME_REFUSED;
+	if (dir && dir->carrier != world_standing(root))
+		return OUTCOME_MISMATCH;
+	if (dir && world_is_out_of_reach(dir)) {
+		world_note(KIND_OUT_OF_REACH, mount->id);
+		return OUTCOME_FAILED;
+	}
+	return OUTCOME_GONE;
+}
+
+static bool hangs(const struct world_mount *mount, uint32_t root)
+{
+	const struct world_mount *server = world_server_of(root);
+
+	return mount->serves ? false : world.roots[root].hangs || (server && server->hangs);
+}
+
 /* The mount table is asked afterwards, as the broker does: what is gone is gone, whoever took it. */
 static struct step_result take_step(const struct step_item *item, uint64_t meant, uint32_t root,
 				    const struct world_rules *rules)
 {
 	struct world_mount *mount = world_referred(&item->mount);
 	uint64_t id = mount ? mount->id : 0;
+	enum outcome outcome;
 
 	if (!mount)
 		return conclude(KIND_OUTCOME_VANISHED, OUTCOME_GONE, 0, 0);
@@ -115,16 +144,20 @@ static struct step_result take_step(const struct step_item *item, uint64_t meant
 	 */
 	if (world.no_ids && id != meant)
 		return conclude(KIND_OUTCOME_MISMATCH, OUTCOME_MISMATCH, 0, id);
-	judge_step(mount, item, rules);
-	if (world_chance(5) || (world.roots[root].cover && mount->parent == world.root_mount))
-		return conclude(KIND_OUTCOME_MISMATCH, OUTCOME_MISMATCH, 0, id);
+	if (*item->path)
+		judge_step(mount, item, rules);
+	else
+		judge_root_step(mount, item, rules);
+	outcome = world_chance(5) ? OUTCOME_MISMATCH : outcome_by_place(mount, item, root);
+	if (outcome != OUTCOME_GONE)
+		return conclude(KIND_OUTCOME_MISMATCH, outcome, outcome == OUTCOME_FAILED ? ENOTCONN : 0, id);
 	if (mount->locked)
 		return conclude(KIND_OUTCOME_LOCKED, OUTCOME_LOCKED, EINVAL, id);
 	if (item->step == STEP_FORCE && world_chance(70))
 		return conclude(KIND_OUTCOME_REFUSED, OUTCOME_REFUSED, 0, id);
 	if (item->step != STEP_DETACH && (mount->busy || has_child(mount)))
 		return conclude(KIND_OUTCOME_BUSY, OUTCOME_BUSY, EBUSY, id);
-	if (world.roots[root].hangs && world_chance(50)) {
+	if (hangs(mount, root) && world_chance(50)) {
 		/* What hangs may be done all the same. */
 		if (world_chance(30))
 			take(mount);
@@ -134,6 +167,8 @@ static struct step_result take_step(const struct step_item *item, uint64_t meant
 		return conclude(KIND_OUTCOME_FAILED, OUTCOME_FAILED, EIO, id);
 	if (world_chance(5))
 		return conclude(KIND_OUTCOME_LIE, OUTCOME_GONE, 0, id);
+	if (!*item->path)
+		world_note(KIND_ROOT_REAPED, id);
 	take(mount);
 	return (struct step_result){ .outcome = OUTCOME_GONE, .duration = 20000 };
 }

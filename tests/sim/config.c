@@ -19,6 +19,7 @@ static struct world_rules any_rules(void)
 	rules.protect = world_chance(30);
 	rules.detach_alone = world_chance(25);
 	rules.narrow = world_chance(10);
+	rules.reap_root = world_chance(60);
 	rules.grace = graces[world_random(5)] * NSEC_PER_SEC;
 	return rules;
 }
@@ -27,7 +28,7 @@ void world_config_plain(void)
 {
 	world.config = (struct world_config){ .serial = world.config.serial + 1 };
 	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
-		world.config.rules[root] = plain_rules;
+		world.config.rules[root] = plain_rules, world.config.rules[root].reap_root = world.reap_root;
 	world.brake_level = 0;
 }
 
@@ -94,15 +95,15 @@ const char *world_config_text(void)
 
 		if (!rules)
 			continue;
-		used += (size_t)snprintf(text + used, sizeof(text) - used,
-					 "[root %s]\nmode = %s\ngrace = %" PRId64 "ms\ngrace.hollow = %" PRId64
-					 "ms\nprotect = %s\nladder = %s\nladder.fuse = %s\n%s",
-					 world.roots[root].path, rules->observe ? "observe" : "enforce",
-					 rules->grace / NSEC_PER_MSEC, WORLD_GRACE_HOLLOW / NSEC_PER_MSEC,
-					 rules->protect ? "keep*" : "",
-					 rules->detach_alone ? "detach" : "umount detach",
-					 rules->detach_alone ? "detach" : "umount force detach",
-					 rules->narrow ? "reap-when = ended owner-exited\n" : "");
+		used += (size_t)snprintf(
+			text + used, sizeof(text) - used,
+			"[root %s]\nmode = %s\ngrace = %" PRId64 "ms\ngrace.hollow = %" PRId64
+			"ms\nprotect = %s\nladder = %s\nladder.fuse = %s\nreap-root = %s\n%s",
+			world.roots[root].path, rules->observe ? "observe" : "enforce", rules->grace / NSEC_PER_MSEC,
+			WORLD_GRACE_HOLLOW / NSEC_PER_MSEC, rules->protect ? "keep*" : "",
+			rules->detach_alone ? "detach" : "umount detach",
+			rules->detach_alone ? "detach" : "umount force detach", rules->reap_root ? "yes" : "no",
+			rules->narrow ? "reap-when = ended owner-exited\n" : "");
 	}
 	return text;
 }

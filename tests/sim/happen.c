@@ -23,7 +23,8 @@ void world_walk_to(uint32_t root, const char *path)
 	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
 		const struct world_dir *dir = world.mounts[i].id ? world_dir(world.mounts[i].dir) : NULL;
 
-		if (dir && dir->root == root && !*dir->path && strcmp(dir->last_path, path) == 0)
+		if (dir && dir->root == root && dir->carrier == world_standing(root) && !*dir->path &&
+		    strcmp(dir->last_path, path) == 0)
 			world_detach(&world.mounts[i]);
 	}
 }
@@ -32,14 +33,13 @@ static void mount_in(struct world_dir *dir)
 {
 	static const char *const places[] = { "root/proc", "root/sys", "root/dev", "tmp", "" };
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "fuse.x" };
-	uint64_t cover = world.roots[dir->root].cover;
 	struct world_mount *mount;
 	uint32_t type, place;
 
 	world_walk_to(dir->root, dir->path);
 	type = world_random(4);
 	place = world_random(5);
-	mount = world_attach(cover ? cover : world.root_mount, dir->serial, places[place], types[type]);
+	mount = world_attach(dir->carrier, dir->serial, places[place], types[type]);
 	if (!mount)
 		return;
 	world_note(KIND_MOUNT, mount->id);
@@ -58,7 +58,7 @@ static void action_begins(void)
 	char name[32];
 
 	any_name(name, sizeof(name));
-	if (world_dir_at(root, name) || world_is_spoken_for(root, name) || world.roots[root].cover)
+	if (!world_is_open(root) || world_dir_at(world_standing(root), root, name) || world_is_spoken_for(root, name))
 		return;
 	world_walk_to(root, name);
 	dir = world_make_dir(root, name);
@@ -73,7 +73,7 @@ static void action_mounts_more(void)
 {
 	struct world_dir *dir = world_any_dir(true);
 
-	if (dir && !world.roots[dir->root].cover)
+	if (dir && world_is_reached(dir))
 		mount_in(dir);
 }
 
@@ -88,7 +88,7 @@ static void action_ends_cleanly(void)
 	struct world_dir *dir = world_any_dir(true);
 	struct world_mount *mount;
 
-	if (!dir || world.roots[dir->root].cover)
+	if (!dir || !world_is_reached(dir))
 		return;
 	world_note(KIND_END_CLEAN, dir->serial);
 	while ((mount = world_any_mount_of(dir)))
@@ -111,7 +111,7 @@ static void directory_is_replaced(void)
 	struct world_dir *dir = world_any_dir(true), *next;
 	char path[64];
 
-	if (!dir || world.roots[dir->root].cover || !dir->told || world_is_covered_by_own(dir) ||
+	if (!dir || !world_is_reached(dir) || !dir->told || world_is_covered_by_own(dir) ||
 	    world_is_spoken_for(dir->root, dir->path))
 		return;
 	world_note(KIND_REPLACE, dir->serial);
@@ -134,11 +134,11 @@ static void directory_is_replaced(void)
 static void directory_is_moved_to_trash(void)
 {
 	struct world_dir *dir = world_any_dir(world_chance(80));
-	const struct world_mount *asked = world_chance(30) ? world_broker_step() : NULL;
+	const struct world_mount *asked = world_chance(70) ? world_broker_step() : NULL;
 
 	if (asked && world_dir(asked->dir) && *world_dir(asked->dir)->path)
 		dir = world_dir(asked->dir);
-	if (!dir || strncmp(dir->path, ".trash", 6) == 0)
+	if (!dir || strncmp(dir->path, ".trash", 6) == 0 || world_is_out_of_reach(dir))
 		return;
 	world_note(KIND_TRASH, dir->serial);
 	world_kill(dir);
@@ -154,7 +154,7 @@ static void directory_is_published(void)
 	char name[32];
 
 	any_name(name, sizeof(name));
-	if (!dir || world_dir_at(dir->root, name) || world_is_spoken_for(dir->root, name))
+	if (!dir || world_dir_at(dir->carrier, dir->root, name) || world_is_spoken_for(dir->root, name))
 		return;
 	world_note(KIND_PUBLISH, dir->serial);
 	world_walk_to(dir->root, name);

@@ -31,7 +31,7 @@ bool world_is_asked_for(const struct world_mount *mount, uint32_t root, const st
 	char target[256], asked[512];
 
 	world_mount_target(mount, target, sizeof(target));
-	snprintf(asked, sizeof(asked), "%s/%s", world.roots[root].path, item->path);
+	snprintf(asked, sizeof(asked), "%s%s%s", world.roots[root].path, *item->path ? "/" : "", item->path);
 	return strcmp(target, asked) == 0;
 }
 
@@ -59,6 +59,9 @@ static void must_be_dead(const struct world_mount *mount, const struct step_item
 			       dir->serial, (long long)((world.now.mono - dir->dead_since) / NSEC_PER_MSEC));
 	else if (world_is_protected(dir, rules))
 		world_violated("%s of %s, which is protected", step_name(item->step), target);
+	else if (dir->lost && *item->path)
+		world_violated("%s of %s (directory %u), which only goes with its root", step_name(item->step), target,
+			       dir->serial);
 }
 
 /*
@@ -76,6 +79,26 @@ void judge_step(const struct world_mount *mount, const struct step_item *item, c
 	for (size_t i = 0; item->step == STEP_DETACH && i < WORLD_MOUNTS; i++)
 		if (world.mounts[i].id && world.mounts[i].parent == mount->id)
 			judge_step(&world.mounts[i], item, rules);
+}
+
+void judge_root_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules)
+{
+	const char *step = step_name(item->step);
+
+	if (!mount->serves)
+		world_violated("%s of a root, whose mount %llu serves none", step, (unsigned long long)mount->id);
+	else if (!mount->dead)
+		world_violated("%s of a live root", step);
+	else if (!rules->reap_root || rules->narrow)
+		world_violated("%s of a dead root, which is not configured", step);
+	else if (world.now.mono - mount->died < rules->grace)
+		world_violated("%s of a root only %lld ms after its death", step,
+			       (long long)((world.now.mono - mount->died) / NSEC_PER_MSEC));
+	/* What lies over it is for the broker to see, and the engine where it has been told. */
+	else if (world_standing(mount->root) == mount->id)
+		for (size_t i = 0; item->step == STEP_DETACH && i < WORLD_MOUNTS; i++)
+			if (world.mounts[i].id && world.mounts[i].parent == mount->id)
+				judge_step(&world.mounts[i], item, rules);
 }
 
 static void mark_asked(uint64_t id, bool tree)
@@ -148,11 +171,12 @@ static void judge_item(const struct step_item *item, uint32_t root, const struct
 	const struct world_mount *mount = world_referred(&item->mount);
 	char target[512];
 
-	snprintf(target, sizeof(target), "%s/%s", world.roots[root].path, item->path);
+	snprintf(target, sizeof(target), "%s%s%s", world.roots[root].path, *item->path ? "/" : "", item->path);
 	world_say("asked: %s of %s, mount %llu", step_name(item->step), target, (unsigned long long)item->mount.id);
 	world_trace(target, strlen(target));
 	world_trace(&item->step, sizeof(item->step));
-	if (!path_is_plain_relative(item->path) || item->action_length == 0 || item->action_length > strlen(item->path))
+	if (*item->path && (!path_is_plain_relative(item->path) || item->action_length == 0 ||
+			    item->action_length > strlen(item->path)))
 		world_violated("a step with the path '%s', of which %u bytes are the action's", item->path,
 			       item->action_length);
 	if (world_chance(25))
@@ -161,7 +185,9 @@ static void judge_item(const struct step_item *item, uint32_t root, const struct
 	if (!mount || world_looks_like_its_former(mount))
 		return;
 	/* By another path than that at which it lies nothing comes of it, for the broker looks there. All the same. */
-	if (world_is_asked_for(mount, root, item))
+	if (!*item->path)
+		judge_root_step(mount, item, rules);
+	else if (world_is_asked_for(mount, root, item))
 		judge_step(mount, item, rules);
 	else if (!world.no_ids)
 		must_be_dead(mount, item, &(struct world_rules){ .grace = rules->grace });
@@ -179,8 +205,11 @@ void judge_request(const struct message_request *request, const struct world_con
 		world_violated("a step is asked for below %s, which is paused", world.roots[root].path);
 	if (world.stopping)
 		world_violated("a step is asked for after the engine was told to end");
-	for (uint32_t i = 0; i < request->count; i++)
+	for (uint32_t i = 0; i < request->count; i++) {
+		if (!*request->steps[i].path && request->count > 1)
+			world_violated("a root is one of %u steps", request->count);
 		judge_item(&request->steps[i], root, rules);
+	}
 	judge_brake(request, config);
 }
 

@@ -36,6 +36,15 @@
 	X(STORAGE_DIES, "a root is dead")                                                                              \
 	X(COVER, "a root is covered")                                                                                  \
 	X(UNCOVER, "a root is uncovered")                                                                              \
+	X(SERVER_COMES, "a server mounts over a root")                                                                 \
+	X(SERVER_DIES, "a root's server dies")                                                                         \
+	X(SERVER_HANGS, "a root's server hangs")                                                                       \
+	X(SERVER_ANSWERS, "a root's server answers again")                                                             \
+	X(SUCCESSOR, "a server mounts over a dead one")                                                                \
+	X(SERVER_GOES, "a root's server is unmounted by hand")                                                         \
+	X(ROOT_REAPED, "a dead root is taken with what is below it")                                                   \
+	X(ROOT_COVERED, "a dead root is covered when its step comes")                                                  \
+	X(OUT_OF_REACH, "a step is below a dead root")                                                                 \
 	X(WALL_CLOCK_BACK, "the clock on the wall is set back")                                                        \
 	X(WALL_CLOCK_AHEAD, "the clock on the wall is set ahead")                                                      \
 	X(LONG_TIME, "a long time passes")                                                                             \

@@ -65,7 +65,7 @@ static struct world_dir *any_dir_that_can_be_named(bool live)
 {
 	struct world_dir *dir = world_any_dir(live);
 
-	return dir && root_of(dir->root) && !world.roots[dir->root].cover ? dir : NULL;
+	return dir && root_of(dir->root) && world_is_reached(dir) ? dir : NULL;
 }
 
 /*
@@ -96,7 +96,7 @@ static bool is_begun_in_another_root(const struct world_dir *dir, uint32_t gener
 	for (size_t i = 0; i < count && i < 16; i++)
 		if (found[i]->generation == generation)
 			return !found[i]->instance->carrier ||
-			       (!world.no_ids && found[i]->instance->carrier->facts.id != world.root_mount);
+			       (!world.no_ids && found[i]->instance->carrier->facts.id != dir->carrier);
 	return false;
 }
 
@@ -143,7 +143,7 @@ static void runner_registers(void)
 
 void world_runner_registers(struct world_dir *dir)
 {
-	if (world.engine->ready && root_of(dir->root) && !world.roots[dir->root].cover)
+	if (world.engine->ready && root_of(dir->root) && world_is_reached(dir))
 		register_for(dir);
 }
 
@@ -163,15 +163,19 @@ static void end_registration(struct world_dir *dir, enum kind kind, bool at_once
 {
 	world_note(kind, dir->serial);
 	dir->unread_word = world.now.mono;
-	dir->spoken_for = dir->lease = false;
+	dir->spoken_for = dir->lease = dir->lost = false;
 	dir->pid = 0;
 	dir->expires = 0;
 	if (at_once)
 		dir->at_once = true;
-	/* What the engine has not read yet to have moved away from that name is over anyway, and goes by the same word. */
+	/*
+	 * What the engine has not read yet to have moved away from that name is over anyway, and goes by the same word,
+	 * and so does the one for which this was taken.
+	 */
 	for (size_t i = 0; at_once && i < WORLD_DIRS; i++)
 		if (world.dirs[i].serial && !world.dirs[i].live && world.dirs[i].root == dir->root &&
-		    strcmp(world.dirs[i].former_path, dir->begun_name) == 0)
+		    (strcmp(world.dirs[i].former_path, dir->begun_name) == 0 ||
+		     (dir->taken && strcmp(world.dirs[i].last_path, dir->begun_name) == 0)))
 			world.dirs[i].at_once = true;
 	world_kill(dir);
 }

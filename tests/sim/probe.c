@@ -58,7 +58,7 @@ static void found(const struct probe_item *item, struct world_dir *dir, struct p
 /* A mount on the directory itself hides which directory it is. */
 static void probe_local(const struct probe_item *item, uint32_t root, struct probe_result *ret)
 {
-	struct world_dir *dir = world_dir_at(root, item->path);
+	struct world_dir *dir = world_dir_at(world_standing(root), root, item->path);
 
 	ret->local = true;
 	if (!dir) {
@@ -81,7 +81,7 @@ static void probe_local(const struct probe_item *item, uint32_t root, struct pro
 /* A handle finds its directory under any name: then nothing is said of what stands at the one that was asked about. */
 static void probe_remote(const struct probe_item *item, uint32_t root, struct probe_result *ret)
 {
-	struct world_dir *at_path = world_dir_at(root, item->path);
+	struct world_dir *at_path = world_dir_at(world_standing(root), root, item->path);
 	struct world_dir *dir = item->known ? world_dir((uint32_t)item->birth) : at_path;
 
 	if (dir && *dir->path) {
@@ -123,17 +123,17 @@ void world_has_answered(const struct probe_item *item, uint32_t root, const stru
 void world_probe(const struct probe_item *item, uint32_t index, struct probe_result *ret)
 {
 	const struct world_root *root = &world.roots[index];
-	uint64_t standing = root->cover ? root->cover : world.root_mount;
+	const struct world_mount *standing = world_mount(world_standing(index));
 	const struct world_mount *carrier = world_referred(&item->carrier);
 
 	*ret = (struct probe_result){ .state = PROBE_PRESENT };
-	if (!carrier || carrier->id != standing)
+	if (!carrier || carrier != standing)
 		ret->state = PROBE_COVERED;
-	else if (root->hangs && world_chance(50))
+	else if ((root->hangs || standing->hangs) && world_chance(50))
 		ret->state = PROBE_HUNG;
 	else if (root->fails)
 		ret->state = PROBE_UNKNOWN, ret->error = EIO;
-	else if (root->dead)
+	else if (standing->serves ? standing->dead : root->dead && standing->id == world.root_mount)
 		ret->state = PROBE_DEAD, ret->error = ENOTCONN;
 	else if (!*item->path)
 		return;

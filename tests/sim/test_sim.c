@@ -22,7 +22,11 @@ char ledger_dir[64];
 
 static void one_step(void)
 {
-	if (world_chance(4))
+	uint32_t root;
+
+	if (world_server_is_asked_for(&root) && world_chance(50))
+		world_server_changes();
+	else if (world_chance(4))
 		world_trouble_happens();
 	else
 		world_farm_happens();

@@ -23,7 +23,6 @@ static void storage_changes(void)
 
 static void root_is_covered_or_uncovered(void)
 {
-	static const char *const places[WORLD_ROOTS] = { "b", "srv/c" };
 	uint32_t index = world_random(WORLD_ROOTS);
 	struct world_root *root = &world.roots[index];
 	struct world_mount *cover;
@@ -31,10 +30,9 @@ static void root_is_covered_or_uncovered(void)
 	if (root->cover) {
 		world_note(KIND_UNCOVER, index);
 		world_detach(world_mount(root->cover));
-		root->cover = 0;
 		return;
 	}
-	cover = world_attach(world.root_mount, 0, places[index], "tmpfs");
+	cover = world_attach(world_standing(index), 0, root->path + 1, "tmpfs");
 	if (!cover)
 		return;
 	root->cover = cover->id;
@@ -97,7 +95,8 @@ static void configuration_changes(void)
 void world_trouble_happens(void)
 {
 	static void (*const things[])(void) = {
-		storage_changes,       root_is_covered_or_uncovered, wall_clock_is_set,	    time_behaves_oddly,
+		storage_changes,       root_is_covered_or_uncovered, wall_clock_is_set,
+		time_behaves_oddly,    world_server_changes,	     world_server_changes,
 		table_is_hard_to_read, world_disk_changes,	     configuration_changes,
 	};
 
@@ -111,6 +110,7 @@ void world_trouble_ends(void)
 			world_detach(world_mount(world.roots[root].cover));
 		world.roots[root] = (struct world_root){ .path = world.roots[root].path };
 	}
+	world_servers_end();
 	world.all.paused = false;
 	world.calm = true;
 	world.fail_reads = 0;

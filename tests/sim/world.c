@@ -68,6 +68,7 @@ static void expire_directories(void)
 
 		if (!dir->serial || !dir->expires || dir->expires > world.now.mono)
 			continue;
+		dir->lost = false;
 		if (dir->live) {
 			world_kill(dir);
 			dir->dead_since = dir->expires;
@@ -117,6 +118,7 @@ void world_begin(uint64_t seed)
 	world.by_handle = seed % 2;
 	world.no_ids = seed % 3 == 0;
 	world.incremental = !world.no_ids && seed % 4 < 2;
+	world.reap_root = seed % 5 < 3;
 	world.now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	world.roots[0].path = "/b";
 	world.roots[1].path = "/srv/c";
@@ -135,11 +137,14 @@ struct world_dir *world_dir(uint32_t serial)
 	return NULL;
 }
 
-struct world_dir *world_dir_at(uint32_t root, const char *path)
+struct world_dir *world_dir_at(uint64_t carrier, uint32_t root, const char *path)
 {
-	for (size_t i = 0; i < WORLD_DIRS; i++)
-		if (world.dirs[i].serial && world.dirs[i].root == root && strcmp(world.dirs[i].path, path) == 0)
-			return &world.dirs[i];
+	for (size_t i = 0; i < WORLD_DIRS; i++) {
+		struct world_dir *dir = &world.dirs[i];
+
+		if (dir->serial && dir->carrier == carrier && dir->root == root && strcmp(dir->path, path) == 0)
+			return dir;
+	}
 	return NULL;
 }
 
@@ -179,6 +184,7 @@ struct world_dir *world_make_dir(uint32_t root, const char *path)
 		if (dir->serial && (*dir->path || dir->spoken_for || dir->unread_word || world_any_mount_of(dir)))
 			continue;
 		*dir = (struct world_dir){ .serial = ++world.last_serial, .root = root, .live = true };
+		dir->carrier = world_standing(root);
 		snprintf(dir->path, sizeof(dir->path), "%s", path);
 		snprintf(dir->last_path, sizeof(dir->last_path), "%s", path);
 		return dir;
@@ -216,8 +222,8 @@ void world_kill(struct world_dir *dir)
 /* What was said of it may be forgotten; what can be seen will be seen again. */
 void world_doubt(struct world_dir *dir)
 {
-	bool can_be_seen =
-		(!*dir->path && !world_dir_at(dir->root, dir->last_path)) || strncmp(dir->path, ".trash", 6) == 0;
+	bool can_be_seen = (!*dir->path && !world_dir_at(dir->carrier, dir->root, dir->last_path)) ||
+			   strncmp(dir->path, ".trash", 6) == 0;
 
 	dir->maybe = dir->lease || dir->pid || dir->expires;
 	dir->told = dir->told_full = dir->registered = false;
@@ -293,6 +299,11 @@ void world_detach(struct world_mount *mount)
 	for (size_t i = 0; i < WORLD_MOUNTS; i++)
 		if (world.mounts[i].id && world.mounts[i].parent == id)
 			world_detach(&world.mounts[i]);
+	if (mount->serves)
+		world_server_has_gone(mount);
+	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
+		if (world.roots[root].cover == id)
+			world.roots[root].cover = 0;
 	mount->id = 0;
 	world.table_changed = true;
 }

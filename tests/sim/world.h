@@ -31,6 +31,7 @@ enum disk_fault { DISK_FINE, DISK_FULL, DISK_FAILS, DISK_LOCKED, DISK_CORRUPT };
 /* How one root is configured. */
 struct world_rules {
 	bool configured, observe, protect, detach_alone, narrow; /* narrow: reap-when leaves most out */
+	bool reap_root;
 	int64_t grace;
 };
 
@@ -53,7 +54,8 @@ struct world_root {
 struct world_dir {
 	uint32_t serial; /* identity */
 	uint32_t root;
-	char path[64]; /* relative to the root; "" once it was removed behind the kernel's back */
+	uint64_t carrier; /* the mount that it lies on: the roots', or a server's */
+	char path[64];	  /* relative to the root; "" once it was removed behind the kernel's back */
 	char last_path[64];
 	char former_path[64]; /* that it was renamed from last */
 	bool live;
@@ -62,6 +64,7 @@ struct world_dir {
 	bool at_once;	    /* died by a word that needs no grace */
 	bool maybe;	    /* what it was registered with may have been forgotten */
 	bool taken;	    /* it was registered when the engine knew another at its name, and has not asked since */
+	bool lost;	    /* lives no more, but because its server is dead: goes with the root, or stays */
 	bool hollow;
 	bool replaced;	/* by another at its path, where it was not renamed since */
 	bool told;	/* the engine was told which directory it is */
@@ -86,8 +89,12 @@ struct world_mount {
 	char below[64];	     /* path below its directory, or, without one, below "/" */
 	char fstype[16];
 	bool busy, locked;
-	bool told;  /* it was there when the engine was told that its directory is */
-	bool doubt; /* in which directory it is, nobody could find out: either way is right */
+	bool serves; /* a build root, which is `root` */
+	bool dead, hangs;
+	uint32_t root;
+	int64_t died; /* mono */
+	bool told;    /* it was there when the engine was told that its directory is */
+	bool doubt;   /* in which directory it is, nobody could find out: either way is right */
 };
 
 /* What became of each mount that ever was, by id. */
@@ -120,6 +127,7 @@ struct world {
 	bool by_handle;
 	bool no_ids;	  /* mounts have no unique ids */
 	bool incremental; /* the source says what changed, not the whole */
+	bool reap_root;	  /* in the plain configuration */
 	bool observe_all; /* --observe */
 	bool calm;	  /* nothing goes wrong any more */
 	bool stopping;	  /* the engine was told to end */
@@ -154,7 +162,7 @@ void world_say(const char *format, ...) __attribute__((format(printf, 1, 2))); /
 void world_trace(const void *bytes, size_t length);
 
 struct world_dir *world_dir(uint32_t serial);
-struct world_dir *world_dir_at(uint32_t root, const char *path);
+struct world_dir *world_dir_at(uint64_t carrier, uint32_t root, const char *path);
 struct world_dir *world_any_dir(bool live); /* one that has a path; NULL */
 struct world_mount *world_mount(uint64_t id);
 void world_mount_target(const struct world_mount *mount, char *ret, size_t size); /* absolute */
@@ -182,6 +190,18 @@ bool world_is_seen(const struct world_dir *dir);	       /* the engine knows a mo
 struct mount *world_known_as(const struct world_mount *mount); /* by the engine; NULL */
 /* A walk to a place: see happen.c. */
 void world_walk_to(uint32_t root, const char *path);
+
+/* --- server.c: the servers that mount themselves over the roots --- */
+
+struct world_mount *world_server_of(uint32_t root); /* the topmost; NULL */
+uint64_t world_standing(uint32_t root);		    /* the mount on which a walk to the root's path ends */
+bool world_is_open(uint32_t root);		    /* directories can be made and mounted on there */
+bool world_is_reached(const struct world_dir *dir);
+bool world_is_out_of_reach(const struct world_dir *dir); /* its server is dead */
+void world_server_changes(void);
+bool world_server_is_asked_for(uint32_t *ret_root); /* by a step that is under way */
+void world_server_has_gone(const struct world_mount *server);
+void world_servers_end(void); /* as far as nobody would do that for us */
 
 /* --- process.c --- */
 
@@ -226,6 +246,7 @@ bool world_looks_like_its_former(const struct world_mount *mount);
 void judge_request(const struct message_request *request, const struct world_config *config);
 void judge_refused(const struct message_request *request);
 void judge_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules);
+void judge_root_step(const struct world_mount *mount, const struct step_item *item, const struct world_rules *rules);
 void judge_event(int type, uint64_t mount_id);
 
 /* --- probe.c --- */

@@ -74,6 +74,20 @@ START_TEST(it_goes_only_where_that_is_configured)
 }
 END_TEST
 
+/* A disk or a share that the root is a directory of may be back before the step, and who works on it never noticed. */
+START_TEST(an_action_on_what_is_not_the_roots_own_mount_is_a_suspect)
+{
+	struct mount *mount = below("/b/a/x");
+
+	is_dead(mount, 29);
+	ck_assert_int_eq(policy_decide_action(mount->action, &facts, at(30)).verdict, VERDICT_REAP);
+	root->dead_mount = 0;
+	ck_assert_int_eq(policy_decide_action(mount->action, &facts, at(30)).verdict, VERDICT_SUSPECT);
+	root->dead_mount = carrier->facts.id + 1;
+	ck_assert_int_eq(policy_decide_action(mount->action, &facts, at(30)).verdict, VERDICT_SUSPECT);
+}
+END_TEST
+
 START_TEST(one_that_answers_is_kept)
 {
 	root->dead.checked = at(29);
@@ -194,9 +208,9 @@ START_TEST(what_is_below_is_not_tried_by_itself)
 	ck_assert_uint_eq(list.count, 1);
 	ck_assert_str_eq(hold_name(list.items[0].hold), "dead-root");
 	reap_list_clear(&list);
-	root->dead_mount = 0; /* of another filesystem within the root */
+	root->dead_mount = 0; /* answers again, since it was planned */
 	ck_assert_int_eq(policy_order(model, &plan, at(30), &list), 0);
-	ck_assert_str_eq(hold_name(list.items[0].hold), "none");
+	ck_assert_str_eq(hold_name(list.items[0].hold), "dead-root");
 	reap_list_clear(&list);
 	plan_clear(&plan);
 }
@@ -210,6 +224,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, dead_setup, teardown);
 	tcase_add_test(tests, it_goes_after_the_grace_once_it_was_asked_again);
 	tcase_add_test(tests, it_goes_only_where_that_is_configured);
+	tcase_add_test(tests, an_action_on_what_is_not_the_roots_own_mount_is_a_suspect);
 	tcase_add_test(tests, one_that_answers_is_kept);
 	tcase_add_test(tests, one_under_a_successor_is_kept);
 	tcase_add_test(tests, one_that_carries_more_than_the_root_is_kept);

@@ -291,7 +291,11 @@ static void check_row(const struct row *row, struct mount *mount, bool of_mount)
 
 START_TEST(every_evidence_of_an_action_is_decided_by_its_row)
 {
-	check_row(&of_an_action[_i], attach("/b/a/proc"), false);
+	struct mount *root = attach_type(1, "/b", "fuse.x", at(0));
+
+	/* With reap-root = yes: of the root's own mount, when that has answered as dead. */
+	model_roots(model)->dead_mount = root->facts.id;
+	check_row(&of_an_action[_i], attach_type(root->facts.id, "/b/a/proc", "tmpfs", at(0)), false);
 }
 END_TEST
 
