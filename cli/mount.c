@@ -2,7 +2,8 @@
 /*
  * mountat for an action. All of it is done in a child with a deadline, for whatever is mounted, and whatever lies on the
  * way to the target, may hang. The mount is made before the action is registered, and attached after it: what is wrong
- * with the request registers nothing, and nothing stands anywhere that nobody would take away.
+ * with the request registers nothing, and nothing stands anywhere that nobody would take away. For that the daemon is
+ * asked once more in the end: the action may have been over before the mount was there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ struct wanted {
 
 struct mounted {
 	int status;
-	bool begun; /* the action was not registered before */
+	bool begun;	 /* the action was not registered before */
+	bool taken_back; /* it is over */
 	uint32_t generation;
 };
 
@@ -64,16 +66,23 @@ static int make(const struct wanted *wanted)
 	return fd;
 }
 
+static json_t *make_join(const struct wanted *wanted)
+{
+	json_t *parameters = MUST(json_pack("{s:b}", "join", 1));
+
+	parameter_bytes(parameters, "root", wanted->root);
+	parameter_bytes(parameters, "name", wanted->action);
+	return parameters;
+}
+
 static int register_action(const struct wanted *wanted, struct mounted *ret, char **ret_path)
 {
 	CLEANUP_JSON json_t *reply = NULL;
-	json_t *parameters = MUST(json_pack("{s:b}", "join", 1));
+	json_t *parameters = make_join(wanted);
 	const char *path;
 	char text[32];
 	int status;
 
-	parameter_bytes(parameters, "root", wanted->root);
-	parameter_bytes(parameters, "name", wanted->action);
 	if (wanted->pid && json_object_set_new(parameters, "pid", json_integer(wanted->pid)) < 0)
 		must(NULL);
 	if (wanted->max_age)
@@ -119,17 +128,47 @@ static int attach(const struct wanted *wanted, int made, const char *path)
 	return r == -ENOENT || r == -ENOTDIR ? CLI_NO_MATCH : CLI_UNSURE;
 }
 
+/*
+ * The daemon takes what was mounted before the end of its action, and what comes later is nobody's. Whoever cannot be
+ * asked cannot be relied on.
+ */
+static int confirm(const struct wanted *wanted, struct mounted *mounted, int made, uint64_t newest)
+{
+	CLEANUP_JSON json_t *reply = NULL;
+	json_t *parameters = make_join(wanted);
+	int status, r;
+
+	if (json_object_set_new(parameters, "generation", json_integer(mounted->generation)) < 0)
+		must(NULL);
+	status = cli_call(wanted->cli, "Begin", parameters, &reply);
+	if (!status)
+		return CLI_DONE;
+	mounted->taken_back = true;
+	r = kernel_mountat_detach(made, newest);
+	if (r == 0) {
+		log_error("nobody would take away what was mounted: it is unmounted again");
+		return status;
+	}
+	log_error("nobody takes away what was mounted, and it cannot be unmounted again: %s", strerror(-r));
+	return CLI_UNSURE;
+}
+
 static void mount_it(size_t index, void *result, void *context)
 {
 	const struct wanted *wanted = context;
 	struct mounted *mounted = result;
 	CLEANUP_FREE char *path = NULL;
 	CLEANUP_CLOSE int made = make(wanted);
+	uint64_t newest;
 
 	(void)index;
 	mounted->status = made < 0 ? CLI_UNSURE : register_action(wanted, mounted, &path);
+	/* What came with a bind is older than this, whatever comes to stand below it is not. */
+	newest = kernel_mountat_newest();
 	if (!mounted->status)
 		mounted->status = attach(wanted, made, path);
+	if (!mounted->status)
+		mounted->status = confirm(wanted, mounted, made, newest);
 }
 
 /* ---- what came of it ---- */
@@ -161,7 +200,7 @@ static int tell(void *context, enum batch_item_state state, const void *result)
 
 		puts(name);
 	}
-	if (mounted->generation)
+	if (mounted->generation && !mounted->taken_back)
 		say_how_it_ends(wanted, mounted);
 	return state == BATCH_ITEM_DONE ? mounted->status : CLI_UNSURE;
 }
@@ -232,8 +271,8 @@ const struct command command_mount = {
 	.summary = "mount something for an action",
 	.help = "TARGET is in the action's directory, where it must be; no symlink leads there. SOURCE may be empty: ''.\n"
 		"The action is registered before it is mounted; one that is registered stays as it is. Prints NAME@GENERATION.\n"
-		"Exit status: 3 it is not mounted, 4 no daemon or it refused (nothing is mounted), 5 the directory or TARGET is\n"
-		"not there.",
+		"Exit status: 3 it is not mounted, or cannot be unmounted again, 4 no daemon or it refused (nothing is mounted),\n"
+		"5 the directory or TARGET is not there.",
 	.operands_min = 2,
 	.operands_max = 2,
 	.run = run,

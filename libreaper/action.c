@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "client/client.h"
+#include "kernel/mountat.h"
 #include "reaper.h"
 #include "why.h"
 
@@ -161,6 +162,44 @@ int reaper_end(const char *socket, const char *root, const char *name, uint32_t 
 		parameters = NULL;
 	}
 	return call(socket, "End", parameters, CLIENT_TIMEOUT_MS, NULL, &reply, say);
+}
+
+/* ---- a mount for an action ---- */
+
+static int confirm(const char *socket, const char *root, const char *name, uint32_t generation, struct why why)
+{
+	CLEANUP_JSON json_t *reply = NULL;
+	json_t *parameters = make_begin(root, name, REAPER_BEGIN_JOIN, 0, 0);
+
+	if (parameters && json_object_set_new(parameters, "generation", json_integer(generation)) < 0) {
+		json_decref(parameters);
+		parameters = NULL;
+	}
+	return call(socket, "Begin", parameters, CLIENT_TIMEOUT_MS, NULL, &reply, why);
+}
+
+int reaper_mount_for(const char *socket, const char *root, const char *name, uint32_t generation, int dirfd,
+		     const char *target, const char *type, const char *source, const char *const *options, char *why,
+		     size_t why_size)
+{
+	const struct mountat_request request = { .type = type, .source = source, .options = options };
+	const struct why say = { why, why_size };
+	char text[REAPER_WHY_SIZE];
+	CLEANUP_CLOSE int made = -1;
+	uint64_t newest;
+	int r, undone;
+
+	if (!generation)
+		return why_say(say, -EINVAL, "no generation of an action");
+	made = kernel_mountat_make(&request, text, sizeof(text));
+	/* What came with a bind is older than this, whatever comes to stand below it is not. */
+	newest = kernel_mountat_newest();
+	r = made < 0 ? made : kernel_mountat_attach(made, dirfd, target, text, sizeof(text));
+	if (r < 0)
+		return why_say(say, r, "%s", text);
+	r = confirm(socket, root, name, generation, say);
+	undone = r < 0 ? kernel_mountat_detach(made, newest) : 0;
+	return undone < 0 ? why_say_of(say, undone, "nobody takes it away, and it is mounted still:", target) : r;
 }
 
 /* ---- leases ---- */

@@ -32,7 +32,9 @@
 #define kernel_mount_type		reaper_private_kernel_mount_type
 #define kernel_mountat			reaper_private_kernel_mountat
 #define kernel_mountat_attach		reaper_private_kernel_mountat_attach
+#define kernel_mountat_detach		reaper_private_kernel_mountat_detach
 #define kernel_mountat_make		reaper_private_kernel_mountat_make
+#define kernel_mountat_newest		reaper_private_kernel_mountat_newest
 #define kernel_mountinfo_device		reaper_private_kernel_mountinfo_device
 #define kernel_newest_mount		reaper_private_kernel_newest_mount
 #define kernel_open_beneath		reaper_private_kernel_open_beneath

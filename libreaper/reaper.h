@@ -105,6 +105,18 @@ int reaper_unmount_found(const char *below, const char *segments, unsigned flags
 int reaper_begin(const char *socket, const char *root, const char *name, unsigned flags, pid_t pid, unsigned max_age,
 		 uint32_t *ret_generation, char **ret_path, char *why, size_t why_size);
 
+/*
+ * reaper_mountat(), for an action of which reaper_begin() gave the generation. It may have been over before the mount was
+ * there; the daemon would then take that for the next one's. So it is asked afterwards, and the mount is unmounted again,
+ * by descriptor, unless it says that the action goes on.
+ *
+ * 0; as reaper_mountat(); or as the functions here, -EOWNERDEAD above all: the action is over, and it is not mounted.
+ * -EBUSY: the same, but somebody has mounted something below it, and it is mounted still.
+ */
+int reaper_mount_for(const char *socket, const char *root, const char *name, uint32_t generation, int dirfd,
+		     const char *target, const char *type, const char *source, const char *const *options, char *why,
+		     size_t why_size);
+
 /* Says that it is over; twice is fine. generation: as reaper_begin() gave it, or 0 for the newest. -ESRCH: no such action. */
 int reaper_end(const char *socket, const char *root, const char *name, uint32_t generation, char *why, size_t why_size);
 

@@ -121,11 +121,20 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 {
 	struct registration registration = { .engine = context };
 	bool join = json_is_true(json_object_get(parameters, "join")), joined;
+	json_int_t wanted = json_integer_value(json_object_get(parameters, "generation"));
 	uint32_t generation;
-	int r = registration_take(&registration, call, parameters);
+	int r;
 
+	if (wanted < 0 || wanted > UINT32_MAX || (wanted && !join)) {
+		control_invalid_parameter(call, "generation");
+		return;
+	}
+	r = registration_take(&registration, call, parameters);
 	if (r == 0) {
 		r = join ? registry_join(context, registration.root, registration.name, &generation) : -ENOENT;
+		/* The one that was meant has gone, and nothing is begun in its place. */
+		if (wanted && (r == -ENOENT || (r == 0 && generation != wanted)))
+			r = -EOWNERDEAD;
 		joined = r == 0;
 		if (r == -ENOENT)
 			r = registry_begin(context, registration.root, registration.name, registration.pid,

@@ -14,6 +14,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kernel/at.h"
+#include "kernel/mounts.h"
+#include "kernel/table.h"
+#include "kernel/unmount.h"
 
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
@@ -205,6 +209,48 @@ int kernel_mountat_attach(int made, int dirfd, const char *target, char *why, si
 	CLEANUP_CLOSE int place = open_target(dirfd, target, why, size);
 
 	return place < 0 ? place : attach(made, place, target, why, size);
+}
+
+/* As many as matter: one is enough. -ENOENT: it has gone. */
+static int count_below(const struct place_status *mount)
+{
+	CLEANUP(kernel_table_clear) struct mount_table table = { 0 };
+	const struct mount_entry *entry;
+	int r = kernel_table_read(&table);
+
+	entry = r == 0 ? kernel_table_find_number(&table, mount->mount_id32, mount->dev) : NULL;
+	if (!entry)
+		return r < 0 ? r : -ENOENT;
+	for (size_t i = 0; i < table.count && r == 0; i++)
+		r = table.entries[i].parent == entry->id;
+	return r;
+}
+
+/* Ids are given in order; those of a tree that stands nowhere are in no list, so the newest that is shown says nothing. */
+uint64_t kernel_mountat_newest(void)
+{
+	CLEANUP_CLOSE int fd = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	struct place_status status;
+
+	return fd >= 0 && kernel_status_at(fd, "", false, &status) == 0 ? status.mount_id : 0;
+}
+
+int kernel_mountat_detach(int made, uint64_t newest)
+{
+	struct place_status mount;
+	uint64_t newer;
+	int r = kernel_status_at(made, "", false, &mount);
+
+	if (r < 0)
+		return r;
+	r = newest ? (int)kernel_listmount(mount.mount_id, newest, &newer, 1) : count_below(&mount);
+	if (r == 0)
+		r = kernel_unmount(made, MNT_DETACH);
+	else if (r > 0)
+		r = -EBUSY;
+	if (r < 0 && kernel_mount_has_gone(&(struct kernel_mount){ mount.mount_id, mount.mount_id32, mount.dev }))
+		return 0;
+	return r;
 }
 
 int kernel_mountat(int dirfd, const char *target, const struct mountat_request *request, char *why, size_t size)

@@ -10,6 +10,7 @@
 #define REAPERD_KERNEL_MOUNTAT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * type: a filesystem ("proc", "tmpfs", "overlay"), or "bind", "rbind": a copy of what `source`, a path, leads to (the
@@ -37,5 +38,19 @@ int kernel_mountat(int dirfd, const char *target, const struct mountat_request *
  */
 int kernel_mountat_make(const struct mountat_request *request, char *why, size_t size);
 int kernel_mountat_attach(int made, int dirfd, const char *target, char *why, size_t size);
+
+/*
+ * An id that is greater than those of all mounts that were made by now, those that stand nowhere too, and less than that
+ * of any later one; 0 where mounts have no unique ids.
+ */
+uint64_t kernel_mountat_newest(void);
+
+/*
+ * Takes back what was attached, wherever it stands by now, in use or not: by its fd, so no other goes in its place. Of
+ * what stands below it only what came with it goes along: -EBUSY where anything is newer than `newest`, which was asked
+ * for after it was made and before it was attached; where that is 0, if anything is there. 0, also where somebody else
+ * took it away; or -errno.
+ */
+int kernel_mountat_detach(int made, uint64_t newest);
 
 #endif

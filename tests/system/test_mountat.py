@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`reaperctl mount`: one mount for an action that is registered before it, beneath its directory and nowhere else."""
+import json
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -191,3 +193,78 @@ def test_a_filesystem_that_does_not_answer_does_not_hold_it(runner):
         assert done.returncode == 3 and "in time" in done.stderr, done
     finally:
         server.process.send_signal(signal.SIGCONT)
+
+
+class Between:
+    """A daemon's socket, of which each connection goes to the daemon's own; between the first answer and who waits for it, something happens."""
+
+    def __init__(self, farm, happens):
+        self.farm, self.happens, self.asked = farm, happens, []
+        self.path = os.path.join(farm.cell.directory, "between")
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.settimeout(harness.PATIENCE)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, harness.Varlink(self.farm.daemon.socket) as daemon:
+                client.settimeout(harness.PATIENCE)
+                while data := client.recv(1 << 16):
+                    self.asked.append(json.loads(data.rstrip(b"\0")))
+                    daemon.socket.sendall(data)
+                    answer = daemon.socket.recv(1 << 16)
+                    if len(self.asked) == 1:
+                        self.happens()
+                    client.sendall(answer)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+
+
+@pytest.mark.parametrize("registered", [True, False], ids=["joined", "begun"])
+def test_what_is_over_before_it_is_mounted_keeps_no_mount(runner, registered):
+    """All that the action had is gone by then, so that the mount would be the next action's of that name, which nobody ends."""
+    daemon = runner.daemon
+    runner.make_place("c1", "m")
+    if registered:
+        daemon.ctl("begin", "c1", "--root", runner.root)
+
+    def end():
+        daemon.ctl("end", "c1", "--root", runner.root)
+        wait_for(lambda: daemon.action("c1") is None, "the action is past")
+
+    with Between(runner, end) as between:
+        done = daemon.ctl("mount", "--root", runner.root, "--action", "c1", "-t", "tmpfs", "", "m", options=("--socket", between.path), check=False)
+    assert [a["parameters"].get("generation") for a in between.asked] == [None, 1]
+    assert done.returncode == 4 and done.stdout == "", done
+    assert "is over" in done.stderr and "unmounted again" in done.stderr and "reaperctl end" not in done.stderr, done
+    assert not ids(runner.path("c1"))
+    wait_for(lambda: daemon.action("c1") is None, "nothing was begun in its place, and what was seen of the mount is past")
+
+
+def test_what_another_has_by_the_same_name_gets_no_mount(runner):
+    daemon = runner.daemon
+    runner.make_place("c1", "m")
+
+    def another():
+        daemon.ctl("end", "c1", "--root", runner.root)
+        wait_for(lambda: daemon.action("c1") is None, "the action is past")
+        daemon.ctl("begin", "c1", "--root", runner.root)
+
+    with Between(runner, another) as between:
+        done = daemon.ctl("mount", "--root", runner.root, "--action", "c1", "-t", "tmpfs", "", "m", options=("--socket", between.path), check=False)
+    assert done.returncode == 4 and "unmounted again" in done.stderr, done
+    assert not ids(runner.path("c1"))
+    assert daemon.action("c1")["generation"] == 2 and daemon.action("c1")["state"] == "active"

@@ -261,6 +261,74 @@ START_TEST(the_directory_may_be_renamed_and_its_name_be_anothers)
 }
 END_TEST
 
+/* ---- taken back ---- */
+
+/* Attached to a/m; its fd. */
+static int attached(const char *type, const char *source, uint64_t *ret_newest)
+{
+	int made = kernel_mountat_make(&(struct mountat_request){ .type = type, .source = source }, why, sizeof(why));
+
+	ck_assert_msg(made >= 0, "%s", why);
+	*ret_newest = kernel_mountat_newest();
+	expect(kernel_mountat_attach(made, build, "a/m", why, sizeof(why)));
+	return made;
+}
+
+START_TEST(what_was_attached_is_taken_back_wherever_it_is_and_whoever_is_in_it)
+{
+	size_t before = count_mounts();
+	uint64_t newest;
+	CLEANUP_CLOSE int made = attached("tmpfs", NULL, &newest), user = open(BUILD "/a/m", O_RDONLY | O_CLOEXEC);
+	struct kernel_mount own = mount_of(BUILD "/a/m"), other;
+
+	make_directory(BUILD "/b");
+	ck_assert_int_eq(mount(BUILD "/a/m", BUILD "/b", NULL, MS_MOVE, NULL), 0);
+	make_tmpfs(BUILD "/a/m");
+	other = mount_of(BUILD "/a/m");
+	ck_assert_int_eq(kernel_mountat_detach(made, newest), 0);
+	ck_assert(!is_mounted(own) && is_mounted(other));
+	ck_assert_uint_eq(count_mounts(), before + 1);
+	/* Once more, and of what somebody else took away. */
+	ck_assert_int_eq(kernel_mountat_detach(made, newest), 0);
+	ck_assert(is_mounted(other));
+}
+END_TEST
+
+START_TEST(what_others_have_mounted_below_it_is_not_taken_along)
+{
+	uint64_t newest;
+	CLEANUP_CLOSE int made = attached("tmpfs", NULL, &newest);
+
+	if (_i == 0)
+		make_directory(BUILD "/a/m/deep");
+	make_tmpfs(_i == 0 ? BUILD "/a/m/deep" : BUILD "/a/m");
+	ck_assert_int_eq(kernel_mountat_detach(made, newest), -EBUSY);
+	ck_assert_int_eq(kernel_mountat_detach(made, 0), -EBUSY);
+	ck_assert_int_eq(umount(_i == 0 ? BUILD "/a/m/deep" : BUILD "/a/m"), 0);
+	ck_assert_int_eq(kernel_mountat_detach(made, newest), 0);
+}
+END_TEST
+
+START_TEST(a_tree_goes_with_what_it_brought)
+{
+	size_t before;
+	uint64_t newest;
+	int made;
+
+	make_directory(HOST);
+	make_tmpfs(HOST);
+	make_directory(HOST "/in");
+	make_tmpfs(HOST "/in");
+	before = count_mounts();
+	made = attached("rbind", HOST, &newest);
+	ck_assert_uint_eq(count_mounts(), before + 2);
+	/* Without ids nobody can tell what it brought: in doubt it stays. */
+	ck_assert_int_eq(kernel_mountat_detach(made, newest), newest ? 0 : -EBUSY);
+	ck_assert_uint_eq(count_mounts(), newest ? before : before + 2);
+	close(made);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("kernel: mountat");
@@ -281,6 +349,9 @@ int main(void)
 			    ARRAY_SIZE(bad_targets));
 	tcase_add_loop_test(tests, what_the_kernel_does_not_like_is_said_in_its_own_words, 0, ARRAY_SIZE(mistakes));
 	tcase_add_test(tests, the_directory_may_be_renamed_and_its_name_be_anothers);
+	tcase_add_test(tests, what_was_attached_is_taken_back_wherever_it_is_and_whoever_is_in_it);
+	tcase_add_loop_test(tests, what_others_have_mounted_below_it_is_not_taken_along, 0, 2);
+	tcase_add_test(tests, a_tree_goes_with_what_it_brought);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What libreaper does to mounts: where it is asked to, and nowhere else. */
 #include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/cleanup.h"
 #include "mount_fixture.h"
@@ -245,6 +247,104 @@ START_TEST(names_that_change_meanwhile_lead_nowhere_else)
 }
 END_TEST
 
+/* ---- for an action ---- */
+
+/* The daemon: what it was asked, and answers; and whether it was mounted by then. */
+static struct {
+	int listener;
+	const char *answer;
+	char asked[512];
+	bool mounted, covers;
+} played;
+
+static void *answer_once(void *context)
+{
+	size_t used = 0;
+	ssize_t got;
+	CLEANUP_CLOSE int fd = accept4(played.listener, NULL, NULL, SOCK_CLOEXEC);
+
+	(void)context;
+	while (used < sizeof(played.asked) &&
+	       (got = recv(fd, played.asked + used, sizeof(played.asked) - used, 0)) > 0) {
+		used += (size_t)got;
+		if (!played.asked[used - 1])
+			break;
+	}
+	played.mounted = place_of(BUILD "/a/m").is_mount_root;
+	if (played.covers)
+		make_tmpfs(BUILD "/a/m");
+	send(fd, played.answer, strlen(played.answer) + 1, MSG_NOSIGNAL);
+	return NULL;
+}
+
+/* What reaper_mount_for() says where the daemon answers so. */
+static int mount_for(const char *answer)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = PLACE "/socket" };
+	pthread_t thread;
+	int r;
+
+	unlink(address.sun_path);
+	played.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	played.answer = answer;
+	ck_assert_int_eq(bind(played.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(played.listener, 1), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, answer_once, NULL), 0);
+	r = reaper_mount_for(address.sun_path, "/b", "a", 7, build, "a/m", "tmpfs", NULL, NULL, why, sizeof(why));
+	shutdown(played.listener, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	close(played.listener);
+	return r;
+}
+
+#define GOES_ON "{\"parameters\":{\"generation\":7,\"path\":\"/b/a\",\"joined\":true}}"
+#define IS_OVER "{\"error\":\"io.reaperd.Unavailable\",\"parameters\":{\"reason\":\"it is over\"}}"
+
+START_TEST(the_daemon_is_asked_whether_the_action_goes_on_when_it_is_mounted)
+{
+	size_t before = count_mounts();
+
+	ck_assert_msg(mount_for(GOES_ON) == 0, "%s", why);
+	ck_assert(played.mounted);
+	ck_assert_str_eq(played.asked,
+			 "{\"method\":\"io.reaperd.Begin\",\"parameters\":{\"root\":\"/b\",\"name\":\"a\","
+			 "\"join\":true,\"generation\":7}}");
+	ck_assert_uint_eq(count_mounts(), before + 1);
+	ck_assert_int_eq(reaper_mount_for("/none", "/b", "a", 0, build, "a/m", "tmpfs", NULL, NULL, why, sizeof(why)),
+			 -EINVAL);
+	ck_assert_uint_eq(count_mounts(), before + 1);
+}
+END_TEST
+
+static const struct {
+	const char *answer;
+	int error;
+} ends[] = { { IS_OVER, -EOWNERDEAD }, { "", -EPROTO }, { "{\"error\":\"io.reaperd.NotAllowed\"}", -EPERM } };
+
+START_TEST(where_it_does_not_or_cannot_be_said_the_mount_is_taken_back)
+{
+	size_t before = count_mounts();
+
+	ck_assert_int_eq(mount_for(ends[_i].answer), ends[_i].error);
+	ck_assert(played.mounted);
+	ck_assert_uint_eq(count_mounts(), before);
+	ck_assert_int_eq(reaper_mount_for(PLACE "/none", "/b", "a", 7, build, "a/m", "tmpfs", NULL, NULL, NULL, 0),
+			 -ENOENT);
+	ck_assert_uint_eq(count_mounts(), before);
+}
+END_TEST
+
+START_TEST(what_somebody_has_mounted_upon_it_meanwhile_is_not_touched)
+{
+	size_t before = count_mounts();
+
+	played.covers = true;
+	ck_assert_int_eq(mount_for(IS_OVER), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(why, "mounted still: a/m"));
+	ck_assert_uint_eq(count_mounts(), before + 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("libreaper: mounts");
@@ -265,6 +365,9 @@ int main(void)
 	tcase_add_test(tests, the_one_whose_path_ends_so_is_unmounted);
 	tcase_add_test(tests, several_threads_do_it_at_once);
 	tcase_add_test(tests, names_that_change_meanwhile_lead_nowhere_else);
+	tcase_add_test(tests, the_daemon_is_asked_whether_the_action_goes_on_when_it_is_mounted);
+	tcase_add_loop_test(tests, where_it_does_not_or_cannot_be_said_the_mount_is_taken_back, 0, ARRAY_SIZE(ends));
+	tcase_add_test(tests, what_somebody_has_mounted_upon_it_meanwhile_is_not_touched);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -74,6 +74,25 @@ START_TEST(who_joins_an_action_that_is_registered_changes_nothing)
 }
 END_TEST
 
+#define OF_GENERATION(n, and) "{\"root\":\"" ROOT "\",\"name\":\"a\",\"generation\":" n and "}"
+#define OVER                                                                                                           \
+	"{\"error\":\"io.reaperd.Unavailable\",\"parameters\":{\"reason\":\"the action is over, and what it has is taken away\"}}"
+#define BAD_GENERATION                                                                                                 \
+	"{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"generation\"}}"
+
+START_TEST(who_joins_one_generation_begins_no_other)
+{
+	expect_asked("Begin", OF_GENERATION("7", ",\"join\":true"), "join " ROOT " a");
+	expect_error("Begin", OF_GENERATION("6", ",\"join\":true"), OVER);
+	asked.join_error = -ENOENT;
+	expect_error("Begin", OF_GENERATION("7", ",\"join\":true"), OVER);
+	ck_assert_str_eq(asked.text, "join " ROOT " a");
+	expect_error("Begin", OF_GENERATION("7", ""), BAD_GENERATION);
+	expect_error("Begin", OF_GENERATION("-7", ",\"join\":true"), BAD_GENERATION);
+	expect_error("Begin", OF_GENERATION("4294967303", ",\"join\":true"), BAD_GENERATION);
+}
+END_TEST
+
 #define LEASE "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT "\",\"name\":\"a\"}}"
 
 START_TEST(a_lease_is_held_until_its_last_connection_closes)
@@ -304,6 +323,7 @@ static TCase *acting_case(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, runners_begin_and_end_actions);
 	tcase_add_test(tests, who_joins_an_action_that_is_registered_changes_nothing);
+	tcase_add_test(tests, who_joins_one_generation_begins_no_other);
 	tcase_add_test(tests, a_lease_is_held_until_its_last_connection_closes);
 	tcase_add_test(tests, a_lease_that_is_refused_is_not_held);
 	tcase_add_test(tests, pausing_takes_a_root_and_a_time);
