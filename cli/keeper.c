@@ -198,6 +198,13 @@ static int start_command(struct work *work, const struct keeper_work *what, cons
 	return work->command < 0 ? -errno : 0;
 }
 
+bool keeper_is_left(int socket)
+{
+	struct pollfd polled = { .fd = socket, .events = POLLRDHUP };
+
+	return poll(&polled, 1, 0) > 0;
+}
+
 static void keep(int socket, const struct keeper_work *what)
 {
 	struct work work = { .socket = socket, .ended = -1 };
@@ -206,7 +213,9 @@ static void keep(int socket, const struct keeper_work *what)
 	int r;
 
 	note_open(opened);
-	r = what->make(what->context, &place);
+	r = what->make(what->context, &place, socket);
+	if (r == 0 && keeper_is_left(socket))
+		r = -ECANCELED;
 	if (r == 0)
 		r = start_command(&work, what, &place);
 	/* A signal for all of a terminal's or a runner's processes is not for us; the command stays among them. */
@@ -231,11 +240,22 @@ static int receive(struct keeper *keeper, void *ret, size_t size)
 	return length == (ssize_t)size ? 0 : length < 0 ? -errno : -ECHILD;
 }
 
+/* Of what we had before it, and what that leaves behind, nothing is ours to kill. */
+static bool adopt(void)
+{
+	int any;
+
+	do
+		any = waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOHANG | WNOWAIT);
+	while (any < 0 && errno == EINTR);
+	return any < 0 && errno == ECHILD && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+}
+
 int keeper_start(struct keeper *keeper, int lease, const struct keeper_work *work)
 {
-	int ends[2], r, answer = 0;
+	int ends[2];
 
-	*keeper = (struct keeper){ .socket = -1, .pid = -1 };
+	*keeper = (struct keeper){ .socket = -1, .pid = -1, .adopts = adopt() };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	keeper->pid = fork();
@@ -245,16 +265,16 @@ int keeper_start(struct keeper *keeper, int lease, const struct keeper_work *wor
 		keep(ends[1], work);
 		_exit(0);
 	}
-	r = keeper->pid < 0 ? -errno : 0;
 	close(ends[1]);
 	keeper->socket = ends[0];
-	if (r == 0)
-		r = receive(keeper, &answer, sizeof(answer));
-	if (r == 0)
-		r = answer;
-	if (r < 0)
-		keeper_end(keeper);
-	return r;
+	return keeper->pid < 0 ? -errno : 0;
+}
+
+int keeper_made(struct keeper *keeper)
+{
+	int answer = 0, r = receive(keeper, &answer, sizeof(answer));
+
+	return r < 0 ? r : answer;
 }
 
 void keeper_signal(struct keeper *keeper, int number)
@@ -264,20 +284,47 @@ void keeper_signal(struct keeper *keeper, int number)
 	send(keeper->socket, &byte, 1, MSG_NOSIGNAL);
 }
 
-int keeper_status(struct keeper *keeper, int *ret)
+/* The keeper is killed; what it had is our child once we have waited for it. */
+static void kill_adopted(void)
 {
-	return receive(keeper, ret, sizeof(*ret));
+	for (int times = 0; kill_children() && times < KILL_MAX; times++) {
+		poll(NULL, 0, KILL_MS);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
 }
 
-void keeper_end(struct keeper *keeper)
+int keeper_status(struct keeper *keeper, int *ret)
 {
+	int r = receive(keeper, ret, sizeof(*ret));
+
+	if (r < 0 && keeper->adopts)
+		kill_adopted();
+	return r;
+}
+
+bool keeper_end(struct keeper *keeper, int timeout_ms)
+{
+	struct pollfd polled = { .fd = keeper->socket, .events = POLLIN };
 	char busy = 0;
+	int ready;
 
 	if (keeper->socket < 0)
-		return;
+		return true;
 	shutdown(keeper->socket, SHUT_WR);
-	receive(keeper, &busy, sizeof(busy));
+	do
+		ready = poll(&polled, 1, timeout_ms);
+	while (ready < 0 && errno == EINTR);
+	if (ready > 0)
+		receive(keeper, &busy, sizeof(busy));
 	close(take_fd(&keeper->socket));
+	if (keeper->pid > 0 && waitpid(keeper->pid, NULL, busy || ready <= 0 ? WNOHANG : 0) == keeper->pid)
+		keeper->pid = -1;
+	return ready > 0;
+}
+
+void keeper_kill(const struct keeper *keeper)
+{
 	if (keeper->pid > 0)
-		waitpid(keeper->pid, NULL, busy ? WNOHANG : 0);
+		kill(keeper->pid, SIGKILL);
 }

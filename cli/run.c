@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An action around a command. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 #include "usage.h"
 
 #define RECONNECT_MS 100
+#define DEADLINE     (30 * NSEC_PER_SEC)
+/* So long a keeper has that nobody waits for, to take back what it made so far. */
+#define GIVE_UP_MS 3000
 
 /* Exit statuses, as env(1) and its like have them. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127, RUN_SIGNALLED = 128 };
@@ -30,6 +34,7 @@ struct wanted {
 	char *root, *name;
 	struct string_list mounts, devices; /* as typed */
 	bool chroot;
+	int64_t timeout;
 };
 
 struct action {
@@ -154,17 +159,86 @@ static int mount_one(const struct cli *cli, struct place *place, const char *tex
 }
 
 /* In the keeper. */
-static int furnish(void *context, struct place *place)
+static int furnish(void *context, struct place *place, int socket)
 {
 	const struct action *action = context;
 	const struct wanted *wanted = action->wanted;
 	int status = place_open(place, wanted->root, action->path);
 
-	for (size_t i = 0; i < wanted->mounts.count && !status; i++)
+	for (size_t i = 0; i < wanted->mounts.count && !status && !keeper_is_left(socket); i++)
 		status = mount_one(action->cli, place, wanted->mounts.items[i]);
-	for (size_t i = 0; i < wanted->devices.count && !status; i++)
+	for (size_t i = 0; i < wanted->devices.count && !status && !keeper_is_left(socket); i++)
 		status = place_device(place, wanted->devices.items[i]);
 	return status ? -ECANCELED : 0;
+}
+
+/* These end us while the place is made; what is ignored, as below nohup, is so here, too. */
+static int open_ending(void)
+{
+	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction action;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, numbers[i]);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int milliseconds(int64_t ns)
+{
+	return ns <= 0 ? 0 : ns / NSEC_PER_MSEC >= INT_MAX ? INT_MAX : (int)(ns / NSEC_PER_MSEC) + 1;
+}
+
+/* Where that takes too long the keeper goes on alone. */
+static void leave(const struct action *action, struct keeper *keeper)
+{
+	if (!keeper_end(keeper, milliseconds(action->wanted->timeout)))
+		log_warning("its place is still being taken back: what is mounted there the daemon takes away");
+}
+
+/* 0, or the exit status. A signal that comes when the command runs is left for it. */
+static int wait_until_made(const struct action *action, struct keeper *keeper)
+{
+	const int64_t deadline = time_after(clock_now().mono, action->wanted->timeout);
+	CLEANUP_CLOSE int ending = open_ending();
+	struct signalfd_siginfo info;
+	int r;
+
+	for (;;) {
+		struct pollfd polled[] = {
+			{ .fd = keeper->socket, .events = POLLIN },
+			{ .fd = ending, .events = POLLIN },
+		};
+
+		r = poll(polled, ARRAY_SIZE(polled), milliseconds(deadline - clock_now().mono));
+		if (r < 0 && errno != EINTR)
+			return RUN_FAILED;
+		if (r > 0 && polled[0].revents)
+			break;
+		if (r > 0 && read(ending, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			return RUN_SIGNALLED + (int)info.ssi_signo;
+		if (r == 0) {
+			log_error("the command is not run: its place could not be made in time");
+			return RUN_FAILED;
+		}
+	}
+	r = keeper_made(keeper);
+	if (r == 0)
+		return 0;
+	log_error("the command is not run: %s", strerror(-r));
+	leave(action, keeper);
+	return RUN_FAILED;
+}
+
+/* What it has begun it takes back itself, if the filesystems there let it. */
+static void give_up(struct keeper *keeper)
+{
+	if (keeper_end(keeper, GIVE_UP_MS))
+		return;
+	keeper_kill(keeper);
+	log_error("its place is still being made: what is mounted there the daemon takes away, directories may stay");
 }
 
 /* ---- the command ---- */
@@ -248,8 +322,13 @@ static int run_it(struct action *action)
 		log_error("the command is not run: %s", strerror(-r));
 		return RUN_FAILED;
 	}
+	status = wait_until_made(action, &keeper);
+	if (status) {
+		give_up(&keeper);
+		return status;
+	}
 	status = wait_for(action, &keeper, signals);
-	keeper_end(&keeper);
+	leave(action, &keeper);
 	return status;
 }
 
@@ -271,7 +350,7 @@ static int run_action(const struct cli *cli, const struct wanted *wanted)
 
 static int run_run(struct cli *cli, int argc, char **argv)
 {
-	CLEANUP(wanted_clear) struct wanted wanted = { 0 };
+	CLEANUP(wanted_clear) struct wanted wanted = { .timeout = DEADLINE };
 	const struct cli_option options[] = {
 		{ "root", "DIR", "the build root", .path = &wanted.root },
 		{ "name", "NAME", "the action's; without it a new one", .bytes = &wanted.name },
@@ -281,6 +360,8 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		{ "device", "NAME", "a device on the action's dev: null, zero, full, random, urandom, tty",
 		  .texts = &wanted.devices, .words = place_devices },
 		{ "chroot", NULL, "the action's directory is the command's root", .flag = &wanted.chroot },
+		{ "timeout", "DURATION", "how long it may take to make its place, and to take it back: 30s",
+		  .duration = &wanted.timeout },
 		{ 0 },
 	};
 	int status;
@@ -289,6 +370,8 @@ static int run_run(struct cli *cli, int argc, char **argv)
 		return status ? RUN_FAILED : status;
 	if (!wanted.root)
 		status = usage_error(cli, "--root is missing: below which build root?");
+	else if (wanted.timeout == 0)
+		status = usage_error(cli, "--timeout: it must be longer than 0");
 	if (!wanted.name)
 		wanted.name = make_name();
 	return status ? RUN_FAILED : run_action(cli, &wanted);
@@ -297,7 +380,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 const struct command command_run = {
 	.name = "run",
 	.usage =
-		"--root DIR [--name NAME] [--mount TYPE:SOURCE:TARGET[:OPTIONS]]... [--device NAME]... [--chroot] -- COMMAND...",
+		"--root DIR [--name NAME] [--mount TYPE:SOURCE:TARGET[:OPTIONS]]... [--device NAME]... [--chroot] [--timeout DURATION] -- COMMAND...",
 	.summary = "run a command as an action",
 	.help = "The action is registered before anything is mounted, and is over when the command has ended, or this program has:\n"
 		"then its mounts are taken away, and the directories that were made for it.\n"

@@ -80,7 +80,7 @@ _reaperctl() {
 	reap) options="--leftovers --root --dry-run --wait --timeout --active" ;;
 	pause) options="--root --for" ;;
 	begin) options="--root --pid --max-age" ;;
-	run) options="--root --name --mount --device --chroot" ;;
+	run) options="--root --name --mount --device --chroot --timeout" ;;
 	mount) options="--root --action --type --options --pid --max-age --timeout" ;;
 	umount) options="--lazy --force --under --config --timeout" ;;
 	hook) options="--sentinel --root --timeout" ;;

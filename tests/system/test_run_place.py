@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The place that `reaperctl run` makes, and that it takes back."""
 import os
+import signal
 
 import pytest
 
 import harness
 from harness import gone, wait_for
 
-from test_run import arguments, run
+from test_run import arguments, begin, run, sleeper
 
 
 @pytest.fixture
@@ -77,3 +78,95 @@ def test_a_name_that_is_run_again_when_it_was_killed_leaves_nothing(runner, agai
         done = run(runner, "--name", "c1", *again, command=("sh", "-c", f"sleep 0.3; cd {place} && ls"))
         assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["deep"] if again else [], ""), done
         wait_for(lambda: not harness.ids(runner.root) and not os.listdir(runner.root), "and nothing is left of either")
+
+
+class Hung:
+    """A filesystem that does not answer."""
+
+    def __init__(self, cell, target):
+        self.process = cell.bindfs(cell.make("behind"), target)
+        os.makedirs(os.path.join(target, "inside"))
+        self.process.send_signal(signal.SIGSTOP)
+        cell.at_end.append(self.go)
+
+    def go(self):
+        self.process.send_signal(signal.SIGCONT)
+
+
+def is_forgotten(farm):
+    return not any(action["owner"]["lease"] or action["mounts"] for action in farm.daemon.actions())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_while_its_place_is_made(runner, number):
+    hung = Hung(runner.cell, runner.root)
+    process = runner.cell.spawn(*arguments(runner, "--name", "c1"), "--", "true", log="run")
+    wait_for(lambda: any(harness.comm(pid) == "reaperctl-keep" for pid in harness.children(process.pid)), "its keeper makes the place")
+    process.send_signal(number)
+    assert process.wait(harness.PATIENCE) == 128 + number
+    wait_for(lambda: is_forgotten(runner), "its registration ended with it")
+    hung.go()
+    assert os.listdir(runner.root) == ["inside"]
+
+
+def test_a_signal_that_is_ignored_ends_nothing(runner):
+    where = runner.cell.make("where")
+    hung = Hung(runner.cell, where)
+    command = arguments(runner, "--name", "c1", "--mount", f"bind:{where}/inside:in")
+    process = runner.cell.spawn("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command, "--", "true")
+    wait_for(lambda: os.path.exists(runner.path("c1")), "its keeper makes the place")
+    process.send_signal(signal.SIGHUP)
+    hung.go()
+    assert process.wait(harness.PATIENCE) == 0
+
+
+def test_what_was_made_when_a_signal_ended_it_is_taken_back(runner):
+    """By the keeper, as soon as it can, and the command is not run."""
+    where, marker = runner.cell.make("where"), os.path.join(runner.cell.disk, "marker")
+    hung = Hung(runner.cell, where)
+    process = runner.cell.spawn(*arguments(runner, "--name", "c1", "--mount", "tmpfs::work", "--mount", f"bind:{where}/inside:in", "--mount", "tmpfs::more"), "--",
+                                "touch", marker)
+    wait_for(lambda: harness.ids(runner.path("c1/work")), "it has begun")
+    process.send_signal(signal.SIGTERM)
+    hung.go()
+    assert process.wait(harness.PATIENCE) == 143
+    wait_for(lambda: not harness.ids(runner.root) and not os.listdir(runner.root), "nothing is left")
+    assert not os.path.exists(marker)
+
+
+def test_a_place_that_is_not_made_in_time_is_given_up(runner):
+    """Nobody waits for it, not even for the end of its output; of what is mounted the daemon hears that it is over."""
+    where = runner.cell.make("where")
+    hung = Hung(runner.cell, where)
+    done = run(runner, "--name", "c1", "--timeout", "100ms", "--mount", "tmpfs::work", "--mount", f"bind:{where}/inside:in")
+    assert done.returncode == 125 and "in time" in done.stderr, done
+    wait_for(lambda: is_forgotten(runner) and not harness.ids(runner.path("c1")), "its mounts are reaped")
+    hung.go()
+    for wrong in ("0", "soon"):
+        assert run(runner, "--timeout", wrong).returncode == 125
+
+
+def test_who_kills_its_keeper_ends_what_the_command_has_started(runner):
+    process = begin(runner, "--mount", "tmpfs::work", command=("sh", "-c", "setsid sh -c 'sleep 1000 & sleep 1000' & sleep 1000"))
+    command = sleeper(process)
+
+    def all_below(pid):
+        return [pid] + [one for child in harness.children(pid) for one in all_below(child)]
+
+    started = wait_for(lambda: len(all_below(command)) >= 5 and all_below(command), "all of it runs")
+    os.kill(harness.children(process.pid)[0], signal.SIGKILL)
+    assert process.wait(harness.PATIENCE) == 125
+    assert not any(harness.is_alive(pid) for pid in started), "it ends before who ran it"
+    wait_for(lambda: not harness.ids(runner.path("c1")), "and no mount is left")
+
+
+def test_what_ran_in_its_process_before_is_not_killed_with_its_keeper(runner):
+    command = arguments(runner, "--name", "c1", "--mount", "tmpfs::work")
+    process = runner.cell.spawn("sh", "-c", 'sleep 1000 & exec "$@"', "sh", *command, "--", "sleep", "1000")
+    keeper = wait_for(lambda: [pid for pid in harness.children(process.pid) if harness.comm(pid) == "reaperctl-keep" and harness.children(pid)], "the command runs")[0]
+    other = [pid for pid in harness.children(process.pid) if pid != keeper]
+    assert len(other) == 1
+    os.kill(keeper, signal.SIGKILL)
+    assert process.wait(harness.PATIENCE) == 125
+    assert harness.is_alive(other[0])
+    os.kill(other[0], signal.SIGKILL)
