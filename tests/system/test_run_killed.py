@@ -14,7 +14,7 @@ from harness import wait_for
 from test_run import SYSTEM, arguments
 
 # What changes a filesystem, a mount table, what the daemon knows, or which process does what.
-CHANGES = ["connect", "sendto", "sendmsg", "write", "mkdirat", "mknodat", "fchmodat", "fsopen", "fsconfig", "fsmount", "open_tree", "mount_setattr", "move_mount",
+CHANGES = ["connect", "bind", "sendto", "sendmsg", "write", "mkdirat", "mknodat", "fchmodat", "fsopen", "fsconfig", "fsmount", "open_tree", "mount_setattr", "move_mount",
            "umount2", "unlinkat", "clone", "clone3", "fork", "vfork", "chroot", "fchdir", "chdir", "execve", "shutdown"]
 PLACE = ["--name", "k1", "--mount", "tmpfs::deep/er/work:size=1m", "--mount", "bind:/etc/hostname:file", "--device", "null"]
 COMPILES = 100

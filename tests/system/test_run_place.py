@@ -146,6 +146,19 @@ def test_a_place_that_is_not_made_in_time_is_given_up(runner):
         assert run(runner, "--timeout", wrong).returncode == 125
 
 
+def test_a_place_that_is_not_taken_back_in_time_is_left_to_the_keeper(runner):
+    where = runner.cell.make("behind")
+    bindfs = runner.cell.bindfs(where, runner.root)
+    runner.cell.at_end.append(lambda: bindfs.send_signal(signal.SIGCONT))
+    process = runner.cell.spawn(*arguments(runner, "--name", "c1", "--timeout", "2s"), "--", "sh", "-c", f"kill -STOP {bindfs.pid}; exit 7", log="run")
+    assert process.wait(harness.PATIENCE) == 7
+    with open(os.path.join(runner.cell.directory, "run.log")) as log:
+        assert "taken back" in log.read()
+    assert os.listdir(where) == ["c1"]
+    bindfs.send_signal(signal.SIGCONT)
+    wait_for(lambda: not os.listdir(where), "it goes on where it was")
+
+
 def test_who_kills_its_keeper_ends_what_the_command_has_started(runner):
     process = begin(runner, "--mount", "tmpfs::work", command=("sh", "-c", "setsid sh -c 'sleep 1000 & sleep 1000' & sleep 1000"))
     command = sleeper(process)
