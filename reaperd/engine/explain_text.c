@@ -136,7 +136,7 @@ static const char *const hold_sentences[HOLD_COUNT] = {
 	[HOLD_BACKOFF] = "it survived its ladder, and is tried again later",
 	[HOLD_IN_FLIGHT] = "the broker is at it",
 	[HOLD_DEAD_ROOT] = "it goes with the dead root below which it lies (reap-root = yes)",
-	[HOLD_UNCONFIRMED] = "it was attached after the evidence, and its directory is not confirmed yet",
+	[HOLD_UNCONFIRMED] = "it was attached after the evidence, or moved, and its directory is not confirmed yet",
 };
 
 /* What becomes of the root's own mount, which nobody serves, and of what is below it with that. */

@@ -174,7 +174,8 @@ struct mount {
 	struct now joined;	   /* when it came to its action: attached, or moved there */
 	bool confirmed;		   /* a probe that was sent after it joined found its action's directory at the path */
 	bool restored;		   /* known from the ledger, with its action; first_seen of an earlier start */
-	bool astray; /* its action was renamed for what another namespace shows: its own place is to be read again */
+	/* Its action was renamed for what another namespace shows, or it left for a place that cannot be told: to be read again. */
+	bool astray;
 	/* The reaper's book-keeping, kept here so that it goes with the mount. */
 	uint8_t next_step;	   /* index into its ladder */
 	uint32_t attempts;	   /* steps tried */

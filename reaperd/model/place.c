@@ -174,7 +174,7 @@ static void place_below_root(struct model *model, struct mount_node *node)
 static bool place_one(struct model *model, struct mount_node *node)
 {
 	struct root_instance *before = node->mount.instance, *instance;
-	bool relinked = node->relinked;
+	bool relinked = node->relinked, astray = node->mount.astray;
 
 	node->unplaced = node->relinked = node->mount.astray = false;
 	switch (find_above(model, &node->mount, &instance)) {
@@ -188,6 +188,11 @@ static bool place_one(struct model *model, struct mount_node *node)
 	case ABOVE_UNKNOWN:
 		if (before && !mount_root_relative(&node->mount))
 			leave_roots(model, node);
+		/*
+		 * A long table is read in pieces: a parent may be told as it was, its child as it is. Then nothing says
+		 * whose place the child went to, and whose it was so far is no longer certain.
+		 */
+		node->mount.astray = node->mount.instance && (astray || node->moved == model->serial);
 		break;
 	}
 	return relinked || node->mount.instance != before;

@@ -89,9 +89,11 @@ static void check_belonging(struct check *check, const struct mount_node *node)
 	if (!relative || !mount->parent)
 		return;
 	expect(check, *relative, "mount %" PRIu64 " is on its root, not below it", mount->facts.id);
+	if (mount->astray)
+		return;
 	spot = spot_of(mount->instance->root, relative);
 	if (spot.place == PLACE_ACTION)
-		expect(check, owned && (mount->astray || action_is_at(mount->action, mount->instance, &spot)),
+		expect(check, owned && action_is_at(mount->action, mount->instance, &spot),
 		       "mount %" PRIu64 " is not its place's action's", mount->facts.id);
 	if (spot.place == PLACE_ACTION)
 		expect(check, !(mount->evidence & EVIDENCE_BIT(EVIDENCE_MOVED)), "mount %" PRIu64 " did not move",

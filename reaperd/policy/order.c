@@ -120,7 +120,7 @@ enum hold policy_hold_of_mount(const struct mount *mount, const struct decision 
 		return HOLD_UNOWNED;
 	if (policy_is_protected(mount))
 		return HOLD_PROTECTED;
-	if (!is_confirmed(mount, decision, now, ret_evidence))
+	if (mount->astray || !is_confirmed(mount, decision, now, ret_evidence))
 		return HOLD_UNCONFIRMED;
 	if (mount->in_flight)
 		return HOLD_IN_FLIGHT;

@@ -71,6 +71,29 @@ START_TEST(mount_that_moves_alone_changes_its_action)
 }
 END_TEST
 
+/* What is mounted below it shows already where it went next. */
+START_TEST(a_mount_whose_parent_was_read_before_it_moved_on_is_read_again)
+{
+	struct fake *fake = fake_new();
+	uint64_t parent = fake_mount(fake, ROOT "/a/x", "tmpfs", 11),
+		 child = fake_mount(fake, ROOT "/a/x/proc", "proc", 12);
+
+	fake_mount(fake, ROOT "/a/y", "tmpfs", 13);
+	feed(fake);
+	strcpy(fake_by_id(fake, parent)->target, "/out/x");
+	strcpy(fake_by_id(fake, child)->target, ROOT "/b/x/proc");
+	feed(fake);
+	ck_assert(known(fake, child)->astray);
+	feed(fake);
+	ck_assert(known(fake, child)->astray);
+	strcpy(fake_by_id(fake, parent)->target, ROOT "/b/x");
+	feed(fake);
+	ck_assert(!known(fake, child)->astray);
+	ck_assert_str_eq(known(fake, child)->action->path, "b");
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(names_that_are_exchanged_exchange_their_mounts)
 {
 	struct fake *fake = fake_new();
@@ -394,6 +417,7 @@ int main(void)
 	tcase_add_test(tests, a_name_that_was_moved_away_from_is_free_for_a_renamed_action);
 	tcase_add_test(tests, what_is_mounted_in_a_renamed_directory_goes_where_that_went);
 	tcase_add_test(tests, mount_that_moves_alone_changes_its_action);
+	tcase_add_test(tests, a_mount_whose_parent_was_read_before_it_moved_on_is_read_again);
 	tcase_add_test(tests, names_that_are_exchanged_exchange_their_mounts);
 	tcase_add_test(tests, rename_to_trash_is_evidence_since_it_was_seen);
 	tcase_add_test(tests, partial_scan_confirms_only_what_it_read);

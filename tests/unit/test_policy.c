@@ -217,6 +217,17 @@ START_TEST(a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_m
 }
 END_TEST
 
+START_TEST(a_mount_that_left_for_nobody_knows_where_stays)
+{
+	struct mount *mount = attach("/b/a/proc");
+
+	policy_evidence_set(mount->action, EVIDENCE_ENDED, at(10));
+	ck_assert_str_eq(order(mount->action, at(20)), "2");
+	mount->astray = true;
+	ck_assert_str_eq(order(mount->action, at(20)), "2!unconfirmed");
+}
+END_TEST
+
 START_TEST(the_ladder_is_climbed_then_the_mount_is_stuck_and_tried_again_later)
 {
 	struct mount *mount = attach("/b/a/proc");
@@ -353,6 +364,7 @@ int main(void)
 	tcase_add_test(tcase, a_mount_that_came_after_the_evidence_waits_for_its_directorys_identity);
 	tcase_add_test(tcase, a_mount_that_came_after_the_end_goes_with_its_directory);
 	tcase_add_test(tcase, a_mount_that_came_after_a_missing_directory_waits_until_it_is_found_missing_again);
+	tcase_add_test(tcase, a_mount_that_left_for_nobody_knows_where_stays);
 	tcase_add_test(tcase, the_ladder_is_climbed_then_the_mount_is_stuck_and_tried_again_later);
 	tcase_add_test(tcase, a_locked_mount_is_never_tried_again);
 	tcase_add_test(tcase, a_mismatch_is_no_step_of_the_ladder);
