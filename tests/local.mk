@@ -58,7 +58,7 @@ EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/con
 	tests/unit/store_fixture.h
 unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_segments tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
-	tests/unit/test_config_values tests/unit/test_wire tests/unit/test_wire_records
+	tests/unit/test_config_values tests/unit/test_wire tests/unit/test_wire_frame tests/unit/test_wire_records
 check_PROGRAMS += $(unit_tests)
 
 tests_unit_test_base_text_LDADD = $(use_base) $(CHECK_LIBS)
@@ -73,6 +73,7 @@ tests_unit_test_config_files_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_config_mistakes_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_config_values_LDADD = $(use_config) $(CHECK_LIBS)
 tests_unit_test_wire_LDADD = $(use_wire) $(CHECK_LIBS)
+tests_unit_test_wire_frame_LDADD = $(use_wire) $(CHECK_LIBS)
 tests_unit_test_wire_records_LDADD = $(use_wire) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_kernel_at tests/unit/test_kernel_mountat tests/unit/test_kernel_cgroup tests/unit/test_kernel_cgroup_tree \
