@@ -19,9 +19,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* Between two looks whether the daemon has reaped what was busy, and how many there are: a minute. */
-#define LOOK_MS	 50
-#define LOOK_MAX 1200
+/* Between two looks whether the daemon has reaped what was busy: longer each time. */
+#define LOOK_MS	    50
+#define LOOK_MAX_MS 2000
+/* So long since it last said that it will; when half of that is over it is asked. */
+#define UNHEARD_MAX_MS 60000
 /* So often what the command has started is killed: what is killed may just have started another. */
 #define KILL_MS	 10
 #define KILL_MAX 500
@@ -164,7 +166,24 @@ static void watch(struct work *work)
 	}
 }
 
-static void take_back(struct place *place, int socket)
+/*
+ * A grace, a pause, a brake or a back-off may be as long as they like. But what nobody is there to reap, or is no mount of
+ * the action's in the daemon's eyes, is not waited for.
+ */
+static void wait_for_daemon(struct place *place, const struct keeper_work *what)
+{
+	bool busy = true;
+
+	for (int pause = LOOK_MS, unheard = 0; busy && unheard < UNHEARD_MAX_MS; unheard += pause) {
+		poll(NULL, 0, pause);
+		busy = place_undo(place);
+		if (busy && unheard >= UNHEARD_MAX_MS / 2 && what->is_awaited(what->context))
+			unheard = 0;
+		pause += pause < LOOK_MAX_MS ? pause / 4 : 0;
+	}
+}
+
+static void take_back(struct place *place, int socket, const struct keeper_work *what)
 {
 	bool busy = place_undo(place);
 	sigset_t set;
@@ -175,10 +194,8 @@ static void take_back(struct place *place, int socket)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	for (int looks = 0; busy && looks < LOOK_MAX; looks++) {
-		poll(NULL, 0, LOOK_MS);
-		busy = place_undo(place);
-	}
+	if (busy)
+		wait_for_daemon(place, what);
 	place_close(place);
 }
 
@@ -225,7 +242,7 @@ static void keep(int socket, const struct keeper_work *what)
 		watch(&work);
 	if (work.command > 0)
 		kill_all(&work);
-	take_back(&place, socket);
+	take_back(&place, socket, what);
 }
 
 /* ---- who may be killed ---- */

@@ -25,6 +25,7 @@ struct keeper_work {
 	/* Prints what is wrong: 0, or less than 0. May take long: between two steps it asks keeper_is_left(socket). */
 	int (*make)(void *context, struct place *place, int socket);
 	void (*run)(void *context, const struct place *place); /* in a child of it; does not return */
+	bool (*is_awaited)(void *context); /* whether the daemon has still to reap something of it */
 	void *context;
 	const sigset_t *mask; /* of signals, for the command */
 };

@@ -20,12 +20,14 @@
 #include "options.h"
 #include "parameters.h"
 #include "place.h"
+#include "reference.h"
 #include "usage.h"
 
 #define RECONNECT_MS 100
 #define DEADLINE     (30 * NSEC_PER_SEC)
 /* So long a keeper has that nobody waits for, to take back what it made so far. */
 #define GIVE_UP_MS 3000
+#define AWAITED_MS 5000
 
 /* Exit statuses, as env(1) and its like have them. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127, RUN_SIGNALLED = 128 };
@@ -241,6 +243,33 @@ static void give_up(struct keeper *keeper)
 	log_error("its place is still being made: what is mounted there the daemon takes away, directories may stay");
 }
 
+/* In the keeper, which has nothing left to print to. */
+static bool is_awaited(void *context)
+{
+	const struct action *action = context;
+	CLEANUP_FREE char *name = MUST(action_reference_text(action->wanted->name, (uint32_t)action->generation));
+	CLEANUP_CLIENT struct client *client = NULL;
+	CLEANUP_JSON json_t *reply = NULL;
+	const json_t *about;
+	json_t *parameters;
+
+	if (client_open(action->cli->socket, &client) < 0)
+		return false;
+	parameters = MUST(json_object());
+	parameter_bytes(parameters, "root", action->wanted->root);
+	parameter_text(parameters, "action", name);
+	switch (client_send(client, "ListMounts", parameters, false) < 0 ? -EPIPE :
+									   client_receive(client, AWAITED_MS, &reply)) {
+	case 0:
+		return json_array_size(json_object_get(reply, "mounts")) > 0;
+	case -EREMOTEIO:
+		/* By the runners' socket it is not said what there is, only that the daemon is. */
+		return !strcmp(client_error(client, &about), CLIENT_INTERFACE "NotAllowed");
+	default:
+		return false;
+	}
+}
+
 /* ---- the command ---- */
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
@@ -307,7 +336,9 @@ static int wait_for(struct action *action, struct keeper *keeper, int signals)
 static int run_it(struct action *action)
 {
 	sigset_t set, before;
-	const struct keeper_work work = { .make = furnish, .run = be_command, .context = action, .mask = &before };
+	const struct keeper_work work = {
+		.make = furnish, .run = be_command, .is_awaited = is_awaited, .context = action, .mask = &before
+	};
 	CLEANUP_CLOSE int signals = -1;
 	struct keeper keeper;
 	int r, status;

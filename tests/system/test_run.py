@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A command that is an action, as `reaperctl run` has it."""
 import os
+import platform
 import signal
 import stat
 import subprocess
@@ -16,8 +17,7 @@ SYSTEM = [option for path in ("/usr", "/bin", "/lib", "/lib64", "/etc") if os.pa
 
 
 def arguments(farm, *options):
-    daemon = farm.daemon
-    return [harness.reaperctl_program(), "--socket", daemon.socket, "run", "--root", farm.root, *options]
+    return [harness.reaperctl_program(), "--socket", getattr(farm, "runs_by", farm.daemon.socket), "run", "--root", farm.root, *options]
 
 
 def run(farm, *options, command=("true",), **more):
@@ -81,8 +81,9 @@ def test_what_was_there_before_stays(runner):
     wait_for(lambda: gone(kept), "it was the action's all the same, which is over")
 
 
-def begin(farm, *options, command=("sleep", "1000")):
-    process = farm.cell.spawn(*arguments(farm, "--name", "c1", *options), "--", *command, log="run")
+def begin(farm, *options, command=("sleep", "1000"), program=None):
+    words = arguments(farm, "--name", "c1", *options)
+    process = farm.cell.spawn(program or words[0], *words[1:], "--", *command, log="run")
     wait_for(lambda: farm.daemon.action("c1") and farm.daemon.action("c1")["mounts"], "its mounts are seen")
     assert farm.daemon.action("c1")["owner"]["lease"]
     return process
@@ -215,3 +216,72 @@ def test_without_a_daemon_nothing_is_run(cell):
     done = run(farm, command=("touch", marker))
     assert done.returncode == 125 and "socket" in done.stderr or "daemon" in done.stderr, done
     assert not os.path.exists(marker) and os.listdir(farm.root) == []
+
+
+class Hurried:
+    """A process whose pauses take no time, by strace; how many it has made."""
+
+    def __init__(self, farm, pid):
+        self.trace = os.path.join(farm.cell.directory, "pauses")
+        self.tracer = farm.cell.spawn("strace", "-p", str(pid), "-o", self.trace, "-e", "trace=poll", "-e", "inject=poll:retval=0", log="strace")
+
+    def pauses(self):
+        try:
+            with open(self.trace) as file:
+                return file.read().count("poll(NULL, 0,")
+        except FileNotFoundError:
+            return 0
+
+    def stop(self):
+        self.tracer.terminate()
+        self.tracer.wait(harness.PATIENCE)
+
+
+def busy_without_a_runner(farm):
+    """A run that is killed, while something is open in its mount; its keeper, and the fd."""
+    # Not as on an older kernel, which takes a tracer of its own.
+    process = begin(farm, "--mount", "tmpfs::work", program=harness.program("cli/reaperctl"))
+    keeper = harness.children(process.pid)[0]
+    sleeper(process)
+    holder = os.open(farm.path("c1/work"), os.O_RDONLY)
+    process.kill()
+    process.wait()
+    wait_for(lambda: not harness.children(keeper), "the command went, too")
+    return keeper, holder
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a pause is another system call here")
+@pytest.mark.parametrize("by", ["control", "runners"])
+def test_what_is_busy_is_waited_for_as_long_as_the_daemon_waits(cell, by):
+    place = os.path.join(cell.directory, "runners", "io.reaperd")
+    farm = harness.Farm(cell, grace="1h", register="root", daemon={"runner-socket": place}).start()
+    if by == "runners":
+        farm.runs_by = place
+    keeper, holder = busy_without_a_runner(farm)
+    hurried = Hurried(farm, keeper)
+    try:
+        # Of two seconds each: more than half an hour.
+        wait_for(lambda: hurried.pauses() > 1000 or not harness.is_alive(keeper), "it waits on")
+        assert harness.is_alive(keeper), "it does not leave the directories to nobody"
+    finally:
+        hurried.stop()
+    assert harness.ids(farm.path("c1")) and farm.daemon.action("c1")["state"] == "over"
+    farm.daemon.ctl("reap", "c1")
+    wait_for(lambda: not harness.ids(farm.path("c1")), "it is reaped")
+    os.close(holder)
+    wait_for(lambda: is_clean(farm) and not harness.is_alive(keeper), "and its directories are removed by who waited")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a pause is another system call here")
+def test_what_is_busy_is_not_waited_for_where_there_is_no_daemon(cell):
+    farm = harness.Farm(cell, grace="1h").start()
+    keeper, holder = busy_without_a_runner(farm)
+    assert farm.daemon.stop() == 0
+    hurried = Hurried(farm, keeper)
+    try:
+        wait_for(lambda: not harness.is_alive(keeper), "it gives up")
+    finally:
+        hurried.stop()
+    assert 0 < hurried.pauses() < 100, "after a minute"
+    assert harness.ids(farm.path("c1")) and os.path.isdir(farm.path("c1/work"))
+    os.close(holder)
