@@ -34,6 +34,7 @@ static const struct {
 	{ "NoSuchAction", "no action ", "", "action", CLI_NO_MATCH },
 	{ "NoSuchMount", "no mount ", "", "what", CLI_NO_MATCH },
 	{ "ActionIsActive", "", " is active: to reap it all the same, --active", "action", CLI_REFUSED },
+	{ "ActionIsHeld", "the daemon refused: ", "", "reason", CLI_REFUSED },
 	{ "NotAllowed", "the daemon does not allow it: ", "", "reason", CLI_REFUSED },
 	{ "InvalidTime", "the daemon reads no time in ", "", "time", CLI_USAGE },
 	{ "Unavailable", "the daemon cannot say: ", "", "reason", CLI_REFUSED },

@@ -75,6 +75,9 @@ static int ask_for_lease(struct action *action, int timeout_ms, json_t **ret)
 
 	parameter_bytes(parameters, "root", action->wanted->root);
 	parameter_bytes(parameters, "name", action->wanted->name);
+	/* 0, the first time: who lost the same lease comes before us. */
+	if (json_object_set_new(parameters, "generation", json_integer(action->generation)) < 0)
+		must(NULL);
 	if (r < 0) {
 		json_decref(parameters);
 		return r;

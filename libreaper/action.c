@@ -25,6 +25,7 @@ static const struct {
 } daemon_errors[] = {
 	{ "io.reaperd.NoSuchRoot", "root", -ENOTDIR },
 	{ "io.reaperd.NoSuchAction", "action", -ESRCH },
+	{ "io.reaperd.ActionIsHeld", "reason", -EBUSY },
 	{ "io.reaperd.NotAllowed", "reason", -EPERM },
 	{ "io.reaperd.Unavailable", "reason", -EOWNERDEAD },
 	{ "org.varlink.service.InvalidParameter", "parameter", -EINVAL },
@@ -229,6 +230,17 @@ static void cleanup_lease(struct reaper_lease **lease)
 	reaper_lease_close(*lease);
 }
 
+/* With which generation it has been held so far; 0: none. */
+static json_t *make_lease(const struct reaper_lease *lease)
+{
+	json_t *parameters = make_parameters(lease->root, lease->name, lease->max_age);
+
+	if (parameters && json_object_set_new(parameters, "generation", json_integer(lease->generation)) == 0)
+		return parameters;
+	json_decref(parameters);
+	return NULL;
+}
+
 /* 0; 1 where it is another generation; or a negative error, and the lease is as it was. */
 static int take(struct reaper_lease *lease, int timeout_ms, struct why why)
 {
@@ -236,8 +248,7 @@ static int take(struct reaper_lease *lease, int timeout_ms, struct why why)
 	CLEANUP_JSON json_t *reply = NULL;
 	CLEANUP_FREE char *path = NULL;
 	uint32_t generation, before = lease->generation;
-	int r = call(lease->socket, "Lease", make_parameters(lease->root, lease->name, lease->max_age), timeout_ms,
-		     &client, &reply, why);
+	int r = call(lease->socket, "Lease", make_lease(lease), timeout_ms, &client, &reply, why);
 
 	if (r == 0)
 		r = read_reply(reply, &generation, &path, why);

@@ -90,7 +90,7 @@ int reaper_unmount_found(const char *below, const char *segments, unsigned flags
 
 /*
  * All of them: -ENOENT or -ECONNREFUSED: no daemon answers there; -EACCES: not by this user; -EPERM: the daemon does not
- * allow it; -ENOTDIR: it has no such root; -EINVAL: a name, pid or age that it cannot use; -EOWNERDEAD: it is no
+ * allow it; -EBUSY: somebody else holds an action of that name, as `why` says; -ENOTDIR: it has no such root; -EINVAL: a name, pid or age that it cannot use; -EOWNERDEAD: it is no
  * time for that, as `why` says; -ETIME: it did not answer; -EPROTO: it answered something else; -ENOMEM.
  */
 
@@ -100,6 +100,7 @@ int reaper_unmount_found(const char *below, const char *segments, unsigned flags
 /*
  * Registers the action `name` below the build root `root`, before anything is mounted for it. It is over when
  * reaper_end() says so; or when the process `pid` has gone, where that is not 0; or after max_age seconds, where that is not 0.
+ * Begun again by the same user it is renewed; with a `pid`, only if no other owner of it lives (-EBUSY).
  * *ret_path, for free(3): where its directory is, or is to be made.
  */
 int reaper_begin(const char *socket, const char *root, const char *name, unsigned flags, pid_t pid, unsigned max_age,
@@ -147,7 +148,7 @@ int reaper_lease_fd(const struct reaper_lease *lease);
 /*
  * Makes sure that the lease is held, and takes it anew where it is not. A daemon that begins anew waits for that as
  * long as the root's grace is. 0: held. 1: held, as another generation, for what was before was over; what it has
- * mounted goes. Otherwise not held, to be tried again soon. timeout_ms: how long it may wait for an answer.
+ * mounted goes. Otherwise not held, to be tried again soon (-EBUSY: somebody else has the name by now). timeout_ms: how long it may wait for an answer.
  */
 int reaper_lease_renew(struct reaper_lease *lease, int timeout_ms, char *why, size_t why_size);
 

@@ -29,6 +29,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 	tests/system/test_fuse_trouble.py \
 	tests/system/test_groups.py \
 	tests/system/test_harness.py \
+	tests/system/test_held.py \
 	tests/system/test_hook.py \
 	tests/system/test_hostile.py \
 	tests/system/test_keep.py \

@@ -59,7 +59,7 @@ static const struct control_method methods[] = {
 	{ "End", method_end, CONTROL_REGISTER, false,
 	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), INTEGER("generation")) },
 	{ "Lease", method_lease, CONTROL_REGISTER, true,
-	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), STRING("max_age")) },
+	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), STRING("max_age"), INTEGER("generation")) },
 	{ "Reap", method_reap, CONTROL_ROOT, false,
 	  PARAMETERS(STRINGS("actions"), FLAG("leftovers"), STRING("root"), FLAG("dry_run"), FLAG("active")) },
 	{ "Pause", method_pause, CONTROL_ROOT, false, PARAMETERS(STRING("root"), NUMBER("seconds")) },

@@ -3,6 +3,7 @@
 #include "engine/methods.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,7 @@ struct registration {
 	struct engine *engine;
 	struct root *root;
 	char *name;
-	int64_t max_age;
-	int32_t pid;
+	struct claim claim;
 };
 
 static int registration_take(struct registration *registration, struct control_call *call, const json_t *parameters)
@@ -60,7 +60,7 @@ static int registration_take(struct registration *registration, struct control_c
 	if (argument_root(registration->engine, call, parameters, &registration->root) < 0 ||
 	    argument_bytes(call, parameters, "name", &registration->name) < 0)
 		return -EINVAL;
-	if (max_age && duration_parse(max_age, &registration->max_age) < 0) {
+	if (max_age && duration_parse(max_age, &registration->claim.max_age) < 0) {
 		control_invalid_parameter(call, "max_age");
 		return -EINVAL;
 	}
@@ -74,13 +74,32 @@ static int registration_take(struct registration *registration, struct control_c
 				    "a pid that a container knows is another's here: hold a lease instead");
 		return -EPERM;
 	}
-	registration->pid = (int32_t)pid;
+	registration->claim.pid = (int32_t)pid;
+	registration->claim.uid = control_call_uid(call);
 	return 0;
 }
 
-static void reply_begin_error(struct control_call *call, int error)
+/* Who is refused must know whom to ask. */
+static void reply_held(struct control_call *call, const struct registration *registration)
 {
-	if (error == -EINVAL)
+	const struct action *action = registry_find(registration->engine, registration->root, registration->name);
+	CLEANUP_FREE char *name = text_escape(registration->name);
+	CLEANUP_FREE char *holder = action ? claim_holder_text(action) : NULL;
+	CLEANUP_FREE char *reason = NULL;
+
+	if (!name || !holder || asprintf(&reason, "%s is held %s", name, holder) < 0)
+		control_error_about(call, "io.reaperd.Unavailable", "reason", "out of memory");
+	else
+		control_error(
+			call, "io.reaperd.ActionIsHeld",
+			json_pack("{s:s,s:s,s:o}", "action", name, "reason", reason, "held", report_action(action)));
+}
+
+static void reply_begin_error(struct control_call *call, const struct registration *registration, int error)
+{
+	if (error == -EBUSY)
+		reply_held(call, registration);
+	else if (error == -EINVAL)
 		control_invalid_parameter(call, "name");
 	else if (error == -ESRCH)
 		control_invalid_parameter(call, "pid");
@@ -137,10 +156,10 @@ void method_begin(void *context, struct control_call *call, const json_t *parame
 			r = -EOWNERDEAD;
 		joined = r == 0;
 		if (r == -ENOENT)
-			r = registry_begin(context, registration.root, registration.name, registration.pid,
-					   registration.max_age, false, control_call_uid(call), &generation);
+			r = registry_begin(context, registration.root, registration.name, &registration.claim,
+					   &generation);
 		if (r < 0)
-			reply_begin_error(call, r);
+			reply_begin_error(call, &registration, r);
 		else
 			control_reply(call, begun_json(&registration, generation, joined));
 	}
@@ -232,20 +251,27 @@ static struct lease *lease_new(const struct registration *registration)
 void method_lease(void *context, struct control_call *call, const json_t *parameters)
 {
 	struct registration registration = { .engine = context };
+	const json_t *held = json_object_get(parameters, "generation");
 	struct lease *lease;
 	int r = registration_take(&registration, call, parameters);
 
+	if (r == 0 && (json_integer_value(held) < 0 || json_integer_value(held) > UINT32_MAX)) {
+		control_invalid_parameter(call, "generation");
+		r = -EINVAL;
+	}
 	if (r < 0) {
 		free(registration.name);
 		return;
 	}
+	registration.claim.lease = true;
+	registration.claim.generation = held ? json_integer_value(held) : CLAIM_GENERATION_UNSAID;
 	lease = lease_new(&registration);
-	r = lease ? registry_begin(context, registration.root, registration.name, 0, registration.max_age, true,
-				   control_call_uid(call), &lease->generation) :
+	r = lease ? registry_begin(context, registration.root, registration.name, &registration.claim,
+				   &lease->generation) :
 		    -ENOMEM;
 	if (r < 0) {
 		lease_free(lease);
-		reply_begin_error(call, r);
+		reply_begin_error(call, &registration, r);
 	} else {
 		lease->next = leases;
 		leases = lease;

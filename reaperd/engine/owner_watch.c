@@ -2,6 +2,7 @@
 #include "engine/owner_watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	watches->on_exit(watches->engine, watch->root_path, watch->name, watch->generation);
+	watches->on_exit(watches, watch->root_path, watch->name, watch->generation);
 	drop(watch);
 }
 
@@ -118,13 +119,22 @@ void owner_watch_drop(struct owner_watches *watches, const char *root_path, cons
 	}
 }
 
-void owner_watch_drop_roots(struct owner_watches *watches)
+bool owner_watch_lives(const struct owner_watches *watches, const char *root_path, const struct owner *owner)
 {
-	struct owner_watch *next;
+	for (const struct owner_watch *watch = watches->newest; watch; watch = watch->next) {
+		struct pollfd polled = { .fd = watch->pidfd, .events = POLLIN };
 
-	for (struct owner_watch *watch = watches->newest; watch; watch = next) {
-		next = watch->next;
-		if (!watch->name)
-			drop(watch);
+		if (is_of(watch, root_path, owner) && poll(&polled, 1, 0) > 0)
+			return false;
 	}
+	return true;
+}
+
+bool owner_watch_is_there(int32_t pid)
+{
+	int pidfd = hold_process(pid, 0);
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return pidfd != -ESRCH;
 }

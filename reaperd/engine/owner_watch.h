@@ -9,20 +9,23 @@
 #include "engine/state.h"
 
 struct owner_watch;
+struct owner_watches;
 
-/* The process has gone. `name` NULL: it was the root's. */
-typedef void owner_watch_function(struct engine *engine, const char *root_path, const char *name, uint32_t generation);
+/* The process has gone. `name` as it was given. */
+typedef void owner_watch_function(const struct owner_watches *watches, const char *root_path, const char *name,
+				  uint32_t generation);
 
 struct owner_watches {
 	struct engine *engine;
 	owner_watch_function *on_exit;
+	void *context; /* on_exit's */
 	struct owner_watch *newest;
 };
 
 void owner_watches_clear(struct owner_watches *watches);
 
 /*
- * `start_time` 0: of whatever process has this pid. 0, -ESRCH where there is no such process (or, with a start time,
+ * `name` NULL: the whole root's. `start_time` 0: of whatever process has this pid. 0, -ESRCH where there is no such process (or, with a start time,
  * not that one), or -errno.
  */
 int owner_watch_add(struct owner_watches *watches, const char *root_path, const char *name, uint32_t generation,
@@ -32,7 +35,12 @@ int owner_watch_add(struct owner_watches *watches, const char *root_path, const 
 void owner_watch_drop(struct owner_watches *watches, const char *root_path, const struct owner *owner,
 		      const struct owner_watch *keep);
 
-/* Those of whole roots. */
-void owner_watch_drop_roots(struct owner_watches *watches);
+/*
+ * Whether the process that `owner` says lives, as the kernel knows by now: that it has gone may not have been told yet.
+ * Where none is watched nobody can say that it has gone: then it lives.
+ */
+bool owner_watch_lives(const struct owner_watches *watches, const char *root_path, const struct owner *owner);
+
+bool owner_watch_is_there(int32_t pid); /* any process of this number */
 
 #endif

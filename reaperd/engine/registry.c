@@ -13,21 +13,15 @@
 #include "engine/ledger.h"
 #include "engine/owner_exit.h"
 #include "engine/owner_watch.h"
+#include "engine/pidfile_owner.h"
 #include "engine/unit_owner.h"
-#include "kernel/pidfile.h"
 #include "kernel/process.h"
 #include "model/layout.h"
-
-struct root_owner {
-	bool watched;
-	bool told_gone; /* that the pidfile names no process was seen, and taken as evidence */
-	int64_t next;	/* mono: when the pidfile is read again */
-};
 
 struct registry {
 	struct engine *engine;
 	struct owner_watches watches;
-	struct root_owner *roots; /* by index */
+	struct pidfile_owners *pidfiles;
 	struct group_owners *groups;
 	struct unit_owners *units;
 };
@@ -47,26 +41,16 @@ static struct action *find_begun(struct root *root, const char *name, uint32_t g
 	return NULL;
 }
 
-static void root_owner_exited(struct engine *engine, struct root *root, const char *how)
+static void owner_has_gone(const struct owner_watches *watches, const char *root_path, const char *name,
+			   uint32_t generation)
 {
-	for (struct action *action = root_first_action(root); action; action = root_next_action(action))
-		if (action->mounts || action->registered)
-			owner_exited(engine, action, how);
-}
-
-static void owner_has_gone(struct engine *engine, const char *root_path, const char *name, uint32_t generation)
-{
+	struct engine *engine = watches->engine;
 	struct root *root = model_root_by_path(engine->model, root_path);
-	struct action *action = root && name ? find_begun(root, name, generation) : NULL;
+	struct action *action = root ? find_begun(root, name, generation) : NULL;
 
 	engine->now = clock_now();
 	if (action && action->registered)
 		owner_exited(engine, action, "process");
-	if (root && !name) {
-		engine->registry->roots[root->index].watched = false;
-		log_notice("%s: the process that its pidfile named has gone", root->rules.path);
-		root_owner_exited(engine, root, "pidfile");
-	}
 }
 
 struct registry *registry_new(struct engine *engine)
@@ -77,9 +61,10 @@ struct registry *registry_new(struct engine *engine)
 		return NULL;
 	registry->engine = engine;
 	registry->watches = (struct owner_watches){ .engine = engine, .on_exit = owner_has_gone };
+	registry->pidfiles = pidfile_owners_new(engine);
 	registry->groups = group_owners_new(engine);
 	registry->units = unit_owners_new(engine);
-	if (!registry->groups || !registry->units) {
+	if (!registry->pidfiles || !registry->groups || !registry->units) {
 		registry_free(registry);
 		return NULL;
 	}
@@ -91,9 +76,9 @@ void registry_free(struct registry *registry)
 	if (!registry)
 		return;
 	owner_watches_clear(&registry->watches);
+	pidfile_owners_free(registry->pidfiles);
 	group_owners_free(registry->groups);
 	unit_owners_free(registry->units);
-	free(registry->roots);
 	free(registry);
 }
 
@@ -170,9 +155,10 @@ static int note_begun(struct action *action)
 	return 0;
 }
 
-static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool lease, int64_t uid, struct now now)
+static void set_owner(struct action *action, const struct claim *claim, struct now now)
 {
 	struct owner *owner = &action->owner;
+	int32_t pid = claim->pid;
 
 	owner->kind = OWNER_REGISTERED;
 	owner->pid = pid;
@@ -183,9 +169,9 @@ static void set_owner(struct action *action, int32_t pid, int64_t max_age, bool 
 	free(take_ptr(owner->cgroup));
 	free(take_ptr(owner->container));
 	owner->cgroup_id = 0;
-	owner->uid = uid;
-	owner->lease = lease;
-	owner->max_age = max_age;
+	owner->uid = claim->uid;
+	owner->lease = claim->lease;
+	owner->max_age = claim->max_age;
 	owner->begun = now;
 	owner->restored = false;
 	owner->unplaced = action->identity.known;
@@ -213,39 +199,63 @@ static int take_new_owner(struct owner_watches *watches, const struct root *root
 	return note_begun(action);
 }
 
-int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
-		   int64_t uid, uint32_t *ret_generation)
+/* The action that a claim is for, which may be a new one; -EBUSY: it is another's. */
+static int find_claimed(struct engine *engine, struct root *root, const char *name, const struct claim *claim,
+			struct action **ret)
 {
+	struct owner_watches *watches = &engine->registry->watches;
+	struct action *action = current_action(engine, root, name);
+
+	/* Before anything is made for it. */
+	if (claim->pid && !owner_watch_is_there(claim->pid))
+		return -ESRCH;
+	/* Also where its directory is missed: a question from before it was made may be answered only now. */
+	if (action && claim_is_anothers(action, claim, owner_watch_lives(watches, root->rules.path, &action->owner)))
+		return -EBUSY;
+	if (!action || !is_current(action))
+		return next_action(engine, root, name, action, ret);
+	*ret = action;
+	return 0;
+}
+
+int registry_begin(struct engine *engine, struct root *root, const char *name, const struct claim *claim,
+		   uint32_t *ret_generation)
+{
+	struct claim taken = *claim;
 	struct action *action;
 	int r = check_name(root, name);
 
 	if (r < 0)
 		return r;
 	engine->now = clock_now();
-	action = current_action(engine, root, name);
-	if (!action || !is_current(action))
-		r = next_action(engine, root, name, action, &action);
+	r = find_claimed(engine, root, name, claim, &action);
 	if (r < 0)
 		return r;
-	if (!pid && !lease && has_living_owner(action)) {
-		pid = action->owner.pid;
-		lease = action->owner.lease;
+	if (!claim->pid && !claim->lease && has_living_owner(action)) {
+		taken.pid = action->owner.pid;
+		taken.lease = action->owner.lease;
 	} else {
-		r = take_new_owner(&engine->registry->watches, root, action, pid);
+		r = take_new_owner(&engine->registry->watches, root, action, claim->pid);
 	}
 	if (r < 0)
 		return r;
-	set_owner(action, pid, max_age, lease, uid, engine->now);
+	set_owner(action, &taken, engine->now);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	owner_is_there(engine, action, "registered again");
 	if (policy_evidence_clear(action, EVIDENCE_EXPIRED))
 		journal_evidence(engine, action, EVIDENCE_EXPIRED, false, "registered again");
 	ledger_save_action(engine, action);
-	journal_write(engine, &(struct journal_event){
-				      .type = EVENT_BEGIN, .action = action, .pid = pid, .comm = action->owner.comm });
+	journal_write(engine,
+		      &(struct journal_event){
+			      .type = EVENT_BEGIN, .action = action, .pid = taken.pid, .comm = action->owner.comm });
 	engine_want_probe(engine, action);
 	*ret_generation = action->generation;
 	return 0;
+}
+
+const struct action *registry_find(struct engine *engine, struct root *root, const char *name)
+{
+	return current_action(engine, root, name);
 }
 
 int registry_join(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation)
@@ -436,55 +446,16 @@ void registry_take_back(struct engine *engine, const struct config *next)
 
 void registry_configure(struct registry *registry)
 {
-	size_t count = model_root_count(registry->engine->model);
-
-	owner_watch_drop_roots(&registry->watches);
-	free(registry->roots);
-	registry->roots = calloc(count ? count : 1, sizeof(*registry->roots));
+	pidfile_owners_configure(registry->pidfiles);
 	group_owners_configure(registry->groups);
 	unit_owners_configure(registry->units);
 	engine_wake(registry->engine);
 }
 
-static void watch_pidfile(struct registry *registry, struct root *root, struct root_owner *owner)
-{
-	int32_t pid = 0;
-	int r = kernel_pidfile_read(root->rules.owner_argument, &pid);
-
-	if (r == 0)
-		r = owner_watch_add(&registry->watches, root->rules.path, NULL, 0, pid, 0);
-	if (r == 0) {
-		owner->watched = true;
-		owner->told_gone = false;
-	} else if (r == -ESRCH && !owner->told_gone) {
-		/* A crash left the file behind: whoever it named is not there any more. */
-		owner->told_gone = true;
-		root_owner_exited(registry->engine, root, "pidfile");
-	}
-}
-
-/*
- * The worker that left the action has gone, and another one, which writes its pidfile before it mounts, uses the
- * directory that it found. What it mounts there is its own.
- */
-static void take_pidfiles_newcomers(struct registry *registry, struct action *action)
-{
-	struct root_owner *owner;
-
-	if (!registry->roots || action->registered || action->root->rules.owner != OWNER_RULE_PIDFILE ||
-	    !(action->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED)))
-		return;
-	owner = &registry->roots[action->root->index];
-	if (!owner->watched)
-		watch_pidfile(registry, action->root, owner);
-	if (owner->watched)
-		owner_take_newcomers(registry->engine, action, NULL);
-}
-
 /* Of these, one is what the root asks for. */
 void registry_noticed_attach(struct registry *registry, struct mount *mount)
 {
-	take_pidfiles_newcomers(registry, mount->action);
+	pidfile_owners_noticed_attach(registry->pidfiles, mount);
 	group_owners_noticed_attach(registry->groups, mount);
 	unit_owners_noticed_attach(registry->units, mount);
 	group_owners_noticed_change(registry->groups, mount->action);
@@ -492,20 +463,7 @@ void registry_noticed_attach(struct registry *registry, struct mount *mount)
 
 void registry_turn(struct registry *registry)
 {
-	struct engine *engine = registry->engine;
-
+	pidfile_owners_turn(registry->pidfiles);
 	group_owners_turn(registry->groups);
 	unit_owners_turn(registry->units);
-	for (struct root *root = model_roots(engine->model); registry->roots && root; root = root->next) {
-		struct root_owner *owner = &registry->roots[root->index];
-
-		if (root->rules.owner != OWNER_RULE_PIDFILE || owner->watched)
-			continue;
-		if (engine->now.mono >= owner->next) {
-			watch_pidfile(registry, root, owner);
-			owner->next = engine->now.mono + root->rules.probe_interval;
-		}
-		if (!owner->watched)
-			engine_wake_at(engine, owner->next);
-	}
 }

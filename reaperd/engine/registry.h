@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who said that an action begins, and what ends it: a runner's word, a process that goes (pidfd, so a pid that comes
- * again is another process), a lease whose connection closes, the process that a root's pidfile names; and, through
- * group_owner and unit_owner, the control group of who mounted, or of a unit. All it does is to set `ended` and
+ * again is another process), a lease whose connection closes; and, through pidfile_owner, group_owner and unit_owner, the
+ * process that a root's pidfile names, the control group of who mounted, or of a unit. All it does is to set `ended` and
  * `owner-exited`; what follows is the policy's.
  */
 #ifndef REAPERD_ENGINE_REGISTRY_H
 #define REAPERD_ENGINE_REGISTRY_H
 
+#include "engine/claim.h"
 #include "engine/state.h"
 
 struct registry *registry_new(struct engine *engine);
 void registry_free(struct registry *registry);
 
 /*
- * Registers an action. pid 0: none; max_age 0: none; lease: the caller says registry_lease_ended() later. 0 with
- * *ret_generation, -EINVAL (a name that no layout of the root can give, or that has a slash), -ENOENT (the root does
- * not stand there), -ESRCH (no such process), -ENOMEM.
+ * Registers an action. 0 with *ret_generation, -EINVAL (a name that no layout of the root can give, or that has a slash),
+ * -EBUSY (another holds it, see registry_find()), -ENOENT (the root does not stand there), -ESRCH (no such process),
+ * -ENOMEM. Where it fails for anything but want of memory, nothing is changed.
  */
-int registry_begin(struct engine *engine, struct root *root, const char *name, int32_t pid, int64_t max_age, bool lease,
-		   int64_t uid, uint32_t *ret_generation);
+int registry_begin(struct engine *engine, struct root *root, const char *name, const struct claim *claim,
+		   uint32_t *ret_generation);
+/* What a runner means by the name now; NULL: nothing. Good until the next turn. */
+const struct action *registry_find(struct engine *engine, struct root *root, const char *name);
 /*
  * For who adds to an action, whoever it is whose it is: 0 with *ret_generation where it is registered, or by the root's
  * rule has the control group of who mounted for its owner; nothing is changed. -ENOENT: it may be begun. -EOWNERDEAD: it

@@ -120,7 +120,11 @@ static void register_for(struct world_dir *dir)
 	if (dir->registered)
 		return;
 	pid = how == 1 ? world_process_begin() : 0;
-	if (registry_begin(world.engine, root_of(dir->root), dir->path, pid, max_age, how == 2, 0, &generation) < 0)
+	if (registry_begin(
+		    world.engine, root_of(dir->root), dir->path,
+		    &(struct claim){
+			    .pid = pid, .max_age = max_age, .lease = how == 2, .generation = CLAIM_GENERATION_UNSAID },
+		    &generation) < 0)
 		return;
 	note_begun(dir, generation);
 	dir->pid = pid;

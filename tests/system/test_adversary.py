@@ -16,17 +16,18 @@ def open_files(pid):
 
 # ---- owners ----
 
-def test_a_former_owners_end_says_nothing(farm):
-    """Begun again for another process: the first one is no owner any more."""
+def test_a_former_owners_end_says_nothing(cell, source):
+    """Begun for another process once the first has gone, before anybody was told of that."""
+    farm = harness.Farm(cell, source, grace="1s")
     daemon = farm.start().daemon
     first, second = farm.cell.runner(), farm.cell.runner()
     daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(first.pid))
     made = farm.action("a1")
     daemon.knows(*made)
-    daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(second.pid))
     first.kill()
     first.wait()
-    daemon.is_probed(8)
+    assert daemon.ctl("begin", "a1", "--root", farm.root, "--pid", str(second.pid)).stdout.strip() == "a1@1"
+    daemon.is_probed(15)
     assert not any(gone(number) for number in made)
     second.kill()
     second.wait()

@@ -45,6 +45,10 @@ def test_killed_it_leaves_none_either(farm, example):
     wait_for(lambda: os.path.exists(f"{marker}/begun") and open(f"{marker}/begun").read().strip(), "it works")
     made = ids(farm.path("c1"))
     assert len(made) == 2 and farm.daemon.action("c1")["owner"]["lease"]
+    # A second one of that name would take them away when it ends.
+    second = start(farm, example, f"touch {marker}/second")
+    assert second.wait(harness.PATIENCE) == 1 and "held by a lease" in open(os.path.join(farm.cell.directory, "example.log")).read()
+    assert not os.path.exists(f"{marker}/second") and not gone(*made)
     process.kill()
     process.wait()
     os.kill(int(open(f"{marker}/begun").read()), 9)

@@ -559,7 +559,12 @@ uint32_t begin(const char *name, int64_t max_age, bool lease)
 {
 	uint32_t generation;
 
-	ck_assert_int_eq(registry_begin(engine, the_root(), name, 0, max_age, lease, 0, &generation), 0);
+	ck_assert_int_eq(
+		registry_begin(
+			engine, the_root(), name,
+			&(struct claim){ .max_age = max_age, .lease = lease, .generation = CLAIM_GENERATION_UNSAID },
+			&generation),
+		0);
 	turn();
 	return generation;
 }

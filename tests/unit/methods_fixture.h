@@ -20,6 +20,7 @@ struct asked {
 	char text[256]; /* the last request */
 	unsigned reaped, pauses, leases_ended;
 	int begin_error, join_error;
+	int64_t claimed_generation;    /* by the last begin */
 	holders_function *holders[16]; /* asked, not answered */
 	void *holders_context[16];
 	unsigned holders_asked;

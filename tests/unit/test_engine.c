@@ -299,7 +299,7 @@ START_TEST(a_process_that_has_the_owners_number_is_not_the_owner)
 	if (BELOW_VALGRIND)
 		SKIP_TEST("valgrind knows no pidfd_open");
 	make_action(&live);
-	ck_assert_int_eq(registry_begin(engine, the_root(), "a", getpid(), 0, false, 0, &generation), 0);
+	ck_assert_int_eq(registry_begin(engine, the_root(), "a", &(struct claim){ .pid = getpid() }, &generation), 0);
 	pass(1);
 	restart_with_owner("SELECT start_time FROM owners");
 	ck_assert_uint_eq(action("a")->evidence, 0);

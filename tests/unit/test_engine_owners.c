@@ -2,9 +2,13 @@
 /* Whose an action is where the kernel named who mounted. */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "../lib/skip.h"
 #include "engine/metrics.h"
 #include "engine/pause.h"
 #include "engine/registry.h"
@@ -134,6 +138,194 @@ START_TEST(who_joins_an_action_that_its_control_group_owns_leaves_it_that)
 }
 END_TEST
 
+static int claim(struct claim claim)
+{
+	uint32_t generation;
+	int r = registry_begin(engine, the_root(), "a", &claim, &generation);
+
+	return r < 0 ? r : (int)generation;
+}
+
+#define BARE                                                                                                           \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 7                                                                                               \
+	}
+#define OF_ANOTHER                                                                                                     \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 8                                                                                               \
+	}
+#define OF_ROOT                                                                                                        \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 0                                                                                               \
+	}
+#define AGED                                                                                                           \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 7, .max_age = 10 * NSEC_PER_SEC                                                                 \
+	}
+#define OWNED                                                                                                          \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 7, .pid = getpid()                                                                              \
+	}
+#define OWNED_BY(who)                                                                                                  \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 7, .pid = (who)                                                                                 \
+	}
+#define LEASED(number)                                                                                                 \
+	(struct claim)                                                                                                 \
+	{                                                                                                              \
+		.uid = 7, .lease = true, .generation = (number)                                                        \
+	}
+#define UNSAID CLAIM_GENERATION_UNSAID
+
+START_TEST(a_lease_is_held_against_all_but_who_held_it)
+{
+	ck_assert_int_eq(claim(LEASED(0)), 1);
+	ck_assert_int_eq(claim(LEASED(0)), -EBUSY);
+	ck_assert_int_eq(claim(LEASED(UNSAID)), -EBUSY);
+	ck_assert_int_eq(claim(LEASED(2)), -EBUSY);
+	ck_assert_int_eq(claim(OWNED), -EBUSY);
+	ck_assert_int_eq(claim(OF_ANOTHER), -EBUSY);
+	ck_assert_int_eq(claim(OF_ROOT), -EBUSY);
+	ck_assert(action("a")->owner.lease);
+	ck_assert_int_eq(action("a")->owner.uid, 7);
+	ck_assert_int_eq(claim(BARE), 1);
+	ck_assert_int_eq(claim(LEASED(1)), 1);
+	ck_assert(action("a")->owner.lease);
+	/* Lost, it may come back, or be another runner's of the same user. */
+	registry_lease_ended(engine, the_root()->rules.path, "a", 1);
+	ck_assert_int_eq(claim(OF_ANOTHER), -EBUSY);
+	ck_assert_int_eq(claim(LEASED(UNSAID)), 1);
+	registry_lease_ended(engine, the_root()->rules.path, "a", 1);
+	ck_assert_int_eq(claim(LEASED(0)), 1);
+}
+END_TEST
+
+START_TEST(a_lease_that_a_new_start_lost_is_whose_it_was)
+{
+	attach("a/proc");
+	pass(1);
+	ck_assert_int_eq(claim(LEASED(0)), 1);
+	pass(1);
+	engine_restart();
+	pass(1);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+	ck_assert_int_eq(claim(LEASED(0)), -EBUSY);
+	ck_assert_int_eq(claim(OWNED), -EBUSY);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+	ck_assert_int_eq(claim(LEASED(1)), 1);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	engine_restart();
+	pass(1);
+	/* A runner that says nothing of it can be the same. */
+	ck_assert_int_eq(claim(LEASED(UNSAID)), 1);
+}
+END_TEST
+
+START_TEST(a_lease_is_held_though_its_directory_is_missed)
+{
+	pause_begin(engine, NULL, 0);
+	attach("a/proc");
+	pass(1);
+	ck_assert_int_eq(claim(LEASED(0)), 1);
+	policy_evidence_set(action("a"), EVIDENCE_MISSING, engine->now);
+	ck_assert_int_eq(claim(LEASED(0)), -EBUSY);
+	ck_assert_int_eq(claim(OWNED), -EBUSY);
+	/* Of who holds it, what comes then is the next. */
+	ck_assert_int_eq(claim(LEASED(1)), 2);
+}
+END_TEST
+
+START_TEST(a_registration_without_an_owner_is_its_users)
+{
+	pause_begin(engine, NULL, 0);
+	attach("a/proc");
+	pass(1);
+	ck_assert_int_eq(claim(BARE), 1);
+	ck_assert_int_eq(claim(OF_ANOTHER), -EBUSY);
+	ck_assert_int_eq(claim(OF_ROOT), -EBUSY);
+	ck_assert_int_eq(claim(AGED), 1);
+	ck_assert_int_eq(claim(LEASED(UNSAID)), -EBUSY);
+	ck_assert_int_eq(claim(OF_ANOTHER), -EBUSY);
+	ck_assert_int_eq(claim(AGED), 1);
+	pass(12);
+	ck_assert_uint_eq(action("a")->evidence, EVIDENCE_BIT(EVIDENCE_EXPIRED));
+	ck_assert_int_eq(claim(OF_ANOTHER), 1);
+	end("a");
+	ck_assert_int_eq(claim(BARE), 2);
+	ck_assert_int_eq(claim(LEASED(UNSAID)), 2);
+	ck_assert(action("a")->owner.lease);
+}
+END_TEST
+
+START_TEST(a_process_owns_its_action_until_the_kernel_says_that_it_has_gone)
+{
+	pid_t child;
+
+	if (BELOW_VALGRIND)
+		SKIP_TEST("valgrind knows no pidfd_open");
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(claim(OWNED_BY(child)), 1);
+	ck_assert_int_eq(claim(OWNED_BY(child)), 1);
+	ck_assert_int_eq(claim(BARE), 1);
+	ck_assert_int_eq(action("a")->owner.pid, child);
+	ck_assert_int_eq(claim(OWNED), -EBUSY);
+	ck_assert_int_eq(claim(LEASED(0)), -EBUSY);
+	ck_assert_int_eq(claim(OF_ROOT), -EBUSY);
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	/* Nobody has told us yet. */
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_int_eq(claim(OWNED), 1);
+	pass(1);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_int_eq(action("a")->owner.pid, getpid());
+}
+END_TEST
+
+START_TEST(who_names_a_process_that_is_not_there_begins_nothing)
+{
+	pid_t child;
+
+	if (BELOW_VALGRIND)
+		SKIP_TEST("valgrind knows no pidfd_open");
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(claim(OWNED_BY(child)), -ESRCH);
+	ck_assert_ptr_null(action("a"));
+}
+END_TEST
+
+START_TEST(who_holds_it_is_said)
+{
+	char *text;
+
+	claim(LEASED(0));
+	text = claim_holder_text(action("a"));
+	ck_assert_str_eq(text, "by a lease of uid 7, which is open");
+	free(text);
+	registry_lease_ended(engine, the_root()->rules.path, "a", 1);
+	text = claim_holder_text(action("a"));
+	ck_assert_str_eq(text, "for uid 7, whose lease was lost and may come back within the grace");
+	free(text);
+	claim(AGED);
+	text = claim_holder_text(action("a"));
+	ck_assert_str_eq(text, "by uid 7 until it is ended or its age is over");
+	free(text);
+}
+END_TEST
+
 START_TEST(of_who_registers_nothing_is_said_that_was_seen_of_who_mounted)
 {
 	const struct owner *owner;
@@ -205,6 +397,13 @@ int main(void)
 	tcase_add_test(tests, who_joins_a_registered_action_leaves_it_its_owner_and_its_age);
 	tcase_add_test(tests, nobody_joins_what_has_ended_until_all_of_it_has_gone);
 	tcase_add_test(tests, who_joins_an_action_that_its_control_group_owns_leaves_it_that);
+	tcase_add_test(tests, a_lease_is_held_against_all_but_who_held_it);
+	tcase_add_test(tests, a_lease_that_a_new_start_lost_is_whose_it_was);
+	tcase_add_test(tests, a_lease_is_held_though_its_directory_is_missed);
+	tcase_add_test(tests, a_registration_without_an_owner_is_its_users);
+	tcase_add_test(tests, a_process_owns_its_action_until_the_kernel_says_that_it_has_gone);
+	tcase_add_test(tests, who_names_a_process_that_is_not_there_begins_nothing);
+	tcase_add_test(tests, who_holds_it_is_said);
 	tcase_add_test(tests, of_who_registers_nothing_is_said_that_was_seen_of_who_mounted);
 	tcase_add_test(tests, who_attached_what_outlives_a_start);
 	tcase_add_test(tests, what_came_is_counted_by_whether_it_is_attested);

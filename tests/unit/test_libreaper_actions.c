@@ -129,6 +129,8 @@ static const struct {
 } refusals[] = {
 	{ "{\"error\":\"io.reaperd.NoSuchRoot\",\"parameters\":{\"root\":\"/r\"}}", "/r", -ENOTDIR },
 	{ "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"x\"}}", "x", -ESRCH },
+	{ "{\"error\":\"io.reaperd.ActionIsHeld\",\"parameters\":{\"action\":\"a\",\"reason\":\"by pid 7\"}}",
+	  "by pid 7", -EBUSY },
 	{ "{\"error\":\"io.reaperd.NotAllowed\",\"parameters\":{\"reason\":\"root only\"}}", "root only", -EPERM },
 	{ "{\"error\":\"io.reaperd.Unavailable\",\"parameters\":{\"reason\":\"over\"}}", "over", -EOWNERDEAD },
 	{ "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"pid\"}}", "pid",
@@ -191,7 +193,7 @@ START_TEST(a_lease_is_held_until_it_is_closed_and_taken_anew_where_the_daemon_is
 		     BEGUN("2", ",\"continues\":true")));
 	ck_assert_msg(reaper_lease_open(path, "/b", "a", 5, &lease, why, sizeof(why)) == 0, "%s", why);
 	ck_assert_str_eq(asked, "{\"method\":\"io.reaperd.Lease\",\"parameters\":{\"root\":\"/b\",\"name\":\"a\","
-				"\"max_age\":\"5s\"},\"more\":true}");
+				"\"max_age\":\"5s\",\"generation\":0},\"more\":true}");
 	ck_assert_uint_eq(reaper_lease_generation(lease), 1);
 	ck_assert_str_eq(reaper_lease_path(lease), "/b/a\xff");
 	fd = reaper_lease_fd(lease);

@@ -11,6 +11,7 @@
 #include "../lib/skip.h"
 #include "base/cleanup.h"
 #include "control_fixture.h"
+#include "engine/claim.h"
 #include "engine/control.h"
 #include "engine/interface.h"
 #include "engine/metrics.h"
@@ -129,6 +130,53 @@ START_TEST(a_lease_that_is_refused_is_not_held)
 	ck_assert_uint_eq(asked.leases_ended, 0);
 	expect_error("Lease", "{\"root\":\"" ROOT "\",\"name\":\"a\"}",
 		     "{\"error\":\"org.varlink.service.ExpectedMore\"}");
+}
+END_TEST
+
+START_TEST(who_is_refused_is_told_who_holds_the_action)
+{
+	struct client client;
+	json_t *answer, *about;
+
+	make_over(mounted("a", "root/proc", NULL));
+	action_named(fake, "a")->owner.lease = true;
+	action_named(fake, "a")->owner.uid = 7;
+	asked.begin_error = -EBUSY;
+	client_open(&client);
+	answer = client_call(&client, LEASE);
+	ck_assert_str_eq(text_of(answer, "error"), "io.reaperd.ActionIsHeld");
+	about = json_object_get(answer, "parameters");
+	ck_assert_str_eq(text_of(about, "action"), "a");
+	ck_assert_str_eq(text_of(about, "reason"), "a is held by a lease of uid 7, which is open");
+	ck_assert_int_eq(number_of(json_object_get(json_object_get(about, "held"), "owner"), "uid"), 7);
+	json_decref(answer);
+	client_close(&client);
+	ck_assert_uint_eq(asked.leases_ended, 0);
+}
+END_TEST
+
+START_TEST(who_takes_a_lease_again_says_which_it_held)
+{
+	struct client client;
+
+	client_open(&client);
+	client_ask(&client, LEASE);
+	expect_answer(&client, "{\"parameters\":{\"generation\":7,\"path\":\"" ROOT "/a\"},\"continues\":true}");
+	ck_assert_int_eq(asked.claimed_generation, CLAIM_GENERATION_UNSAID);
+	client_close(&client);
+	client_open(&client);
+	client_ask(&client, "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT
+			    "\",\"name\":\"a\",\"generation\":3}}");
+	expect_answer(&client, "{\"parameters\":{\"generation\":7,\"path\":\"" ROOT "/a\"},\"continues\":true}");
+	ck_assert_int_eq(asked.claimed_generation, 3);
+	client_close(&client);
+	client_open(&client);
+	client_ask(&client, "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT
+			    "\",\"name\":\"a\",\"generation\":-1}}");
+	expect_answer(
+		&client,
+		"{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":{\"parameter\":\"generation\"}}");
+	client_close(&client);
 }
 END_TEST
 
@@ -326,6 +374,8 @@ static TCase *acting_case(void)
 	tcase_add_test(tests, who_joins_one_generation_begins_no_other);
 	tcase_add_test(tests, a_lease_is_held_until_its_last_connection_closes);
 	tcase_add_test(tests, a_lease_that_is_refused_is_not_held);
+	tcase_add_test(tests, who_is_refused_is_told_who_holds_the_action);
+	tcase_add_test(tests, who_takes_a_lease_again_says_which_it_held);
 	tcase_add_test(tests, pausing_takes_a_root_and_a_time);
 	tcase_add_test(tests, a_dry_run_reaps_nothing_and_says_what_would_be);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
