@@ -110,7 +110,9 @@ void namespaces_turn(struct namespaces *namespaces)
 	for (struct other_namespace *other = namespaces->others; other; other = other->next)
 		turn_one(other);
 	warn(namespaces);
-	engine_wake_at(namespaces->engine, namespaces->list_at);
+	/* One that is asked for, and late, is not waited for by the clock: that would be at once, again and again. */
+	if (!namespaces->list_asked)
+		engine_wake_at(namespaces->engine, namespaces->list_at);
 }
 
 void namespaces_configure(struct namespaces *namespaces)

@@ -281,6 +281,8 @@ static void answer(const struct message_request *request, enum outcome outcome)
 	send_result(&result);
 }
 
+int engine_ignores = -1;
+
 static bool is_kept(const struct message_request *request)
 {
 	return request->type == MESSAGE_STEP || (request->type == MESSAGE_PROBE && questions_wait);
@@ -298,6 +300,10 @@ static void take_requests(void)
 		if (message_type(buffer, (size_t)length) == MESSAGE_READY)
 			continue;
 		ck_assert_int_eq(message_decode_request(buffer, (size_t)length, &request), 0);
+		if ((int)request.type == engine_ignores) {
+			message_request_clear(&request);
+			continue;
+		}
 		if (is_kept(&request)) {
 			ck_assert_uint_lt(waiting_count, WAITING_MAX);
 			waiting[waiting_count++] = request;

@@ -89,6 +89,7 @@ void ledger_lock_out(void);
  * not wait.
  */
 extern bool (*engine_answer)(const struct message_request *request, struct message_result *result);
+extern int engine_ignores;	/* requests of this type are not answered at all; -1: there is none */
 extern uint64_t step_namespace; /* of the last step that was asked for: its inode; 0: our own */
 
 /* One value from the ledger as others read it, "" for NULL, "none" for no row; valid until the next call. */

@@ -122,6 +122,7 @@ static void begin_with(bool selected, const char *daemon)
 	other.selected = selected;
 	other.dev = 101;
 	engine_answer = answer;
+	engine_ignores = -1;
 	engine_root_lines = "";
 	engine_begin_world(daemon, true);
 	set_directory(&live);
@@ -244,6 +245,17 @@ START_TEST(one_without_a_root_is_looked_at_ever_more_rarely)
 }
 END_TEST
 
+/* A broker whose children all hang, or that walks through very many processes. */
+START_TEST(a_list_that_is_late_does_not_keep_the_engine_awake)
+{
+	pass(5);
+	engine_ignores = MESSAGE_NAMESPACES;
+	pass(150);
+	turn();
+	ck_assert_int_gt(engine_next_turn(engine), now.mono);
+}
+END_TEST
+
 START_TEST(what_is_mounted_in_one_that_ends_went_with_it)
 {
 	pass(3);
@@ -313,6 +325,7 @@ int main(void)
 	tcase_add_test(tests, its_step_is_taken_there);
 	tcase_add_test(tests, a_root_is_asked_here_while_its_only_action_is_there);
 	tcase_add_test(tests, one_without_a_root_is_looked_at_ever_more_rarely);
+	tcase_add_test(tests, a_list_that_is_late_does_not_keep_the_engine_awake);
 	tcase_add_loop_test(tests, what_is_mounted_in_one_that_ends_went_with_it, 0, 2);
 	tcase_add_test(tests, one_that_is_deselected_is_left);
 	tcase_add_test(tests, what_is_missing_acts_only_after_their_table_was_read);
