@@ -113,22 +113,43 @@ static int collect_intent(void *context, int64_t attempt, uint64_t mount_id, con
 	return 0;
 }
 
+/* Without unique ids the numbers of an earlier start say nothing of the mounts in another namespace. */
+static void reconcile_one(struct engine *engine, const struct open_intent *intent, bool own)
+{
+	const struct mount *mount = model_mount(engine->model, intent->mount_id);
+	bool gone = !mount || mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+	const char *what = gone ? "reconciled after a restart: the mount is gone" :
+				  "reconciled after a restart: the mount is still there";
+
+	if (!own && mount_id_is_synthetic(intent->mount_id)) {
+		gone = false;
+		what = "reconciled after a restart: what became of the mount cannot be told without unique ids";
+	}
+	store_add_outcome(engine->store, intent->attempt, gone ? OUTCOME_GONE : OUTCOME_FAILED, 0, what, engine->now);
+}
+
+static void reconcile(struct engine *engine, struct open_intents *intents, bool own)
+{
+	for (size_t i = 0; i < intents->count; i++)
+		reconcile_one(engine, &intents->items[i], own);
+	if (intents->count > 0)
+		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table",
+			   intents->count);
+	free(intents->items);
+}
+
 void ledger_reconcile(struct engine *engine)
 {
 	struct open_intents intents = { 0 };
 
 	store_each_open_intent(engine->store, collect_intent, &intents);
-	for (size_t i = 0; i < intents.count; i++) {
-		const struct mount *mount = model_mount(engine->model, intents.items[i].mount_id);
-		bool gone = !mount || mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
+	reconcile(engine, &intents, true);
+}
 
-		store_add_outcome(engine->store, intents.items[i].attempt, gone ? OUTCOME_GONE : OUTCOME_FAILED, 0,
-				  gone ? "reconciled after a restart: the mount is gone" :
-					 "reconciled after a restart: the mount is still there",
-				  engine->now);
-	}
-	if (intents.count > 0)
-		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table",
-			   intents.count);
-	free(intents.items);
+void ledger_reconcile_in(struct engine *engine, uint64_t inode)
+{
+	struct open_intents intents = { 0 };
+
+	store_each_open_intent_in(engine->store, inode, collect_intent, &intents);
+	reconcile(engine, &intents, false);
 }

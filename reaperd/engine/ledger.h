@@ -30,5 +30,7 @@ void ledger_retain(struct engine *engine);
 /* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan, and when a lost ledger
  * is back. */
 void ledger_reconcile(struct engine *engine);
+/* The same of those in another mount namespace, by its inode: after its first table, or when it has gone. */
+void ledger_reconcile_in(struct engine *engine, uint64_t inode);
 
 #endif

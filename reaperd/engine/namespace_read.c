@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
+#include "engine/ledger.h"
 #include "engine/namespace_table.h"
 
 #define RETRY	    (5 * NSEC_PER_SEC)
@@ -191,6 +192,8 @@ static void apply(struct other_namespace *other)
 		r = model_apply(engine->model, other->answer, engine->now, &changes);
 	other->namespaces->on_changes(engine, &changes, other->answer);
 	changes_clear(&changes);
+	if (r == 0 && !other->read_at)
+		ledger_reconcile_in(engine, other->reference.inode);
 	if (r == 0)
 		other->read_at = other->asked_at;
 	else

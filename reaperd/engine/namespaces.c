@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "engine/ledger.h"
 #include "engine/namespace_list.h"
 #include "engine/namespace_read.h"
 #include "engine/tracker.h"
@@ -78,6 +79,7 @@ static void bury(struct namespaces *namespaces)
 			continue;
 		}
 		*at = other->next;
+		ledger_reconcile_in(namespaces->engine, other->reference.inode);
 		other_free(other);
 	}
 }

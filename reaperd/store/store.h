@@ -122,6 +122,8 @@ void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcom
 typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount_id, const char *target,
 				  enum step step);
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);
+/* Those of another mount namespace of this boot, by its inode. */
+int store_each_open_intent_in(struct store *store, uint64_t inode, store_intent_function *function, void *context);
 
 /*
  * Restores actions and mounts that were open in this boot and namespace into the model, before its first scan, and

@@ -313,6 +313,23 @@ START_TEST(after_a_restart_what_was_open_there_is_closed_and_found_anew)
 }
 END_TEST
 
+START_TEST(an_interrupted_intent_there_is_reconciled_when_their_table_is_read)
+{
+	pass(3);
+	end("a");
+	ck_assert_uint_eq(steps_waiting(), 1);
+	ck_assert_uint_eq(step_namespace, OTHER);
+	other.silent = true;
+	other.has_mount = _i;
+	engine_restart();
+	pass(3);
+	ck_assert_str_eq(ledger_value("SELECT coalesce(outcome, 'open') FROM attempts ORDER BY id"), "open");
+	other.silent = false;
+	pass(20);
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts ORDER BY id"), _i ? "failed" : "gone");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine: namespaces");
@@ -331,6 +348,7 @@ int main(void)
 	tcase_add_test(tests, what_is_missing_acts_only_after_their_table_was_read);
 	tcase_add_test(tests, after_a_restart_what_was_open_there_is_closed_and_found_anew);
 	tcase_add_checked_fixture(unselected, setup_unselected, engine_end_world);
+	tcase_add_loop_test(tests, an_interrupted_intent_there_is_reconciled_when_their_table_is_read, 0, 2);
 	tcase_add_test(unselected, one_that_is_not_selected_is_let_be);
 	tcase_add_test(unselected, one_that_holds_a_root_and_is_not_watched_is_counted);
 	tcase_add_checked_fixture(often, setup_often, engine_end_world);
