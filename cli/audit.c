@@ -98,11 +98,11 @@ static int audit(const struct cli *cli, const struct wanted *wanted, enum audit_
 		return status;
 	audit_probe(model, cli->now);
 	plan_and_report(model, cli->now, &found);
-	model_free(model);
 	/* What is absent or says nothing may be mistyped: it is not clean. */
-	if (json_object_set_new(found, "roots", audit_roots(config, &notes)) < 0 ||
+	if (json_object_set_new(found, "roots", audit_roots(config, model, &notes)) < 0 ||
 	    json_object_set_new(found, "clean", json_boolean(audit_status(found, AUDIT_TEXT) == CLI_DONE)) < 0)
 		must(NULL);
+	model_free(model);
 	status = audit_status(found, format);
 	if (status || !wanted->quiet)
 		audit_print(cli, &(const struct audit_result){ found, &roots, &notes }, format);

@@ -18,10 +18,10 @@
 int audit_read(const struct config *config, struct now now, struct string_list *notes, struct model **ret);
 
 /*
- * [{"path", "health"}] of the build roots, as they answer: ok, absent, unknown or hung; a sentence for each that is not
- * ok is added to `notes`.
+ * [{"path", "health"}] of the build roots, as they answer, in the daemon's words; a sentence for each that is not ok is
+ * added to `notes`. `model`: of audit_read().
  */
-json_t *audit_roots(const struct config *config, struct string_list *notes);
+json_t *audit_roots(const struct config *config, struct model *model, struct string_list *notes);
 
 /* Asks about every action of the model and sets what evidence follows. */
 void audit_probe(struct model *model, struct now now);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit.h"
 #include "base/batch.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "kernel/at.h"
 #include "policy/policy.h"
 #include "report/report.h"
 
@@ -219,62 +217,104 @@ static void conclude(struct action *action, struct now now)
 	policy_hoist(action, now);
 }
 
-/* -errno of opening the root; nothing on the way to it is asked that could act. */
+struct root_questions {
+	const struct config *config;
+	struct model *model;
+};
+
+/* In a child, as an action's directory is asked about: nothing on the way to it is asked that could act. */
 static void ask_root(size_t index, void *result, void *context)
 {
-	const struct config *config = context;
-	int fd = kernel_open_root_passively(config->roots[index].path);
+	const struct root_questions *questions = context;
+	const char *path = questions->config->roots[index].path;
+	const struct mount *carrier = model_mount_for_path(questions->model, path);
+	struct kernel_probe probe = { .path = "" };
 
-	*(int *)result = fd < 0 ? fd : 0;
-	if (fd >= 0)
-		close(fd);
+	if (carrier)
+		probe.carrier = refer_to(carrier);
+	kernel_probe_action(path, &probe, result);
 }
 
-static const char *health_of(bool answered, int error)
+static enum root_health health_of_error(int error)
 {
-	if (!answered)
-		return "hung";
-	if (error == -ENOENT || error == -ENOTDIR)
-		return "absent";
+	if (error == ENOENT || error == ENOTDIR)
+		return ROOT_HEALTH_ABSENT;
 	/* Behind a remote filesystem only what the kernel remembers is followed: no answer is no fault there. */
-	return error == 0 || error == -EAGAIN ? "ok" : "unknown";
+	return error == EAGAIN ? ROOT_HEALTH_OK : ROOT_HEALTH_UNKNOWN;
 }
 
-static void note_root(struct string_list *notes, const char *path, const char *health, int error)
+/* NULL: it hung. */
+static enum root_health health_of(const struct kernel_probe_result *answer)
+{
+	if (!answer)
+		return ROOT_HEALTH_HUNG;
+	switch (answer->state) {
+	case KERNEL_PROBE_DEAD:
+		return ROOT_HEALTH_DEAD;
+	case KERNEL_PROBE_COVERED:
+		return ROOT_HEALTH_COVERED;
+	case KERNEL_PROBE_UNKNOWN:
+		return health_of_error(answer->error);
+	case KERNEL_PROBE_PRESENT:
+	case KERNEL_PROBE_MISSING:
+	case KERNEL_PROBE_REPLACED:
+	case KERNEL_PROBE_ELSEWHERE:
+		break;
+	}
+	return ROOT_HEALTH_OK;
+}
+
+static char *sentence_of(const char *path, enum root_health health, int error)
+{
+	switch (health) {
+	case ROOT_HEALTH_ABSENT:
+		return must_format("there is no directory %s: nothing can be said of it", path);
+	case ROOT_HEALTH_DEAD:
+		return must_format("nobody serves %s any more: what is mounted below it is out of reach", path);
+	case ROOT_HEALTH_COVERED:
+		return must_format("another filesystem was mounted over %s meanwhile", path);
+	case ROOT_HEALTH_HUNG:
+		return must_format("%s cannot be looked at: it does not answer", path);
+	case ROOT_HEALTH_OK:
+	case ROOT_HEALTH_UNKNOWN:
+	case ROOT_HEALTH_COUNT:
+		break;
+	}
+	if (error == ELOOP)
+		return must_format("%s is reached by a symbolic link: name the directory itself", path);
+	return must_format("%s cannot be looked at: %s", path, strerror(error));
+}
+
+static void note_root(struct string_list *notes, const char *path, enum root_health health, int error)
 {
 	CLEANUP_FREE char *shown = MUST(text_escape(path));
-	CLEANUP_FREE char *note = NULL;
+	CLEANUP_FREE char *note = sentence_of(shown, health, error);
 
-	if (!strcmp(health, "absent"))
-		note = must_format("there is no directory %s: nothing can be said of it", shown);
-	else if (error == -ELOOP)
-		note = must_format("%s is reached by a symbolic link: name the directory itself", shown);
-	else
-		note = must_format("%s cannot be looked at: %s", shown,
-				   !strcmp(health, "hung") ? "it does not answer" : strerror(-error));
 	if (string_list_add(notes, note) < 0)
 		must(NULL);
 }
 
-json_t *audit_roots(const struct config *config, struct string_list *notes)
+json_t *audit_roots(const struct config *config, struct model *model, struct string_list *notes)
 {
+	struct root_questions questions = { config, model };
 	struct batch_pool *pool = MUST(batch_pool_new(CHILDREN_MAX));
 	json_t *roots = MUST(json_array());
 	struct batch *batch = NULL;
 
-	if (batch_new(pool, config->root_count, sizeof(int), ask_root, (void *)config, PROBE_DEADLINE, &batch) < 0)
+	if (batch_new(pool, config->root_count, sizeof(struct kernel_probe_result), ask_root, &questions,
+		      PROBE_DEADLINE, &batch) < 0)
 		must(NULL);
 	batch_wait(pool, batch);
 	for (size_t i = 0; i < config->root_count; i++) {
 		bool answered = batch_item_state(batch, i) == BATCH_ITEM_DONE;
-		int error = answered ? *(const int *)batch_item_result(batch, i) : 0;
-		const char *health = health_of(answered, error);
-		json_t *root = MUST(json_pack("{s:s}", "health", health));
+		const struct kernel_probe_result *answer = answered ? batch_item_result(batch, i) : NULL;
+		enum root_health health = health_of(answer);
+		json_t *root = MUST(json_pack("{s:s}", "health", root_health_name(health)));
 
 		if (report_set_bytes(root, "path", config->roots[i].path) < 0 || json_array_append_new(roots, root) < 0)
 			must(NULL);
-		if (strcmp(health, "ok") != 0)
-			note_root(notes, config->roots[i].path, health, error);
+		if (health != ROOT_HEALTH_OK)
+			note_root(notes, config->roots[i].path, health, answer ? answer->error : 0);
 	}
 	batch_free(batch);
 	batch_pool_free(pool);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "client.h"
 #include "in_time.h"
+#include "model/model.h"
 #include "options.h"
 #include "sentinel.h"
 #include "show.h"
@@ -39,12 +40,39 @@ static bool stderr_leads_nowhere(void)
 	return fstat(STDERR_FILENO, &st) < 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
+/* Of a root that does not answer nobody knows what is below it, nor could take it away. */
+static bool is_silent(const json_t *root)
+{
+	static const enum root_health silent[] = { ROOT_HEALTH_COVERED, ROOT_HEALTH_DEAD, ROOT_HEALTH_HUNG };
+	CLEANUP_FREE char *health = show_string(root, "health");
+
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		if (!strcmp(health, root_health_name(silent[i])))
+			return true;
+	return false;
+}
+
+static void say_silent(const char *path, const json_t *root)
+{
+	CLEANUP_FREE char *health = show_string(root, "health"), *shown = MUST(text_escape(path));
+
+	log_warning("%s is %s: what is in the way there cannot be told", shown, health);
+}
+
+/* What is stuck is a leftover too. */
+static int64_t in_the_way(const json_t *root)
+{
+	int64_t leftovers = show_integer(root, "leftovers"), stuck = show_integer(root, "stuck");
+
+	return stuck > leftovers ? stuck : leftovers;
+}
+
 /* How many mounts are in the way; -1: it cannot be told. */
 static int64_t count_leftovers(const struct hook *hook, const json_t *status)
 {
 	const json_t *roots = json_object_get(status, "roots"), *root;
 	int64_t found = 0;
-	bool any = false;
+	bool any = false, silent = false;
 	size_t i;
 
 	json_array_foreach (roots, i, root) {
@@ -53,10 +81,14 @@ static int64_t count_leftovers(const struct hook *hook, const json_t *status)
 		if (hook->root && (!path || strcmp(path, hook->root) != 0))
 			continue;
 		any = true;
-		found += show_integer(root, "leftovers") + show_integer(root, "stuck");
+		found += in_the_way(root);
+		if (!is_silent(root))
+			continue;
+		silent = true;
+		say_silent(path ? path : "", root);
 	}
 	if (any)
-		return found;
+		return found || !silent ? found : -1;
 	log_warning(hook->root ? "the daemon has no such build root" : "the daemon has no build root");
 	return -1;
 }
@@ -128,7 +160,7 @@ const struct command command_hook = {
 	.usage = "[--sentinel PATH] [--root DIR] [--timeout DURATION]",
 	.summary = "for a runner's cleaning command: says whether leftovers are in the way",
 	.help = "Makes the sentinel where no leftover or stuck mount is known, and removes it where one is. Without an answer of\n"
-		"the daemon's it stays as it is. Says what it has to say to syslog where stderr is /dev/null.\n"
+		"the daemon's, or of a build root's, it stays as it is. Says what it has to say to syslog where stderr is /dev/null.\n"
 		"Exit status: 0, whatever happened.",
 	.run = run,
 };

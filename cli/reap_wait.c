@@ -33,7 +33,8 @@ int reap_wait_prepare(const struct cli *cli, struct client **ret_watcher)
 /* What no waiting changes: somebody has to change the configuration, or the machine. */
 static bool holds_for_good(const json_t *item)
 {
-	static const enum hold holds[] = { HOLD_OBSERVE, HOLD_PAUSED, HOLD_PROTECTED, HOLD_UNOWNED, HOLD_LOCKED };
+	static const enum hold holds[] = { HOLD_OBSERVE, HOLD_PAUSED, HOLD_PROTECTED, HOLD_UNOWNED,
+					   HOLD_LOCKED,	 HOLD_DEAD,   HOLD_STALE_COPY };
 	const char *hold = json_string_value(json_object_get(item, "hold"));
 
 	for (size_t i = 0; hold && i < ARRAY_SIZE(holds); i++)

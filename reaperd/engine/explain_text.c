@@ -136,6 +136,8 @@ static const char *const hold_sentences[HOLD_COUNT] = {
 	[HOLD_BACKOFF] = "it survived its ladder, and is tried again later",
 	[HOLD_IN_FLIGHT] = "the broker is at it",
 	[HOLD_DEAD_ROOT] = "it goes with the dead root below which it lies (reap-root = yes)",
+	[HOLD_DEAD] = "nobody serves its filesystem, so that no path leads to it",
+	[HOLD_STALE_COPY] = "that it is a stale copy is not certain enough",
 	[HOLD_UNCONFIRMED] = "it was attached after the evidence, or moved, and its directory is not confirmed yet",
 };
 

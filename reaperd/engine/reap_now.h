@@ -11,7 +11,10 @@
  */
 int reap_now(struct engine *engine, struct action *action, bool active);
 
-/* The items that reaping these actions now would try; nothing is changed. The caller clears *ret. 0 or -ENOMEM. */
+/*
+ * The items that reaping these actions now would try, and those that it would leave, with why: a suspect stays, though
+ * somebody asks, where what is known of it never acts here. Nothing is changed. The caller clears *ret. 0 or -ENOMEM.
+ */
 int reap_now_preview(struct engine *engine, struct action *const *actions, size_t count, bool active,
 		     struct reap_list *ret);
 

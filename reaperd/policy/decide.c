@@ -40,6 +40,8 @@ static const char *const hold_names[] = {
 	[HOLD_IN_FLIGHT] = "in-flight",
 	[HOLD_UNCONFIRMED] = "unconfirmed",
 	[HOLD_DEAD_ROOT] = "dead-root",
+	[HOLD_DEAD] = "dead",
+	[HOLD_STALE_COPY] = "stale-copy",
 };
 
 const char *hold_name(enum hold hold)

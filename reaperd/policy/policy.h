@@ -41,6 +41,8 @@ enum hold {
 	HOLD_IN_FLIGHT,	  /* the broker has it */
 	HOLD_UNCONFIRMED, /* attached after the evidence: its directory's identity is not confirmed yet */
 	HOLD_DEAD_ROOT,	  /* out of reach below a dead root, which is unmounted with all that is below it */
+	HOLD_DEAD,	  /* of a suspect that somebody asked for: out of reach, for nobody serves its filesystem */
+	HOLD_STALE_COPY,  /* likewise: a copy of a worker's filesystem that is no longer in use, perhaps */
 	HOLD_COUNT,
 };
 const char *hold_name(enum hold hold);

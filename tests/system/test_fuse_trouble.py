@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A FUSE that is in trouble, in each way in which it can be: nobody hangs, nothing that lives is lost, and others go on."""
+import json
 import os
 import subprocess
 
@@ -262,6 +263,33 @@ def test_a_dead_root_is_reaped_with_what_is_below_it(cell, source):
     place.check_promises(3)
     kill(fuse)
     wait_for(lambda: gone(*made), "and goes as well when it dies")
+    place.check_end()
+
+
+def test_a_dead_root_is_clean_for_nobody_and_who_asks_to_reap_below_it_is_told_why_not(cell, source):
+    root = cell.make("build")
+    fuse = Misfuse(cell, root, 0)
+    place = Place(cell, source, root)
+    made = place.farm.start().action("a1")
+    daemon, sentinel = place.daemon, os.path.join(cell.directory, "clean")
+    daemon.knows(*made)
+    daemon.is_probed(3)
+    assert daemon.ctl("audit", "--root", root).returncode == 0, "a live one is clean"
+    kill(fuse)
+    wait_for(lambda: daemon.action("a1")["state"] == "suspect" and place.health() == "dead", "it is seen to be dead")
+    found = daemon.ctl("audit", "--root", root, "--json", check=False)
+    assert found.returncode == 3 and [r["health"] for r in json.loads(found.stdout)["roots"]] == ["dead"], found
+    quiet = daemon.ctl("audit", "--root", root, "--quiet", check=False)
+    assert quiet.returncode == 3 and "nobody serves" in quiet.stdout, quiet
+    nagios = daemon.ctl("audit", "--root", root, "--format", "nagios", check=False)
+    assert nagios.returncode == 3 and "UNKNOWN" in nagios.stdout, nagios
+    hook = daemon.ctl("hook", "--root", root, "--sentinel", sentinel)
+    assert "dead" in hook.stderr and not os.path.exists(sentinel), hook
+    asked = daemon.ctl("reap", "a1", "--root", root, check=False)
+    assert asked.returncode == 4 and asked.stdout.count("dead") == len(made) and "nothing is reaped" in asked.stderr, asked
+    waited = daemon.ctl("reap", "a1", "--root", root, "--wait", check=False)
+    assert waited.returncode == 1 and "left alone" in waited.stderr, waited
+    assert not any(gone(number) for number in made)
     place.check_end()
 
 

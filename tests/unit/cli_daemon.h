@@ -19,10 +19,11 @@
 	",\"generation\":1,\"target\":\"" target                                                                       \
 	"\",\"fstype\":\"proc\",\"source\":\"/proc\",\"options\":\"rw\",\"state\":\"attached\",\"attached\":"          \
 	"\"2026-11-22T10:00:00.000Z\",\"attached_by\":{\"attested\":false},\"detached\":null,\"detached_by\":null}"
-#define STATUS(leftovers, health)                                                                                                                                 \
+#define STATUS(leftovers, health) STATUS_STUCK(leftovers, "0", health)
+#define STATUS_STUCK(leftovers, stuck, health)                                                                                                                    \
 	"{\"status\":{\"version\":\"0.1.0\",\"source\":\"listmount\",\"source_note\":\"fanotify: too old\",\"identity\":\"number\",\"namespaces\":[\"self\"],"    \
 	"\"mode\":\"enforce\",\"paused\":false,\"paused_until\":null,\"roots\":[{\"path\":\"/b\",\"mode\":\"enforce\",\"actions\":2,"                             \
-	"\"mounts\":4,\"leftovers\":" leftovers ",\"stuck\":0,\"health\":\"" health                                                                               \
+	"\"mounts\":4,\"leftovers\":" leftovers ",\"stuck\":" stuck ",\"health\":\"" health                                                                       \
 	"\",\"paused\":false}],\"mounts\":4,"                                                                                                                     \
 	"\"unowned\":0,\"events\":9,\"lost\":0,\"rescans\":1,\"lag_ms\":0.5,\"wakeups\":3,\"attached\":40,\"attested\":39,\"ledger\":{\"path\":\"/l\",\"state\":" \
 	"\"ok\",\"bytes\":1048576,\"problem\":\"\"},\"broker\":{\"state\":\"ok\",\"in_flight\":0,\"hung\":0},\"started\":"                                        \

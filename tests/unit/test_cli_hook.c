@@ -223,6 +223,40 @@ START_TEST(without_an_answer_the_sentinel_stays_as_it_is)
 }
 END_TEST
 
+START_TEST(of_a_root_that_says_nothing_the_sentinel_stays_as_it_is)
+{
+	static const struct canned silent[][2] = { { { "GetStatus", { STATUS("0", "dead") } }, { 0 } },
+						   { { "GetStatus", { STATUS("0", "hung") } }, { 0 } },
+						   { { "GetStatus", { STATUS("0", "covered") } }, { 0 } } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
+		serve(silent[i]);
+		ck_assert_ptr_nonnull(strstr(hook(""), "cannot be told"));
+		ck_assert(!is_there(sentinel));
+		ck_assert_int_eq(sentinel_put(sentinel), 0);
+		ck_assert_ptr_nonnull(strstr(hook(""), "cannot be told"));
+		ck_assert(is_there(sentinel));
+		ck_assert_int_eq(sentinel_take(sentinel), 0);
+		daemon_stop();
+	}
+	/* As each is for a moment when the daemon starts. */
+	serve((const struct canned[]){ { "GetStatus", { STATUS("0", "unknown") } }, { 0 } });
+	ck_assert_str_eq(hook(""), "");
+	ck_assert(is_there(sentinel));
+	daemon_stop();
+	serve((const struct canned[]){ { "GetStatus", { STATUS("2", "dead") } }, { 0 } });
+	ck_assert_ptr_nonnull(strstr(hook(""), "2 leftover mounts are in the way"));
+	ck_assert(!is_there(sentinel));
+}
+END_TEST
+
+START_TEST(what_is_stuck_is_counted_once)
+{
+	serve((const struct canned[]){ { "GetStatus", { STATUS_STUCK("2", "1", "ok") } }, { 0 } });
+	ck_assert_ptr_nonnull(strstr(hook(""), "2 leftover mounts are in the way"));
+}
+END_TEST
+
 START_TEST(it_never_fails)
 {
 	static const char *const wrong[] = {
@@ -256,6 +290,8 @@ int main(void)
 	tcase_add_test(tests, no_symbolic_link_is_followed);
 	tcase_add_test(tests, a_file_that_takes_the_sentinels_name_at_the_last_moment_is_not_removed);
 	tcase_add_test(tests, without_an_answer_the_sentinel_stays_as_it_is);
+	tcase_add_test(tests, of_a_root_that_says_nothing_the_sentinel_stays_as_it_is);
+	tcase_add_test(tests, what_is_stuck_is_counted_once);
 	tcase_add_test(tests, it_never_fails);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

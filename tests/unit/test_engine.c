@@ -433,6 +433,39 @@ START_TEST(an_active_action_is_reaped_only_when_that_is_said)
 }
 END_TEST
 
+/* What would be done of the action, as "ID HOLD". */
+static const char *previewed(const char *name)
+{
+	struct action *const actions[] = { action(name) };
+	static char text[200];
+	struct reap_list list;
+	size_t used = 0;
+
+	ck_assert_int_eq(reap_now_preview(engine, actions, 1, false, &list), 0);
+	text[0] = '\0';
+	for (size_t i = 0; i < list.count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s", i ? ", " : "",
+					 list.items[i].mount->facts.target, hold_name(list.items[i].hold));
+	reap_list_clear(&list);
+	return text;
+}
+
+START_TEST(who_asks_for_what_is_out_of_reach_is_told_so)
+{
+	static const struct directory dead = { .name = "a", .state = PROBE_DEAD };
+
+	make_action(&live);
+	set_directory(&dead);
+	pass(3);
+	ck_assert_uint_eq(action("a")->state, ACTION_SUSPECT);
+	ck_assert_str_eq(previewed("a"), ROOT "/a/proc dead");
+	ck_assert(!action("a")->reap_now);
+	set_directory(&missing);
+	pass(3);
+	ck_assert_str_eq(previewed("a"), ROOT "/a/proc none");
+}
+END_TEST
+
 START_TEST(what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later)
 {
 	engine_end_world();
@@ -657,6 +690,7 @@ int main(void)
 	tcase_add_loop_test(tests, what_moves_from_a_live_action_to_a_name_that_was_ended_is_not_the_ended_ones, 0, 2);
 	tcase_add_test(tests, what_the_ledger_says_is_not_held_against_mounts_that_it_does_not_have);
 	tcase_add_test(tests, an_active_action_is_reaped_only_when_that_is_said);
+	tcase_add_test(tests, who_asks_for_what_is_out_of_reach_is_told_so);
 	tcase_add_test(tests, what_was_asked_of_a_suspect_is_not_meant_of_what_comes_later);
 	tcase_add_test(tests, the_brake_bounds_what_is_asked_for);
 	tcase_add_test(tests, the_brake_counts_the_mounts_that_go);

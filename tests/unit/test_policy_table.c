@@ -84,8 +84,8 @@ _Static_assert(ARRAY_SIZE(of_an_action) == EVIDENCE_COUNT, "each evidence has it
 _Static_assert(ARRAY_SIZE(modes) == MODE_COUNT, "each mode has its row");
 _Static_assert(ARRAY_SIZE(states) == VERDICT_COUNT, "each verdict has its row");
 _Static_assert(ARRAY_SIZE(changes) == ACTION_STATE_COUNT, "each state has its row");
-_Static_assert(HOLD_BRAKE == 3 && HOLD_COUNT == 13,
-	       "a new hold is one of a mode, or belongs to the tests of the order");
+_Static_assert(HOLD_BRAKE == 3 && HOLD_COUNT == 15,
+	       "a new hold is one of a mode, or belongs to the tests of the order, or of who asks (test_engine)");
 
 static char change_to(size_t from, size_t to)
 {
