@@ -26,6 +26,8 @@ static const struct column columns[] = {
 	{ "MOUNTS", show_number, "mounts", "mounts below it", COLUMN_RIGHT },
 	{ "LEFTOVERS", show_number, "leftovers", "mounts of actions that are over", COLUMN_RIGHT },
 	{ "STUCK", show_number, "stuck", "leftovers that survived their ladder", COLUMN_RIGHT },
+	{ "PROTECTED", show_number, "protected", "mounts of actions that are over, kept by a protect pattern",
+	  COLUMN_RIGHT },
 	{ "HEALTH", show_text, "health", "ok, absent, covered, dead, hung or unknown", COLUMN_STATE },
 	{ "PAUSED", show_flag, "paused", "reaping is switched off here", 0 },
 	{ 0 },

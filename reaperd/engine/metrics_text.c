@@ -60,11 +60,12 @@ static void put_histogram(FILE *out, const char *name, const char *help, const s
 static void put_mounts(FILE *out, const struct root_status *roots, size_t count)
 {
 	put_help(out, "mounts", "gauge",
-		 "Mounts below a build root: of live actions, over and to go, stuck, or no action's.");
+		 "Mounts below a build root: of live actions, over and to go, stuck, protected, or no action's.");
 	for (size_t i = 0; i < count; i++) {
 		put_root_value(out, "mounts", roots[i].path, "attached", roots[i].live);
 		put_root_value(out, "mounts", roots[i].path, "leftover", roots[i].over);
 		put_root_value(out, "mounts", roots[i].path, "stuck", roots[i].stuck);
+		put_root_value(out, "mounts", roots[i].path, "protected", roots[i].protected);
 		put_root_value(out, "mounts", roots[i].path, "unowned", roots[i].unowned);
 	}
 }

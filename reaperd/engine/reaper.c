@@ -133,6 +133,15 @@ static bool nothing_is_left(const struct engine *engine, const struct action *ac
 	       namespaces_have_read_since(engine->namespaces, NULL, action->evidence_state[because].since.mono);
 }
 
+/* What is not over, or what a reload protects, is stuck no more. */
+static void forget_what_stays(struct action *action, const struct decision *decision)
+{
+	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
+		if ((decision->verdict != VERDICT_REAP && !mount->evidence) ||
+		    (mount->state == MOUNT_STUCK && policy_is_protected(mount)))
+			policy_forget_attempts(mount);
+}
+
 static void examine(struct engine *engine, struct action *action)
 {
 	struct decision decision;
@@ -145,14 +154,11 @@ static void examine(struct engine *engine, struct action *action)
 	if (nothing_is_left(engine, action, &decision))
 		action->registered = false;
 	say_what_goes(action, &decision);
+	forget_what_stays(action, &decision);
 	set_state(engine, action, policy_state(action, &decision));
 	/* What was asked for was meant of the evidence that there was, not of any that may come. */
 	if (action->state == ACTION_CLEARED || !policy_has_evidence(action))
 		action->reap_now = false;
-	if (decision.verdict != VERDICT_REAP)
-		for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
-			if (!mount->evidence)
-				policy_forget_attempts(mount);
 	if (forget_if_past(engine, action))
 		return;
 	ledger_save_action(engine, action);

@@ -20,7 +20,8 @@ static bool action_is_over(const struct action *action)
 	return action->state == ACTION_OVER || action->state == ACTION_REAPING || action->state == ACTION_STUCK;
 }
 
-bool status_is_leftover(const struct engine *engine, const struct mount *mount)
+/* By its action's evidence or its own, whatever the operator says of it. */
+static bool is_over(const struct engine *engine, const struct mount *mount)
 {
 	struct decision decision;
 
@@ -30,6 +31,11 @@ bool status_is_leftover(const struct engine *engine, const struct mount *mount)
 		return false;
 	decision = policy_decide_mount(mount, &engine->facts, engine->now);
 	return decision.verdict != VERDICT_KEEP && decision.verdict != VERDICT_SUSPECT;
+}
+
+bool status_is_leftover(const struct engine *engine, const struct mount *mount)
+{
+	return is_over(engine, mount) && !policy_is_protected(mount);
 }
 
 /* For how long the oldest evidence has held that makes the mount a leftover. */
@@ -60,7 +66,7 @@ static int collect_mount(void *context, struct mount *mount)
 	struct status *status = collection->status;
 	struct root_status *root = NULL;
 	const struct root *of = mount->instance ? mount->instance->root : mount->action ? mount->action->root : NULL;
-	bool leftover, stuck = mount->state == MOUNT_STUCK;
+	bool leftover, protected, stuck = mount->state == MOUNT_STUCK;
 	int64_t age;
 
 	for (size_t i = 0; i < status->root_count; i++) {
@@ -69,12 +75,15 @@ static int collect_mount(void *context, struct mount *mount)
 	}
 	if (!root)
 		return 0;
-	leftover = status_is_leftover(collection->engine, mount);
+	leftover = is_over(collection->engine, mount);
+	protected = leftover && policy_is_protected(mount);
+	leftover = leftover && !protected;
 	root->mounts++;
 	root->stuck += stuck;
 	root->unowned += !stuck && !mount->action;
 	root->over += !stuck && leftover;
-	root->live += !stuck && !leftover && mount->action;
+	root->protected += !stuck && protected;
+	root->live += !stuck && !leftover && !protected && mount->action;
 	root->leftovers += leftover;
 	if (!leftover)
 		return 0;
@@ -138,10 +147,11 @@ static json_t *root_json(const struct engine *engine, const struct root_status *
 
 	for (int i = 0; i < ACTION_STATE_COUNT; i++)
 		actions += i == ACTION_CLEARED ? 0 : status->actions[i];
-	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:b}", "mode", mode_name(engine, root->rules.mode),
+	object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "mode", mode_name(engine, root->rules.mode),
 			   "actions", (json_int_t)actions, "mounts", (json_int_t)status->mounts, "leftovers",
-			   (json_int_t)status->leftovers, "stuck", (json_int_t)status->stuck, "health",
-			   root_health_name(root->health), "paused", engine->facts.paused || root->paused);
+			   (json_int_t)status->leftovers, "stuck", (json_int_t)status->stuck, "protected",
+			   (json_int_t)status->protected, "health", root_health_name(root->health), "paused",
+			   engine->facts.paused || root->paused);
 	if (object && report_set_bytes(object, "path", status->path) < 0) {
 		json_decref(object);
 		return NULL;

@@ -10,10 +10,11 @@
 struct root_status {
 	const struct root *root;
 	const char *path;
-	uint64_t mounts; /* below it: live, over, stuck or unowned */
+	uint64_t mounts; /* below it: live, over, stuck, protected or unowned */
 	uint64_t live;
 	uint64_t over; /* of the leftovers, those that are not stuck */
 	uint64_t stuck;
+	uint64_t protected; /* over, and kept by a protect pattern: no leftovers */
 	uint64_t unowned;
 	uint64_t leftovers; /* mounts whose action is over, or that are over themselves */
 	uint64_t actions[ACTION_STATE_COUNT];
@@ -39,7 +40,7 @@ void status_clear(struct status *status);
 /* The object that users read. NULL when out of memory. */
 json_t *status_json(struct engine *engine, const struct status *status);
 
-/* True for a mount whose action is over, or that is over itself. */
+/* True for a mount whose action is over, or that is over itself; what the operator protects is no leftover. */
 bool status_is_leftover(const struct engine *engine, const struct mount *mount);
 
 const char *status_version(void);

@@ -143,6 +143,16 @@ static enum evidence first_evidence(uint32_t bits)
 	return (enum evidence)__builtin_ctz(bits);
 }
 
+/* Of an action all of whose mounts stay by the operator's will nothing is ever reaped. */
+static bool is_protected_whole(const struct action *action)
+{
+	const struct mount *mount = action->mounts;
+
+	while (mount && policy_is_protected(mount))
+		mount = mount->action_next;
+	return action->mounts && !mount;
+}
+
 struct decision policy_decide_action(const struct action *action, const struct policy_facts *facts, struct now now)
 {
 	uint32_t acting = policy_acting(action);
@@ -157,6 +167,8 @@ struct decision policy_decide_action(const struct action *action, const struct p
 								 &action->evidence_state[bit], action->reap_now, now));
 	if (decision.verdict == VERDICT_REAP)
 		decision.hold = policy_hold_of_root(action->root, facts, now);
+	if (decision.verdict == VERDICT_REAP && decision.hold == HOLD_NONE && is_protected_whole(action))
+		decision.hold = HOLD_PROTECTED;
 	decision.action = (struct action *)action;
 	return decision;
 }

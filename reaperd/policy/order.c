@@ -30,13 +30,6 @@ void reap_list_clear(struct reap_list *list)
 	*list = (struct reap_list){ 0 };
 }
 
-bool policy_is_protected(const struct mount *mount)
-{
-	const char *relative = mount_root_relative(mount);
-
-	return relative && mount->instance && rules_protect(&mount->instance->root->rules, relative);
-}
-
 static int candidates_add(struct candidates *candidates, struct mount *mount, enum evidence evidence, enum hold hold)
 {
 	if (candidates->count == candidates->allocated) {

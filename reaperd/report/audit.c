@@ -127,7 +127,7 @@ static int add_root_mount(void *context, struct mount *mount)
 {
 	struct audit *audit = context;
 
-	if (mount->state == MOUNT_STUCK)
+	if (mount->state == MOUNT_STUCK && !policy_is_protected(mount))
 		append(audit, audit->stuck, report_mount(mount, 0));
 	if (!mount->action)
 		append(audit, audit->unowned, report_mount(mount, 0));

@@ -125,6 +125,29 @@ def test_a_protected_mount_and_what_carries_it_stay(cell, source):
     assert "protect" in daemon.ctl("explain", f"mnt:{daemon.as_daemon(kept)}").stdout
 
 
+def test_what_is_protected_is_no_leftover_for_anybody(cell, source):
+    farm = harness.Farm(cell, source, protect="*/cache")
+    daemon, sentinel = farm.start().daemon, os.path.join(cell.directory, "clean")
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    os.makedirs(farm.path("a1/cache"))
+    kept, other = farm.tmpfs("a1", "cache"), farm.tmpfs("a1", "other")
+    daemon.knows(kept, other)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    wait_for(lambda: gone(other) and daemon.action("a1")["state"] == "over", "what is not protected is reaped")
+    daemon.is_probed(3)
+    assert daemon.action("a1")["state"] == "over" and not gone(kept)
+    root, = daemon.status()["roots"]
+    assert (root["mounts"], root["leftovers"], root["stuck"], root["protected"]) == (1, 0, 0, 1)
+    assert daemon.ctl("status", "--check").returncode == 0
+    assert daemon.ctl("audit", "--config", daemon.config_file).returncode == 0
+    assert daemon.ctl("hook", "--sentinel", sentinel).stderr == "" and os.path.exists(sentinel)
+    assert "not reaped: a protect pattern keeps it" in daemon.ctl("explain", "a1").stdout
+    asked = daemon.ctl("reap", "a1", check=False)
+    assert asked.returncode == 4 and "protected" in asked.stdout, asked
+    harness.umount(farm.path("a1/cache"))
+    wait_for(lambda: daemon.action("a1", all=True)["state"] == "cleared", "it goes by another's hand")
+
+
 def test_evidence_that_reap_when_leaves_out_makes_a_suspect(cell, source):
     farm = harness.Farm(cell, source, reap_when="ended")
     daemon = farm.start().daemon

@@ -50,8 +50,8 @@ START_TEST(status_has_every_field_that_the_interface_names)
 					    "unowned",	     "events",	 "lost",	 "rescans",  "lag_ms",
 					    "wakeups",	     "ledger",	 "broker",	 "started",  "attached",
 					    "engine_deaths", "attested", "watched",	 "unwatched" };
-	static const char *const root_keys[] = { "path",      "mode",  "actions", "mounts",
-						 "leftovers", "stuck", "health",  "paused" };
+	static const char *const root_keys[] = { "path",  "mode",      "actions", "mounts", "leftovers",
+						 "stuck", "protected", "health",  "paused" };
 	json_t *answer = ask("GetStatus", "{}"), *status = json_object_get(answer, "status");
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)

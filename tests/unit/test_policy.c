@@ -124,6 +124,26 @@ START_TEST(a_mount_with_something_live_below_is_left_alone_with_all_above_it)
 }
 END_TEST
 
+START_TEST(an_action_of_which_all_is_protected_is_over_and_never_being_reaped)
+{
+	struct mount *kept = attach("/b/a/keep");
+	struct root_rules rules = rules_for("/b");
+	struct decision decision;
+
+	string_list_add(&rules.protect, "*/keep");
+	set_rules(&rules);
+	rules_clear(&rules);
+	ck_assert_str_eq(order(kept->action, at(20)), "2!protected");
+	decision = policy_decide_action(kept->action, &facts, at(20));
+	ck_assert_int_eq(decision.hold, HOLD_PROTECTED);
+	ck_assert_int_eq(policy_state(kept->action, &decision), ACTION_OVER);
+	attach("/b/a/other");
+	ck_assert_str_eq(order(kept->action, at(20)), "3 2!protected");
+	decision = policy_decide_action(kept->action, &facts, at(20));
+	ck_assert_int_eq(policy_state(kept->action, &decision), ACTION_REAPING);
+}
+END_TEST
+
 START_TEST(what_is_mounted_below_something_protected_is_protected_too)
 {
 	struct mount *top = attach("/b/a/root");
@@ -358,6 +378,7 @@ int main(void)
 	tcase_add_test(tcase, a_cover_of_the_same_action_goes_before_what_it_covers);
 	tcase_add_test(tcase, a_mount_below_anothers_cover_waits);
 	tcase_add_test(tcase, a_mount_with_something_live_below_is_left_alone_with_all_above_it);
+	tcase_add_test(tcase, an_action_of_which_all_is_protected_is_over_and_never_being_reaped);
 	tcase_add_test(tcase, what_is_mounted_below_something_protected_is_protected_too);
 	tcase_add_test(tcase, a_ladder_of_detach_alone_takes_a_tree_in_one_call);
 	tcase_add_test(tcase, one_other_ladder_in_the_tree_makes_it_one_call_each);
