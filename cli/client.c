@@ -51,6 +51,7 @@ static const char *why_invalid(const struct cli *cli, const char *parameter_name
 	} reasons[] = {
 		{ "begin", "pid", ": there is no such process in its pid namespace" },
 		{ "begin", "name", ": the layout and match of that root have no place for such a name" },
+		{ "run", "name", ": the layout and match of that root have no place for such a name" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)

@@ -232,7 +232,8 @@ static int wait_until_made(const struct action *action, struct keeper *keeper)
 	r = keeper_made(keeper);
 	if (r == 0)
 		return 0;
-	log_error("the command is not run: %s", strerror(-r));
+	if (r != -ECANCELED) /* then what its place lacks is said already */
+		log_error("the command is not run: %s", strerror(-r));
 	leave(action, keeper);
 	return RUN_FAILED;
 }

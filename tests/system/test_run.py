@@ -51,7 +51,9 @@ def test_what_cannot_be_run_is_told_from_what_fails(runner):
     assert run(runner, command=(plain,)).returncode == 126
     for wrong in (["--mount", "tmpfs"], ["--mount", "nosuchfs::x"], ["--mount", "tmpfs::../x"], ["--device", "sda"], ["--mount", "bind:/none:x"]):
         done = run(runner, *wrong)
-        assert done.returncode == 125 and done.stderr.startswith("reaperctl"), done
+        assert done.returncode == 125 and done.stderr.startswith("reaperctl") and "canceled" not in done.stderr, done
+    done = run(runner, "--name", "a/b")
+    assert done.returncode == 125 and "no place for such a name" in done.stderr, done
     assert run(runner, "--root", "/none").returncode == 125
     assert os.listdir(runner.root) == [], "nothing that was made for it is left"
 
