@@ -75,7 +75,8 @@ static void say_owner(json_t *text, const struct action *action)
 	else
 		explain_say(text, "Its owner is %s: %s.", owner_kind_name(owner->kind), process ? process : "");
 	if (owner->lease)
-		explain_say(text, "A runner holds it by a lease: an open connection.");
+		explain_say(text, "A runner %s it by a lease: an open connection.",
+			    action->state == ACTION_CLEARED ? "held" : "holds");
 	else if (action->registered)
 		explain_say(text, "A runner began it and has not ended it.");
 }
@@ -301,7 +302,25 @@ void explain_say_mount(json_t *text, const struct engine *engine, const struct m
 	say_attempts(text, engine, target, mount);
 }
 
-void explain_say_unowned(json_t *text, const struct mount *mount)
+/* A build root's own mount lies below none, and yet there is one case in which it is unmounted. */
+static bool say_root_itself(json_t *text, const struct engine *engine, const struct mount *mount)
+{
+	CLEANUP_FREE char *target = shown(mount->facts.target);
+
+	for (const struct root *root = model_roots(engine->model); root; root = root->next) {
+		if (strcmp(root->rules.path, mount->facts.target) != 0)
+			continue;
+		explain_say(text, "The mount on %s is that of a build root itself: it %s.", target,
+			    root->rules.reap_root ?
+				    "is unmounted, with all that is below it, only when nobody serves it any more "
+				    "and all of that is over (reap-root = yes)" :
+				    "is never touched (reap-root = no)");
+		return true;
+	}
+	return false;
+}
+
+void explain_say_unowned(json_t *text, const struct engine *engine, const struct mount *mount)
 {
 	CLEANUP_FREE char *target = shown(mount->facts.target);
 	CLEANUP_FREE char *root = shown(mount->instance ? mount->instance->root->rules.path : NULL);
@@ -312,7 +331,7 @@ void explain_say_unowned(json_t *text, const struct mount *mount)
 			text,
 			"The mount on %s lies below %s, where the layout %s names no action: it is shown, never reaped.",
 			target, root, layout);
-	else
+	else if (!say_root_itself(text, engine, mount))
 		explain_say(text, "The mount on %s lies below no configured build root: it is never touched.", target);
 }
 

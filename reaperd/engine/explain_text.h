@@ -21,7 +21,7 @@ void explain_say_action(json_t *text, const struct engine *engine, const struct 
 void explain_say_mount(json_t *text, const struct engine *engine, const struct mount *mount,
 		       const struct decision *decision, const struct mount *in_the_way);
 
-void explain_say_unowned(json_t *text, const struct mount *mount);
+void explain_say_unowned(json_t *text, const struct engine *engine, const struct mount *mount);
 void explain_say_past(json_t *text, const struct store_action_row *row);
 
 /* count -1: it could not be told. */

@@ -343,7 +343,7 @@ static void explain_unowned(struct explain *explain, const struct mount *mount)
 	if (!explanation)
 		return;
 	json_array_append_new(explain->explanations, explanation);
-	explain_say_unowned(json_object_get(explanation, "text"), mount);
+	explain_say_unowned(json_object_get(explanation, "text"), explain->engine, mount);
 	explain_mount(explain, mount, &keep, &nothing, explanation);
 }
 

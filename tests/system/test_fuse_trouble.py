@@ -244,6 +244,7 @@ def test_a_dead_root_is_reaped_with_what_is_below_it(cell, source):
     place = DeadRoot(cell, source)
     daemon = place.daemon
     place.others.go_on(daemon)
+    assert "only when nobody serves it any more" in daemon.ctl("explain", place.root).stdout
     kill(place.fuse)
     wait_for(lambda: gone(place.number, *place.made), "the dead root goes, and all below it")
     wait_for(lambda: all((daemon.mount(number) or {}).get("state") == "reaped" for number in place.made), "they are recorded as reaped")

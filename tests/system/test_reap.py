@@ -313,9 +313,20 @@ def test_a_lease_ends_with_its_connection(farm):
     assert daemon.action("a1")["owner"]["lease"] is True
     daemon.is_probed(4)
     assert not gone(made[0])
+    assert "A runner holds it by a lease" in daemon.ctl("explain", "a1").stdout
     lease.socket.close()
     wait_for(lambda: gone(*made), "the action whose lease closed is reaped")
     daemon.records("SELECT DISTINCT evidence FROM attempts", [(b"owner-exited",)])
+
+
+def test_of_an_action_that_is_past_nobody_holds_the_lease(farm):
+    daemon = farm.start().daemon
+    with harness.Varlink(daemon.socket) as lease:
+        lease.send("io.reaperd.Lease", {"root": farm.root, "name": "a1"}, more=True)
+        assert lease.receive()["continues"]
+        daemon.ctl("end", "a1", "--root", farm.root)
+        wait_for(lambda: daemon.action("a1", all=True)["state"] == "cleared", "it is past")
+        assert "A runner holds it" not in daemon.ctl("explain", "a1").stdout
 
 
 def test_a_pidfile_names_the_owner_of_a_root(cell, source):
