@@ -74,8 +74,11 @@ static void print_source(const struct cli *cli, const json_t *status)
 			  *note = show_string(status, "source_note"), *identity = show_string(status, "identity");
 	CLEANUP_FREE char *namespaces = join_texts(json_object_get(status, "namespaces"));
 	CLEANUP_FREE char *age = show_age(&(struct show){ .now = cli->now }, status, "started");
+	CLEANUP_FREE char *engine_age = show_age(&(struct show){ .now = cli->now }, status, "engine_started");
+	bool anew = show_integer(status, "engine_deaths") > 0;
 
-	printf("reaperd     %s, running for %s\n", version, age);
+	printf("reaperd     %s, running for %s%s%s\n", version, age, anew ? "; its engine, which counts, for " : "",
+	       anew ? engine_age : "");
 	printf("source      %s%s%s%s\n", source, *note ? " (" : "", note, *note ? ")" : "");
 	printf("identity    %s%s\n", identity, strcmp(identity, "number") ? "" : NUMBER_NOTE);
 	printf("namespaces  %s\n", namespaces);

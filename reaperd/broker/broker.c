@@ -49,6 +49,7 @@ struct broker {
 	int fds[PRIVATE_COUNT];	 /* -1: none */
 	int inotify;		 /* one for each engine: the watches of a dead one go with it */
 	pid_t engine;		 /* 0: none runs */
+	int64_t began; /* we: CLOCK_REALTIME ns */
 	int64_t started;
 	bool was_ready; /* an engine was, once */
 	uint32_t deaths;
@@ -75,6 +76,7 @@ static int tell_first_configuration(struct broker *broker)
 					.inotify = broker->inotify,
 					.runners = broker->fds[PRIVATE_RUNNERS],
 					.events = -1,
+					.began = broker->began,
 					.deaths = broker->deaths,
 					.died = broker->died };
 	CLEANUP_CLOSE int events = -1;
@@ -487,6 +489,7 @@ int broker_main(int argc, char **argv)
 		broker->fds[i] = -1;
 	broker->inotify = -1;
 	broker->kill_at = INT64_MAX;
+	broker->began = clock_now().real;
 	status = options_parse(argc, argv, &broker->options);
 	if (status < 0) {
 		log_open("reaperd", broker->options.log_level);

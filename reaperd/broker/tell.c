@@ -33,6 +33,7 @@ int tell_engine_configuration(int engine, const struct options *options, const s
 	if (inputs) {
 		message->events_error = (uint32_t)inputs->events_error;
 		message->events_lack = inputs->events_lack;
+		message->began = inputs->began;
 		message->deaths = inputs->deaths;
 		snprintf(message->text, sizeof(message->text), "%s", inputs->died);
 		fds[fd_count++] = inputs->listen;

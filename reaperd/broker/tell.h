@@ -15,6 +15,7 @@ struct engine_inputs {
 	int events;  /* -1: none */
 	int events_error;
 	unsigned events_lack;
+	int64_t began;	  /* since when we run; CLOCK_REALTIME ns */
 	uint32_t deaths;  /* of engines before it */
 	const char *died; /* how the last one did, "" */
 };

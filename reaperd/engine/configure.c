@@ -154,6 +154,7 @@ static void first_configuration(struct engine *engine, const struct message_conf
 	engine->source_wanted =
 		message->source == SOURCE_AUTO ? engine->config->source : (enum source_kind)message->source;
 	snprintf(engine->state_dir, sizeof(engine->state_dir), "%s", message->state_dir);
+	engine->daemon_began = message->began;
 	engine->deaths = message->deaths;
 	snprintf(engine->died, sizeof(engine->died), "%.*s", (int)sizeof(engine->died) - 1, message->text);
 	if (!set_up(engine, message, fds, fd_count)) {

@@ -147,6 +147,7 @@ struct engine *engine_new(int broker_fd)
 		return NULL;
 	engine->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	engine->now = engine->started = clock_now();
+	engine->daemon_began = engine->started.real; /* until the broker says */
 	engine->turn_at = engine->plan_at = INT64_MAX;
 	engine->journal = calloc(1, sizeof(*engine->journal));
 	if (!engine->loop || !engine->journal)

@@ -38,6 +38,7 @@ struct engine {
 	struct ev_loop *loop;
 	struct now now; /* of this turn */
 	struct now started;
+	int64_t daemon_began; /* real: the broker, which may have had other engines before */
 
 	struct config *config;
 	uint32_t serial; /* of the configuration */

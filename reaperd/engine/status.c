@@ -208,7 +208,8 @@ json_t *status_json(struct engine *engine, const struct status *status)
 	json_object_set_new(object, "watched", namespaces_json(engine->namespaces));
 	json_object_set_new(object, "unwatched", json_integer((json_int_t)namespaces_unwatched(engine->namespaces)));
 	report_set_time(object, "paused_until", engine->paused_until_real);
-	report_set_time(object, "started", engine->started.real);
+	report_set_time(object, "started", engine->daemon_began);
+	report_set_time(object, "engine_started", engine->started.real);
 	json_object_set_new(object, "engine_deaths", json_integer(engine->deaths));
 	if (engine->deaths)
 		json_object_set_new(object, "engine_died", json_string(engine->died));

@@ -151,6 +151,7 @@ static void field_configuration(struct codec *codec, struct message_configuratio
 	codec_bounded(codec, &message->source, 0, SOURCE_MOUNTINFO);
 	codec_bounded(codec, &message->events_error, 0, ERRNO_MAX);
 	codec_bounded(codec, &message->events_lack, 0, EVENTS_LACK_MAX);
+	codec_i64(codec, &message->began);
 	codec_u32(codec, &message->deaths);
 	codec_text(codec, message->state_dir, sizeof(message->state_dir));
 	codec_text(codec, message->text, sizeof(message->text));

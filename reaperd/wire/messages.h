@@ -59,6 +59,7 @@ struct message_configuration {
 	uint32_t source;       /* enum source_kind after --source */
 	uint32_t events_error; /* errno: why there is no group of mount events; 0: there is one, or none was wanted */
 	uint32_t events_lack;  /* MOUNT_EVENTS_* of kernel/mount_events.h */
+	int64_t began;	       /* at start: since when this broker runs; CLOCK_REALTIME ns */
 	uint32_t deaths;       /* at start: how many engines of this broker's died before */
 	char state_dir[PATH_MAX];
 	char text[1024]; /* MESSAGE_RELOAD_FAILED: why; at start: how the last of these died */

@@ -112,13 +112,16 @@ def test_an_engine_that_dies_again_and_again_is_started_again(farm):
     daemon = farm.start().daemon
     made = farm.action("a1")
     daemon.knows(*made)
-    assert daemon.status()["engine_deaths"] == 0
+    first = daemon.status()
+    assert first["engine_deaths"] == 0
     for _ in range(4):
         kill_engine(daemon)
     daemon.knows(*made)
     assert re.findall(r"starting the engine anew in (\d+) ms", daemon.said()) == ["100", "200", "400", "800"]
     status = daemon.status()
     assert (status["engine_deaths"], status["engine_died"]) == (4, "died of signal 9 (Killed)")
+    assert status["started"] == first["started"] <= first["engine_started"] < status["engine_started"]
+    assert re.match(r"reaperd .*, running for \w+; its engine, which counts, for \w+\n", daemon.ctl("status").stdout)
     assert "engine      died 4 times since the daemon started; the last one died of signal 9 (Killed)" in daemon.ctl("status").stdout
     assert daemon.process.poll() is None
 

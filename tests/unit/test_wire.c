@@ -164,6 +164,7 @@ START_TEST(configuration_comes_back_as_it_went_in)
 						     .source = SOURCE_MOUNTINFO,
 						     .events_error = EPERM,
 						     .events_lack = 3,
+						     .began = 1760000000123456789,
 						     .deaths = 4,
 						     .state_dir = "/var/lib/x",
 						     .text = "why" };
