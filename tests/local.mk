@@ -238,12 +238,16 @@ tests_unit_test_libreaper_actions_LDADD = $(use_libreaper) $(CHECK_LIBS) -lpthre
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_engine tests/unit/test_engine_group_owner tests/unit/test_engine_group_watch \
+unit_tests += tests/unit/test_engine tests/unit/test_engine_bounds tests/unit/test_engine_group_owner tests/unit/test_engine_group_watch \
 	tests/unit/test_engine_owners tests/unit/test_engine_restart tests/unit/test_engine_unit_owner
-tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine.c
+tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/engine_action.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_LDADD = $(use_engine) $(CHECK_LIBS)
+tests_unit_test_engine_bounds_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/engine_action.h tests/unit/test_engine_bounds.c
+tests_unit_test_engine_bounds_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_unit_test_engine_bounds_LDFLAGS = -Wl,--wrap=broker_request
+tests_unit_test_engine_bounds_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_engine_restart_SOURCES = \
 	tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_restart.c
 tests_unit_test_engine_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)

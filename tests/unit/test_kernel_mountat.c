@@ -281,6 +281,7 @@ START_TEST(what_was_attached_is_taken_back_wherever_it_is_and_whoever_is_in_it)
 	CLEANUP_CLOSE int made = attached("tmpfs", NULL, &newest), user = open(BUILD "/a/m", O_RDONLY | O_CLOEXEC);
 	struct kernel_mount own = mount_of(BUILD "/a/m"), other;
 
+	ck_assert_int_ge(user, 0);
 	make_directory(BUILD "/b");
 	ck_assert_int_eq(mount(BUILD "/a/m", BUILD "/b", NULL, MS_MOVE, NULL), 0);
 	make_tmpfs(BUILD "/a/m");
