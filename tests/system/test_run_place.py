@@ -97,6 +97,13 @@ def is_forgotten(farm):
     return not any(action["owner"]["lease"] or action["mounts"] for action in farm.daemon.actions())
 
 
+def has_taken(pid, number):
+    """And waits for something else since."""
+    with open(f"/proc/{pid}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    return status["State"].startswith("S") and not int(status["ShdPnd"], 16) >> (number - 1) & 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_while_its_place_is_made(runner, number):
     hung = Hung(runner.cell, runner.root)
@@ -128,6 +135,7 @@ def test_what_was_made_when_a_signal_ended_it_is_taken_back(runner):
                                 "touch", marker)
     wait_for(lambda: harness.ids(runner.path("c1/work")), "it has begun")
     process.send_signal(signal.SIGTERM)
+    wait_for(lambda: has_taken(process.pid, signal.SIGTERM), "it has been told")
     hung.go()
     assert process.wait(harness.PATIENCE) == 143
     wait_for(lambda: not harness.ids(runner.root) and not os.listdir(runner.root), "nothing is left")
