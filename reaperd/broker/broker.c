@@ -49,7 +49,7 @@ struct broker {
 	int fds[PRIVATE_COUNT];	 /* -1: none */
 	int inotify;		 /* one for each engine: the watches of a dead one go with it */
 	pid_t engine;		 /* 0: none runs */
-	int64_t began; /* we: CLOCK_REALTIME ns */
+	int64_t began;		 /* we: CLOCK_REALTIME ns */
 	int64_t started;
 	bool was_ready; /* an engine was, once */
 	uint32_t deaths;

@@ -45,11 +45,12 @@ END_TEST
 
 START_TEST(status_has_every_field_that_the_interface_names)
 {
-	static const char *const keys[] = { "version",	     "source",	 "source_note",	 "identity", "namespaces",
-					    "mode",	     "paused",	 "paused_until", "roots",    "mounts",
-					    "unowned",	     "events",	 "lost",	 "rescans",  "lag_ms",
-					    "wakeups",	     "ledger",	 "broker",	 "started",  "attached",
-					    "engine_deaths", "engine_started", "attested", "watched",	 "unwatched" };
+	static const char *const keys[] = {
+		"version",	  "source",   "source_note", "identity", "namespaces", "mode",	   "paused",
+		"paused_until",	  "roots",    "mounts",	     "unowned",	 "events",     "lost",	   "rescans",
+		"lag_ms",	  "wakeups",  "ledger",	     "broker",	 "started",    "attached", "engine_deaths",
+		"engine_started", "attested", "watched",     "unwatched"
+	};
 	static const char *const root_keys[] = { "path",  "mode",      "actions", "mounts", "leftovers",
 						 "stuck", "protected", "health",  "paused" };
 	json_t *answer = ask("GetStatus", "{}"), *status = json_object_get(answer, "status");
