@@ -100,6 +100,10 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 
 	if (r == -ENOENT)
 		return true;
+	if (r == -ESTALE) {
+		doing_conclude(doing, OUTCOME_MISMATCH, "a directory above it was renamed meanwhile");
+		return false;
+	}
 	if (r < 0)
 		return fail(doing, r);
 	switch (receivers) {

@@ -297,8 +297,19 @@ int receivers_judge(const struct receivers_question *question, enum receivers *r
 	if (!parent->peer_group)
 		return 0;
 	r = kernel_table_fill(question->table, parent);
+	if (r == 0)
+		r = kernel_table_fill(question->table, (struct mount_entry *)question->mount);
 	if (r < 0)
 		return r;
+	/*
+	 * Paths are read one after the other. Where a directory above was renamed meanwhile, the action's own parent would
+	 * seem to lie outside, and what the action had bound from there to be a copy that may go.
+	 */
+	if (!path_relative(question->mount->target, question->action) ||
+	    !path_relative(question->mount->target, parent->target)) {
+		*ret = RECEIVERS_REFUSED;
+		return -ESTALE;
+	}
 	is_own = path_relative(parent->target, question->action);
 	r = find_stranger(&judging, parent, !is_own, ret_stranger);
 	if (r < 0)

@@ -35,7 +35,10 @@ struct receivers_question {
 	size_t batch_count;
 };
 
-/* 0, or -errno of reading a mount that still exists. */
+/*
+ * 0; -ESTALE where the mount is not below the action, or not below its parent, by their paths: a directory above was
+ * renamed meanwhile; or -errno of reading a mount that still exists.
+ */
 int receivers_judge(const struct receivers_question *question, enum receivers *ret,
 		    const struct mount_entry **ret_stranger);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "kernel/receivers.h"
 #include "run_suite.h"
 
@@ -270,12 +272,37 @@ START_TEST(an_unmount_reaches_whom_the_table_says)
 }
 END_TEST
 
+/* The directory above was away for a moment: then the parent seems to lie outside the action, and the host's to be a copy. */
+START_TEST(paths_from_before_and_after_a_rename_say_nothing)
+{
+	static const char *const targets[][2] = {
+		{ "/away/a/dev", "/b/a/dev/pts" },
+		{ "/b/a/dev", "/away/a/dev/pts" },
+		{ "/away/a/dev", "/away/a/dev/pts" },
+	};
+	struct mount_entry entries[] = { MOUNT(1, 0, 1, 1, 0, "/", "/"), MOUNT(3, 1, 3, 9, 0, "/", targets[_i][0]),
+					 MOUNT(4, 3, 4, 8, 0, "/", targets[_i][1]), MOUNT(5, 1, 3, 9, 0, "/", "/dev"),
+					 MOUNT(6, 5, 4, 8, 0, "/", "/dev/pts") };
+	struct mount_table table = { .unique_ids = true, .entries = entries, .count = ARRAY_SIZE(entries) };
+	const struct root_rules rules = { .path = "/b" };
+	const struct receivers_question question = {
+		.table = &table, .mount = &entries[2], .rules = &rules, .action = "/b/a"
+	};
+	const struct mount_entry *stranger;
+	enum receivers receivers;
+
+	ck_assert_int_eq(receivers_judge(&question, &receivers, &stranger), -ESTALE);
+	ck_assert_int_ne(receivers, RECEIVERS_NONE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("broker receivers");
 	TCase *tables = tcase_create("tables");
 
 	tcase_add_loop_test(tables, an_unmount_reaches_whom_the_table_says, 0, (int)(sizeof(cases) / sizeof(*cases)));
+	tcase_add_loop_test(tables, paths_from_before_and_after_a_rename_say_nothing, 0, 3);
 	suite_add_tcase(suite, tables);
 	return run_suite(suite);
 }
