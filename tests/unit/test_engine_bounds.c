@@ -206,17 +206,23 @@ START_TEST(where_changes_are_not_told_it_rests_after_each_read)
 }
 END_TEST
 
-START_TEST(a_pause_outlives_a_start)
+/* "a", which ends; and not before somebody ends the pause. */
+static void is_reaped_after_the_pause(void)
 {
-	make_action(&live);
-	pause_begin(engine, NULL, 0);
-	engine_restart();
 	end("a");
 	pass(20);
 	ck_assert_uint_eq(steps_asked, 0);
 	pause_end(engine, NULL);
 	pass(1);
 	ck_assert_uint_eq(steps_asked, 1);
+}
+
+START_TEST(a_pause_outlives_a_start)
+{
+	make_action(&live);
+	pause_begin(engine, NULL, 0);
+	engine_restart();
+	is_reaped_after_the_pause();
 }
 END_TEST
 
@@ -225,12 +231,7 @@ START_TEST(a_root_that_is_paused_stays_so_when_the_pause_of_everything_runs_out)
 	make_action(&live);
 	pause_begin(engine, the_root(), 0);
 	pause_begin(engine, NULL, 5);
-	end("a");
-	pass(20);
-	ck_assert_uint_eq(steps_asked, 0);
-	pause_end(engine, NULL);
-	pass(1);
-	ck_assert_uint_eq(steps_asked, 1);
+	is_reaped_after_the_pause();
 }
 END_TEST
 

@@ -36,19 +36,27 @@ START_TEST(the_group_of_a_zombie_is_known_though_it_was_removed)
 }
 END_TEST
 
+/* Not so where everybody is in a group of version 2 besides. */
+static bool is_told_by_version_1(pid_t pid)
+{
+	struct actor *actor = look_now(pid);
+	bool is;
+
+	ck_assert_ptr_nonnull(actor);
+	is = actor->cgroup[0] != '/';
+	actor_unref(actor);
+	return is;
+}
+
 START_TEST(of_a_zombie_version_1_tells_no_group)
 {
 	struct cgroup group;
-	struct actor *actor;
 	bool by_version_1;
 
 	NEED_CGROUP(&group, false, "group");
 	child = start("mounter", NULL);
 	ck_assert(cgroup_put(&group, child));
-	actor = look_now(child);
-	ck_assert_ptr_nonnull(actor);
-	by_version_1 = actor->cgroup[0] != '/';
-	actor_unref(actor);
+	by_version_1 = is_told_by_version_1(child);
 	become_zombie(child);
 	if (by_version_1)
 		expect_cgroup(look_now(child), NULL);
@@ -62,16 +70,12 @@ END_TEST
 START_TEST(a_group_of_version_1_has_a_number_too)
 {
 	struct cgroup group;
-	struct actor *actor;
 	bool by_version_1;
 
 	NEED_CGROUP(&group, false, "group");
 	child = start("mounter", NULL);
 	ck_assert(cgroup_put(&group, child));
-	actor = look_now(child);
-	ck_assert_ptr_nonnull(actor);
-	by_version_1 = actor->cgroup[0] != '/';
-	actor_unref(actor);
+	by_version_1 = is_told_by_version_1(child);
 	if (by_version_1)
 		expect_cgroup(look_now(child), &group);
 	end(child);
