@@ -26,11 +26,22 @@ END
 echo 'int may_go(int is_over, int is_protected);' >"$work/source/rule.h"
 cat >"$work/source/tests/unit/test_rule.c" <<'END'
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "../../rule.h"
 START_TEST(what_is_protected_stays) { ck_assert(!may_go(1, 1)); } END_TEST
 START_TEST(what_is_over_goes) { ck_assert(may_go(1, 0)); } END_TEST
 START_TEST(nothing_crashes) { if (may_go(1, 1)) abort(); } END_TEST
+START_TEST(it_crashes_once)
+{
+	if (may_go(1, 1) && access(getenv("CRASHED"), F_OK)) {
+		fclose(fopen(getenv("CRASHED"), "w"));
+		abort();
+	}
+	ck_assert(!may_go(1, 1));
+}
+END_TEST
 START_TEST(it_fails_always) { ck_assert(0); } END_TEST
 int main(void)
 {
@@ -41,6 +52,7 @@ int main(void)
 	tcase_add_test(rules, what_is_protected_stays);
 	tcase_add_test(rules, what_is_over_goes);
 	tcase_add_test(rules, nothing_crashes);
+	tcase_add_test(rules, it_crashes_once);
 	tcase_add_test(rules, it_fails_always);
 	srunner_run_all(runner, CK_SILENT);
 	return 0;
@@ -122,6 +134,12 @@ mutant two $rule::what_is_over_goes '	return is_over;' '	return !is_over;'
 mutant three $rule::what_is_protected_stays "$guard" "$without"
 run 0 '1 killed, 0 survived' --part 2/2
 said '^killed.* three$' a_part_is_every_second_one_in_the_order_of_names
+
+mutant one $rule::it_crashes_once "$guard" "$without"
+export CRASHED="$work/crashed"
+run 0 '1 killed, 0 survived'
+said '^unsteady.* one: the test crashed' what_is_broken_is_tried_again_and_said
+said '^killed.* one$' what_is_killed_the_second_time_is_killed
 
 mutant one $rule::what_is_protected_stays "$guard" "$without"
 mutant two $rule::what_is_protected_stays '/* Who may go. */' '/* Who must go. */'
