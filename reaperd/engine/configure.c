@@ -176,7 +176,7 @@ static void next_configuration(struct engine *engine)
 	prober_configure(engine->prober);
 	registry_configure(engine->registry);
 	namespaces_configure(engine->namespaces);
-	ledger_save_dirty(engine);
+	ledger_save_protection(engine);
 	journal_write(engine, &(struct journal_event){ .type = EVENT_RELOAD, .detail = "{\"result\":\"taken\"}" });
 	log_notice("the new configuration is in force: %zu roots", engine->config->root_count);
 	engine_want_read(engine);

@@ -48,6 +48,7 @@ static void become_ready(struct engine *engine)
 		return;
 	engine->ready = true;
 	ledger_reconcile(engine);
+	ledger_save_protection(engine);
 	registry_restore(engine->registry);
 	model_count(engine->model, NULL, &counts);
 	selectors = join_selectors(engine);

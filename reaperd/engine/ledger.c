@@ -44,6 +44,20 @@ static int save_dirty_mount(void *context, struct mount *mount)
 	return 0;
 }
 
+static int mark_where_protection_differs(void *context, struct mount *mount)
+{
+	(void)context;
+	if (mount->saved_protected != mount_is_protected(mount))
+		mount->dirty = true;
+	return 0;
+}
+
+void ledger_save_protection(struct engine *engine)
+{
+	model_each_root_mount(engine->model, mark_where_protection_differs, NULL);
+	ledger_save_dirty(engine);
+}
+
 void ledger_save_dirty(struct engine *engine)
 {
 	for (struct action *action = model_first_action(engine->model); action; action = model_next_action(action))

@@ -20,6 +20,8 @@ void ledger_save_mount(struct engine *engine, struct mount *mount, const char *d
 
 /* Everything that is dirty. */
 void ledger_save_dirty(struct engine *engine);
+/* The same, and what a configuration with other protect patterns made of the mounts: after each, and after the first scan. */
+void ledger_save_protection(struct engine *engine);
 
 /* Ends the turn; after a time without a ledger, everything that is known is saved again. */
 void ledger_commit(struct engine *engine);

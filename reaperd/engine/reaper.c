@@ -138,7 +138,7 @@ static void forget_what_stays(struct action *action, const struct decision *deci
 {
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
 		if ((decision->verdict != VERDICT_REAP && !mount->evidence) ||
-		    (mount->state == MOUNT_STUCK && policy_is_protected(mount)))
+		    (mount->state == MOUNT_STUCK && mount_is_protected(mount)))
 			policy_forget_attempts(mount);
 }
 

@@ -35,7 +35,7 @@ static bool is_over(const struct engine *engine, const struct mount *mount)
 
 bool status_is_leftover(const struct engine *engine, const struct mount *mount)
 {
-	return is_over(engine, mount) && !policy_is_protected(mount);
+	return is_over(engine, mount) && !mount_is_protected(mount);
 }
 
 /* For how long the oldest evidence has held that makes the mount a leftover. */
@@ -76,7 +76,7 @@ static int collect_mount(void *context, struct mount *mount)
 	if (!root)
 		return 0;
 	leftover = is_over(collection->engine, mount);
-	protected = leftover && policy_is_protected(mount);
+	protected = leftover && mount_is_protected(mount);
 	leftover = leftover && !protected;
 	root->mounts++;
 	root->stuck += stuck;

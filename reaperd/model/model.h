@@ -186,8 +186,9 @@ struct mount {
 	uint32_t told_evidence;	   /* what of its own evidence is in the journal */
 	bool asked;		   /* we asked for its removal: when it goes, it is reaped */
 	int64_t row;
-	bool dirty;	  /* to be written */
-	bool state_dirty; /* what became of it, and none of its facts */
+	bool dirty;	      /* to be written */
+	bool state_dirty;     /* what became of it, and none of its facts */
+	bool saved_protected; /* what its row says */
 };
 
 /* What model_apply() found. */
@@ -309,6 +310,9 @@ struct mount *mount_next_below(const struct mount *top, struct mount *at);
 
 /* Where the mount's target lies below its root: points into facts.target; NULL where it is below none. */
 const char *mount_root_relative(const struct mount *mount);
+
+/* True where one of the root's protect patterns meets the mount's path below the root, or a directory above it. */
+bool mount_is_protected(const struct mount *mount);
 
 /* True where a walk by path to the mount's target ends on this mount: nothing covers it. */
 bool model_mount_is_reachable(const struct model *model, const struct mount *mount);

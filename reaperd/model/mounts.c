@@ -292,3 +292,10 @@ const char *mount_root_relative(const struct mount *mount)
 		return NULL;
 	return path_relative(mount->facts.target, root_path_in(mount->instance->root, mount->ns));
 }
+
+bool mount_is_protected(const struct mount *mount)
+{
+	const char *relative = mount_root_relative(mount);
+
+	return relative && rules_protect(&mount->instance->root->rules, relative);
+}

@@ -148,7 +148,7 @@ static bool is_protected_whole(const struct action *action)
 {
 	const struct mount *mount = action->mounts;
 
-	while (mount && policy_is_protected(mount))
+	while (mount && mount_is_protected(mount))
 		mount = mount->action_next;
 	return action->mounts && !mount;
 }

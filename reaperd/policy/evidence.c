@@ -105,13 +105,6 @@ uint32_t policy_hoist(struct action *action, struct now now)
 	return changed;
 }
 
-bool policy_is_protected(const struct mount *mount)
-{
-	const char *relative = mount_root_relative(mount);
-
-	return relative && mount->instance && rules_protect(&mount->instance->root->rules, relative);
-}
-
 bool policy_lies_below_dead_root(const struct action *action)
 {
 	const struct mount *carrier = action->instance ? action->instance->carrier : NULL;

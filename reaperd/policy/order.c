@@ -111,7 +111,7 @@ enum hold policy_hold_of_mount(const struct mount *mount, const struct decision 
 		return decision->hold;
 	if (!mount->instance)
 		return HOLD_UNOWNED;
-	if (policy_is_protected(mount))
+	if (mount_is_protected(mount))
 		return HOLD_PROTECTED;
 	if (mount->astray || !is_confirmed(mount, decision, now, ret_evidence))
 		return HOLD_UNCONFIRMED;

@@ -141,9 +141,6 @@ void reap_list_clear(struct reap_list *list);
  */
 int policy_order(struct model *model, const struct plan *plan, struct now now, struct reap_list *ret);
 
-/* True where one of the root's protect patterns meets the mount's path below the root, or a directory above it. */
-bool policy_is_protected(const struct mount *mount);
-
 /* The state that the action's evidence, decision and mounts amount to. */
 enum action_state policy_state(const struct action *action, const struct decision *decision);
 

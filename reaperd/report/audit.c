@@ -47,7 +47,7 @@ static void add_whole_action(struct audit *audit, const struct action *action)
 	json_t *entry = NULL;
 
 	for (const struct mount *mount = action->mounts; mount; mount = mount->action_next) {
-		if (policy_is_protected(mount))
+		if (mount_is_protected(mount))
 			continue;
 		if (!entry)
 			entry = begin_leftover(audit, action, report_evidence(action));
@@ -84,7 +84,7 @@ static void add_one_mount(struct audit *audit, const struct mount *mount)
 {
 	json_t *entry = audit->action == mount->action ? audit->entry : NULL;
 
-	if (policy_is_protected(mount))
+	if (mount_is_protected(mount))
 		return;
 	if (!entry)
 		entry = begin_leftover(audit, mount->action, json_array());
@@ -127,7 +127,7 @@ static int add_root_mount(void *context, struct mount *mount)
 {
 	struct audit *audit = context;
 
-	if (mount->state == MOUNT_STUCK && !policy_is_protected(mount))
+	if (mount->state == MOUNT_STUCK && !mount_is_protected(mount))
 		append(audit, audit->stuck, report_mount(mount, 0));
 	if (!mount->action)
 		append(audit, audit->unowned, report_mount(mount, 0));

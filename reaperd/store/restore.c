@@ -376,6 +376,7 @@ static int fill_mount(struct store *store, sqlite3_stmt *statement, struct mount
 	mount->confirmed = sqlite3_column_int(statement, 23);
 	mount->row = sqlite3_column_int64(statement, 0);
 	mount->restored = true;
+	mount->saved_protected = sqlite3_column_int(statement, 32);
 	mount->dirty = false;
 	return each_evidence(store, column_bytes(statement, 17), now, give_mount_evidence, mount);
 }

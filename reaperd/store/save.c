@@ -297,6 +297,7 @@ static int write_mount(struct store *store, const struct mount *mount, int64_t r
 	bind_integer(&binding, mount->first_seen.real);
 	bind_state(&binding, mount, evidence, detached_by);
 	bind_number(&binding, attached_by);
+	bind_integer(&binding, mount->saved_protected);
 	return store_run(store, statement, NULL);
 }
 
@@ -345,8 +346,10 @@ int store_save_mount(struct store *store, struct mount *mount, const char *detac
 		r = write_state(store, mount, detached_by, &done);
 	if (r == 0 && !done)
 		r = save_actor(store, mount->facts.attached_by, &attached_by);
-	if (r == 0 && !done)
+	if (r == 0 && !done) {
+		mount->saved_protected = mount_is_protected(mount);
 		r = write_mount(store, mount, row, ns, root, attached_by, detached_by);
+	}
 	if (r < 0)
 		return r;
 	mount->row = row;

@@ -84,9 +84,9 @@
 #define NEW_MOUNT                                                                                                      \
 	"INSERT INTO mounts (id, namespace, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, " \
 	"fstype, source, options, super_options, peer_group, master, root, action, attached, state, evidence, "        \
-	"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed, attached_by) "                   \
+	"detached, detached_by, next_step, attempts, rounds, last_outcome, confirmed, attached_by, protected) "        \
 	"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT id FROM actions WHERE id = ?), "           \
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
 	/* IMMEDIATE: whether the file can be written is found out here, before anything is put into it. */
@@ -149,7 +149,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	"root = excluded.root, action = excluded.action, state = excluded.state, evidence = excluded.evidence, "
 	"detached = excluded.detached, detached_by = excluded.detached_by, next_step = excluded.next_step, "
 	"attempts = excluded.attempts, rounds = excluded.rounds, last_outcome = excluded.last_outcome, "
-	"confirmed = excluded.confirmed, attached_by = excluded.attached_by",
+	"confirmed = excluded.confirmed, attached_by = excluded.attached_by, protected = excluded.protected",
 	/* The same without what the indexes go by, each of which would be written anew. */
 	[STATEMENT_MOUNT_STATE] =
 		"UPDATE mounts SET state = ?, evidence = ?, detached = ?, detached_by = ?, next_step = ?, attempts = ?, "
@@ -184,7 +184,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"SELECT m.id, mount_id, parent_id, id32, parent32, dev, fs_root, root_deleted, target, fstype, source, options, "
 		"super_options, peer_group, master, action, state, evidence, attached, next_step, attempts, rounds, "
 		"last_outcome, confirmed, o.kind, o.pid, o.start_time, o.uid, nullif(o.comm, x''), nullif(o.cgroup, x''), "
-		"nullif(o.container, x''), o.cgroup_id FROM mounts m LEFT JOIN owners o ON o.id = m.attached_by "
+		"nullif(o.container, x''), o.cgroup_id, protected FROM mounts m LEFT JOIN owners o ON o.id = m.attached_by "
 		"WHERE detached IS NULL AND namespace = ? ORDER BY m.id",
 	[STATEMENT_PARSE_EVIDENCE] =
 		"SELECT json_extract(value, '$.kind'), json_extract(value, '$.since_ns') FROM json_each(?)",

@@ -2,6 +2,7 @@
 """What must never be touched stays: each test makes a wrong decision tempting, waits until probes have come round, and compares ids."""
 import errno
 import os
+import signal
 
 import pytest
 
@@ -140,12 +141,34 @@ def test_what_is_protected_is_no_leftover_for_anybody(cell, source):
     assert (root["mounts"], root["leftovers"], root["stuck"], root["protected"]) == (1, 0, 0, 1)
     assert daemon.ctl("status", "--check").returncode == 0
     assert daemon.ctl("audit", "--config", daemon.config_file).returncode == 0
+    daemon.records("SELECT * FROM leftovers", [])
     assert daemon.ctl("hook", "--sentinel", sentinel).stderr == "" and os.path.exists(sentinel)
     assert "not reaped: a protect pattern keeps it" in daemon.ctl("explain", "a1").stdout
     asked = daemon.ctl("reap", "a1", check=False)
     assert asked.returncode == 4 and "protected" in asked.stdout, asked
     harness.umount(farm.path("a1/cache"))
     wait_for(lambda: daemon.action("a1", all=True)["state"] == "cleared", "it goes by another's hand")
+
+
+def test_the_ledgers_leftovers_follow_the_patterns_in_force(cell, source):
+    farm = harness.Farm(cell, source, mode="observe")
+    daemon = farm.start().daemon
+    daemon.ctl("begin", "a1", "--root", farm.root)
+    os.makedirs(farm.path("a1/cache"))
+    made = farm.tmpfs("a1", "cache")
+    daemon.knows(made)
+    daemon.ctl("end", "a1", "--root", farm.root)
+    shown = [(farm.path("a1/cache").encode(),)]
+    daemon.records("SELECT target FROM leftovers", shown)
+    daemon.configure(farm.config + "protect = */cache\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.records("SELECT target FROM leftovers", [])
+    daemon.records("SELECT target FROM active_mounts WHERE protected", shown)
+    daemon.stop()
+    daemon.configure(farm.config)
+    daemon.start()
+    daemon.records("SELECT target FROM leftovers", shown)
+    assert not gone(made)
 
 
 def test_evidence_that_reap_when_leaves_out_makes_a_suspect(cell, source):

@@ -32,6 +32,7 @@ struct world {
 	char dir[64];
 	char path[128];
 	struct now now;
+	struct model *model; /* empty: our own namespace */
 	struct root root;
 	struct root_instance instance;
 	struct action action;
@@ -44,8 +45,6 @@ static inline struct now at_second(int64_t second)
 {
 	return (struct now){ .mono = (1000 + second) * NSEC_PER_SEC, .real = START + second * NSEC_PER_SEC };
 }
-
-static struct mount_namespace own_namespace = { .own = true };
 
 static inline void world_mount(struct mount *mount, struct action *action, uint64_t id, const char *target)
 {
@@ -61,7 +60,7 @@ static inline void world_mount(struct mount *mount, struct action *action, uint6
 			   .source = (char *)"/proc",
 			   .options = (char *)"rw,noexec",
 			   .super_options = (char *)"rw" },
-		.ns = &own_namespace,
+		.ns = model_namespaces(world.model),
 		.instance = &world.instance,
 		.action = action,
 		.first_seen = world.now,
@@ -94,6 +93,8 @@ static inline void world_begin(void)
 	ck_assert_ptr_nonnull(mkdtemp(world.dir));
 	snprintf(world.path, sizeof(world.path), "%s/ledger.db", world.dir);
 	world.now = at_second(0);
+	world.model = model_new();
+	ck_assert_ptr_nonnull(world.model);
 	ck_assert_int_eq(rules_init(&world.root.rules, ROOT_PATH), 0);
 	world.instance =
 		(struct root_instance){ .root = &world.root, .dev = 42, .fs_path = (char *)"/build", .visible = true };
@@ -112,6 +113,7 @@ static inline int world_remove(const char *path, const struct stat *st, int type
 static inline void world_end(void)
 {
 	rules_clear(&world.root.rules);
+	model_free(world.model);
 	nftw(world.dir, world_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 

@@ -280,6 +280,24 @@ START_TEST(views_show_text_and_times)
 }
 END_TEST
 
+START_TEST(what_is_protected_is_no_leftover)
+{
+	struct store *store = world_open();
+
+	world.action.state = ACTION_OVER;
+	write_some(store);
+	store_commit(store);
+	expect("SELECT count(*) FROM leftovers", "1");
+	ck_assert_int_eq(string_list_add(&world.root.rules.protect, "*/root"), 0);
+	world.mount.dirty = true;
+	ck_assert_int_eq(store_save_mount(store, &world.mount, NULL), 0);
+	store_close(store);
+	ck_assert(world.mount.saved_protected);
+	expect("SELECT count(*) FROM leftovers", "0");
+	expect("SELECT protected FROM active_mounts", "1");
+}
+END_TEST
+
 START_TEST(a_reader_says_what_is_no_ledger)
 {
 	struct store *store = NULL;
@@ -325,6 +343,7 @@ int main(void)
 	tcase_add_test(tests, lists_are_read_in_pieces);
 	tcase_add_test(tests, lists_are_ordered_by_name_and_past_ones_only_shown_when_asked_for);
 	tcase_add_test(tests, views_show_text_and_times);
+	tcase_add_test(tests, what_is_protected_is_no_leftover);
 	tcase_add_test(tests, a_reader_says_what_is_no_ledger);
 	tcase_add_test(tests, a_reader_beside_the_daemon_sees_each_commit);
 	suite_add_tcase(suite, tests);
