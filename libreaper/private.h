@@ -40,6 +40,7 @@
 #define kernel_open_beneath		reaper_private_kernel_open_beneath
 #define kernel_open_by_handle		reaper_private_kernel_open_by_handle
 #define kernel_open_mount_at		reaper_private_kernel_open_mount_at
+#define kernel_open_place_beneath	reaper_private_kernel_open_place_beneath
 #define kernel_open_root		reaper_private_kernel_open_root
 #define kernel_open_root_passively	reaper_private_kernel_open_root_passively
 #define kernel_place_is_on		reaper_private_kernel_place_is_on

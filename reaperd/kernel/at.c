@@ -39,7 +39,7 @@ static int open_path_as(int dirfd, const char *path, uint64_t flags, uint64_t re
 	 * EAGAIN without RESOLVE_CACHED: something was renamed or mounted during the walk, so that the kernel could not
 	 * tell whether it had left the directory.
 	 */
-	for (int tries = 0; tries < 8; tries++) {
+	for (int tries = 0; tries < 64; tries++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN || (resolve & RESOLVE_CACHED))
 			break;
@@ -104,6 +104,11 @@ int kernel_open_root_passively(const char *path)
 int kernel_open_beneath(int dirfd, const char *relative, uint64_t resolve)
 {
 	return open_path(dirfd, *relative ? relative : ".", RESOLVE_BENEATH | resolve);
+}
+
+int kernel_open_place_beneath(int dirfd, const char *relative)
+{
+	return open_path_as(dirfd, *relative ? relative : ".", 0, RESOLVE_BENEATH);
 }
 
 int kernel_status_at(int dirfd, const char *name, bool sync, struct place_status *ret)

@@ -47,6 +47,9 @@ int kernel_open_root_passively(const char *path);
  */
 int kernel_open_beneath(int dirfd, const char *relative, uint64_t resolve);
 
+/* The same of whatever stands there, a file too; nothing more to resolve. */
+int kernel_open_place_beneath(int dirfd, const char *relative);
+
 /*
  * Where name (or, with "", dirfd itself) stands: the top of a stack of mounts, never through a symlink or automount.
  * `sync`: AT_STATX_FORCE_SYNC, else DONT_SYNC.

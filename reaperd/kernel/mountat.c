@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -188,13 +186,12 @@ int kernel_mountat_make(const struct mountat_request *request, char *why, size_t
 /* A directory, or for the bind of a file a file. */
 static int open_target(int dirfd, const char *target, char *why, size_t size)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, dirfd, *target ? target : ".", &how, sizeof(how));
+	int fd = kernel_open_place_beneath(dirfd, target);
 
-	return fd < 0 ? complain(-1, "the mount point", target, why, size) : (int)fd;
+	if (fd >= 0)
+		return fd;
+	errno = -fd;
+	return complain(-1, "the mount point", target, why, size);
 }
 
 static int attach(int made, int place, const char *target, char *why, size_t size)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/openat2.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "kernel/table.h"
 #include "mount_fixture.h"
@@ -41,6 +44,33 @@ START_TEST(a_walk_can_be_kept_on_one_mount)
 	ck_assert_int_eq(kernel_open_beneath(root, "a", RESOLVE_NO_XDEV), -EXDEV);
 	ck_assert_int_eq(kernel_open_beneath(root, "a/x", RESOLVE_NO_XDEV), -EXDEV);
 	ck_assert_int_ge(kernel_open_beneath(root, "a/x", 0), 0);
+}
+END_TEST
+
+/* A path with `..` is walked again where anything on the machine was renamed meanwhile: the kernel cannot tell then whether it left. */
+START_TEST(renames_elsewhere_do_not_fail_a_walk)
+{
+	pid_t renamer;
+	int root;
+
+	make_directory(PLACE "/build");
+	make_directory(PLACE "/build/a");
+	make_directory(PLACE "/one");
+	root = kernel_open_root(PLACE "/build");
+	renamer = fork();
+	if (renamer == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (rename(PLACE "/one", PLACE "/two") == 0 && rename(PLACE "/two", PLACE "/one") == 0)
+			;
+		_exit(1);
+	}
+	for (int i = 0; i < 20000; i++) {
+		ck_assert_int_eq(kernel_open_beneath(root, "a/../../one", 0), -EXDEV);
+		ck_assert_int_eq(kernel_open_place_beneath(root, "a/../../one"), -EXDEV);
+	}
+	ck_assert_int_eq(waitpid(renamer, NULL, WNOHANG), 0);
+	kill(renamer, SIGKILL);
+	ck_assert_int_eq(waitpid(renamer, NULL, 0), renamer);
 }
 END_TEST
 
@@ -196,6 +226,7 @@ int main(void)
 	tcase_add_checked_fixture(mounts, fixture_setup, NULL);
 	tcase_add_test(mounts, a_symlink_on_the_way_is_not_followed);
 	tcase_add_test(mounts, a_walk_can_be_kept_on_one_mount);
+	tcase_add_test(mounts, renames_elsewhere_do_not_fail_a_walk);
 	tcase_add_test(mounts, the_top_of_a_stack_answers_and_goes_first);
 	tcase_add_test(mounts, unmounting_takes_one_segment_and_no_symlink);
 	tcase_add_test(mounts, a_handle_finds_its_directory_and_no_other);
