@@ -388,7 +388,7 @@ def test_the_oldest_of_many_actions_has_its_turn(cell, source):
     daemon.knows(made[-1])
     daemon.is_probed(10)
     fuse("remove", "oldest")
-    wait_for(lambda: gone(oldest), "it is found missing", 20 * harness.SLOWNESS)
+    wait_for(lambda: gone(oldest), "it is found missing", 60 * harness.SLOWNESS)
 
 
 @pytest.mark.parametrize("ladder", [None, "detach"])
