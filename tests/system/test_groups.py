@@ -153,8 +153,9 @@ def test_of_many_groups_that_go_at_once_none_is_missed(cell, source):
         mounter.end()
         group.remove()
     wait_for(lambda: gone(*made), "all are reaped")
-    reasons = {e["detail"]["because"] for e in farm.daemon.events(type="evidence") if e["detail"]["holds"]}
-    assert reasons == {"cgroup"}
+    # On a busy machine a question may be unanswered for a while, too.
+    reasons = {(e["detail"]["kind"], e["detail"].get("because")) for e in farm.daemon.events(type="evidence") if e["detail"]["holds"]}
+    assert reasons - {("hung", None)} == {("owner-exited", "cgroup")}
 
 
 def test_without_mount_events_a_group_is_never_an_owner_and_that_is_said(cell):
