@@ -100,6 +100,9 @@ def test_live_actions_outlive_the_trouble_of_their_filesystem(cell, source, trou
     wait_for(lambda: health in daemon.evidence("a1"), "and so are its actions")
     place.check_promises()
     assert {action["state"] for action in daemon.actions() if action["root"] == root} <= {"active", "suspect"}
+    if trouble == "stopped":
+        asked = daemon.ctl("reap", "a1", "--root", root, check=False)
+        assert asked.returncode == 4 and "nothing says that a1" in asked.stderr, "a question without an answer is no evidence"
     place.check_end()
     if trouble == "stopped":
         fuse("go")
