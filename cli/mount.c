@@ -3,7 +3,8 @@
  * mountat for an action. All of it is done in a child with a deadline, for whatever is mounted, and whatever lies on the
  * way to the target, may hang. The mount is made before the action is registered, and attached after it: what is wrong
  * with the request registers nothing, and nothing stands anywhere that nobody would take away. For that the daemon is
- * asked once more in the end: the action may have been over before the mount was there.
+ * asked once more in the end: the action may have been over before the mount was there. A registration that was made for
+ * a mount that did not come is taken back, unless somebody else uses it by then.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ struct wanted {
 struct mounted {
 	int status;
 	bool begun;	 /* the action was not registered before */
-	bool taken_back; /* it is over */
+	bool taken_back; /* it is over, or registered no more */
 	uint32_t generation;
 };
 
@@ -153,6 +154,26 @@ static int confirm(const struct wanted *wanted, struct mounted *mounted, int mad
 	return CLI_UNSURE;
 }
 
+/*
+ * What this registered or joined and has no mount for. Who else uses it by then the daemon knows; where it says nothing,
+ * the registration stays, which tell() then says.
+ */
+static void undo_begin(const struct wanted *wanted, struct mounted *mounted)
+{
+	CLEANUP_CLIENT struct client *client = NULL;
+	CLEANUP_JSON json_t *reply = NULL;
+	json_t *parameters;
+
+	if (client_open(wanted->cli->socket, &client) < 0)
+		return;
+	parameters = MUST(json_pack("{s:I,s:b}", "generation", (json_int_t)mounted->generation, "only_if_unused", 1));
+	parameter_bytes(parameters, "root", wanted->root);
+	parameter_bytes(parameters, "name", wanted->action);
+	if (client_send(client, "End", parameters, false) == 0 &&
+	    client_receive(client, CLIENT_TIMEOUT_MS, &reply) == 0)
+		mounted->taken_back = json_is_true(json_object_get(reply, "ended"));
+}
+
 static void mount_it(size_t index, void *result, void *context)
 {
 	const struct wanted *wanted = context;
@@ -165,9 +186,12 @@ static void mount_it(size_t index, void *result, void *context)
 	mounted->status = made < 0 ? CLI_UNSURE : register_action(wanted, mounted, &path);
 	/* What came with a bind is older than this, whatever comes to stand below it is not. */
 	newest = kernel_mountat_newest();
-	if (!mounted->status)
-		mounted->status = attach(wanted, made, path);
-	if (!mounted->status)
+	if (mounted->status)
+		return;
+	mounted->status = attach(wanted, made, path);
+	if (mounted->status)
+		undo_begin(wanted, mounted);
+	else
 		mounted->status = confirm(wanted, mounted, made, newest);
 }
 

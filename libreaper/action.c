@@ -165,6 +165,29 @@ int reaper_end(const char *socket, const char *root, const char *name, uint32_t 
 	return call(socket, "End", parameters, CLIENT_TIMEOUT_MS, NULL, &reply, say);
 }
 
+int reaper_begin_undo(const char *socket, const char *root, const char *name, uint32_t generation, char *why,
+		      size_t why_size)
+{
+	const struct why say = { why, why_size };
+	CLEANUP_JSON json_t *reply = NULL;
+	const json_t *ended;
+	json_t *parameters = make_parameters(root, name, 0);
+	int r;
+
+	if (parameters && (json_object_set_new(parameters, "generation", json_integer(generation)) < 0 ||
+			   json_object_set_new(parameters, "only_if_unused", json_true()) < 0)) {
+		json_decref(parameters);
+		parameters = NULL;
+	}
+	r = call(socket, "End", parameters, CLIENT_TIMEOUT_MS, NULL, &reply, say);
+	if (r < 0)
+		return r;
+	ended = json_object_get(reply, "ended");
+	if (!json_is_boolean(ended))
+		return why_say(say, -EPROTO, "what answers does not speak as reaperd does");
+	return json_is_false(ended);
+}
+
 /* ---- a mount for an action ---- */
 
 static int confirm(const char *socket, const char *root, const char *name, uint32_t generation, struct why why)

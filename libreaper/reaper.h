@@ -118,6 +118,15 @@ int reaper_mount_for(const char *socket, const char *root, const char *name, uin
 		     const char *target, const char *type, const char *source, const char *const *options, char *why,
 		     size_t why_size);
 
+/*
+ * Takes back one reaper_begin(), for who could not do what it was for, as where reaper_mount_for() failed. The
+ * registration goes with the last that is taken back, where it has neither a mount nor a lease; an action that somebody
+ * else has joined or begun, too, goes on. generation: as reaper_begin() gave it. 0: it is no longer registered; 1: it goes on;
+ * -EINVAL: no generation; -ESRCH: no such action.
+ */
+int reaper_begin_undo(const char *socket, const char *root, const char *name, uint32_t generation, char *why,
+		      size_t why_size);
+
 /* Says that it is over; twice is fine. generation: as reaper_begin() gave it, or 0 for the newest. -ESRCH: no such action. */
 int reaper_end(const char *socket, const char *root, const char *name, uint32_t generation, char *why, size_t why_size);
 

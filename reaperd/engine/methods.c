@@ -57,7 +57,7 @@ static const struct control_method methods[] = {
 	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), INTEGER("pid"), STRING("max_age"), FLAG("join"),
 		     INTEGER("generation")) },
 	{ "End", method_end, CONTROL_REGISTER, false,
-	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), INTEGER("generation")) },
+	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), INTEGER("generation"), FLAG("only_if_unused")) },
 	{ "Lease", method_lease, CONTROL_REGISTER, true,
 	  PARAMETERS(REQUIRED_STRING("root"), REQUIRED_STRING("name"), STRING("max_age"), INTEGER("generation")) },
 	{ "Reap", method_reap, CONTROL_ROOT, false,

@@ -170,16 +170,24 @@ void method_end(void *context, struct control_call *call, const json_t *paramete
 {
 	struct registration registration = { .engine = context };
 	json_int_t wanted = json_integer_value(json_object_get(parameters, "generation"));
-	uint32_t generation;
+	bool undo = json_is_true(json_object_get(parameters, "only_if_unused")), over = true;
+	uint32_t generation = (uint32_t)wanted;
+	int r;
 
-	if (wanted < 0 || wanted > UINT32_MAX) {
+	/* Of which Begin it was the undoing, nobody could tell without. */
+	if (wanted < 0 || wanted > UINT32_MAX || (undo && !wanted)) {
 		control_invalid_parameter(call, "generation");
-	} else if (registration_take(&registration, call, parameters) == 0) {
-		if (registry_end(context, registration.root, registration.name, (uint32_t)wanted, &generation) < 0)
+		return;
+	}
+	if (registration_take(&registration, call, parameters) == 0) {
+		r = undo ? registry_undo_begin(context, registration.root, registration.name, generation, &over) :
+			   registry_end(context, registration.root, registration.name, generation, &generation);
+		if (r < 0)
 			control_error_about(call, "io.reaperd.NoSuchAction", "action",
 					    json_string_value(json_object_get(parameters, "name")));
 		else
-			control_reply(call, json_pack("{s:I}", "generation", (json_int_t)generation));
+			control_reply(call,
+				      json_pack("{s:I,s:b}", "generation", (json_int_t)generation, "ended", over));
 	}
 	free(registration.name);
 }

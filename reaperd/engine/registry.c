@@ -179,6 +179,19 @@ static void set_owner(struct action *action, const struct claim *claim, struct n
 	action->dirty = true;
 }
 
+/* Before the owner is set. Who used what an earlier start registered is in no ledger. */
+static void add_use(struct action *action)
+{
+	struct owner *owner = &action->owner;
+
+	if (!action->registered)
+		owner->uses = 1;
+	else if (owner->restored)
+		owner->uses = UINT32_MAX;
+	else if (owner->uses < UINT32_MAX)
+		owner->uses++;
+}
+
 /* Begun before for a process or a lease that is still there: who begins again and names nobody leaves it that. */
 static bool has_living_owner(const struct action *action)
 {
@@ -239,6 +252,7 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, c
 	}
 	if (r < 0)
 		return r;
+	add_use(action);
 	set_owner(action, &taken, engine->now);
 	/* A lease that comes back within the grace goes on; whether it is too old still is asked anew. */
 	owner_is_there(engine, action, "registered again");
@@ -262,7 +276,7 @@ int registry_join(struct engine *engine, struct root *root, const char *name, ui
 {
 	const uint32_t said =
 		EVIDENCE_BIT(EVIDENCE_ENDED) | EVIDENCE_BIT(EVIDENCE_OWNER_EXITED) | EVIDENCE_BIT(EVIDENCE_EXPIRED);
-	const struct action *action = current_action(engine, root, name);
+	struct action *action = current_action(engine, root, name);
 	bool by_group;
 
 	if (!action || action->state == ACTION_CLEARED)
@@ -272,31 +286,39 @@ int registry_join(struct engine *engine, struct root *root, const char *name, ui
 	by_group = root->rules.owner == OWNER_RULE_CGROUP && action->owner.kind == OWNER_ATTESTED;
 	if (!is_current(action) || !(action->registered || by_group))
 		return -ENOENT;
+	if (action->registered)
+		add_use(action);
 	*ret_generation = action->generation;
 	return 0;
+}
+
+/*
+ * Which one is ended: of this generation, 0: the newest. 0, with NULL where it is past: then there is nothing more to
+ * end, and the next one of that name is another's. Or -ENOENT.
+ */
+static int find_meant(struct engine *engine, struct root *root, const char *name, uint32_t generation,
+		      struct action **ret)
+{
+	struct action *action = current_action(engine, root, name);
+	bool is_past = action && generation && action->generation > generation;
+
+	/* It may have been renamed meanwhile. */
+	if (generation && (!action || action->generation != generation))
+		action = find_begun(root, name, generation);
+	*ret = action;
+	return action || is_past ? 0 : -ENOENT;
 }
 
 int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
 		 uint32_t *ret_generation)
 {
-	struct action *action = current_action(engine, root, name);
+	struct action *action;
+	int r = find_meant(engine, root, name, generation, &action);
 
-	if (generation && action && action->generation != generation) {
-		/*
-		 * Renamed meanwhile, or past: then there is nothing more to end, and the next one of that name is
-		 * another's.
-		 */
-		bool is_past = action->generation > generation;
-
-		action = find_begun(root, name, generation);
-		*ret_generation = generation;
-		if (!action && is_past)
-			return 0;
-	}
+	*ret_generation = action ? action->generation : generation;
 	if (!action)
-		return -ENOENT;
+		return r;
 	engine->now = clock_now();
-	*ret_generation = action->generation;
 	if (action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED))
 		return 0;
 	/*
@@ -310,6 +332,46 @@ int registry_end(struct engine *engine, struct root *root, const char *name, uin
 	ledger_save_action(engine, action);
 	journal_write(engine, &(struct journal_event){ .type = EVENT_END, .action = action });
 	engine_want_read(engine);
+	return 0;
+}
+
+/* It is as if nobody had registered it; that says nothing of its end. */
+static void forget_registration(struct engine *engine, struct action *action)
+{
+	struct owner *owner = &action->owner;
+
+	owner_watch_drop(&engine->registry->watches, action->root->rules.path, owner, NULL);
+	action->registered = owner->lease = false;
+	owner->kind = OWNER_INFERRED;
+	owner->pid = 0;
+	owner->max_age = 0;
+	action->dirty = true;
+}
+
+int registry_undo_begin(struct engine *engine, struct root *root, const char *name, uint32_t generation, bool *ret_over)
+{
+	struct action *action;
+	int r = find_meant(engine, root, name, generation, &action);
+	CLEANUP_FREE char *detail = NULL;
+	struct owner *owner;
+
+	*ret_over = !action || !action->registered || action->evidence & EVIDENCE_BIT(EVIDENCE_ENDED);
+	if (*ret_over)
+		return r;
+	owner = &action->owner;
+	if (owner->restored || owner->uses == UINT32_MAX)
+		return 0;
+	if (owner->uses > 0)
+		owner->uses--;
+	*ret_over = owner->uses == 0 && !owner->lease && !action->mounts;
+	if (!*ret_over)
+		return 0;
+	engine->now = clock_now();
+	detail = journal_detail("because", "taken back");
+	/* Before it is forgotten: the journal says whose it was. */
+	journal_write(engine, &(struct journal_event){ .type = EVENT_END, .action = action, .detail = detail });
+	forget_registration(engine, action);
+	engine_wake(engine);
 	return 0;
 }
 
@@ -339,7 +401,7 @@ static bool is_surely_its_own(const struct action *action)
 
 void registry_review(struct engine *engine, struct action *action)
 {
-	struct owner *owner = &action->owner;
+	const struct owner *owner = &action->owner;
 
 	group_owners_noticed_change(engine->registry->groups, action);
 	if (!action->registered || !owner->restored || policy_said_over(action) != INT64_MAX ||
@@ -348,42 +410,7 @@ void registry_review(struct engine *engine, struct action *action)
 	log_notice("%s: an earlier start knew %s as registered; nobody knows any more which directory that was, so it "
 		   "is forgotten",
 		   action->root->rules.path, action->name);
-	owner_watch_drop(&engine->registry->watches, action->root->rules.path, owner, NULL);
-	action->registered = owner->lease = false;
-	owner->kind = OWNER_INFERRED;
-	owner->pid = 0;
-	owner->max_age = 0;
-	action->dirty = true;
-}
-
-void registry_pass_on(struct engine *engine, struct action *from, struct action *to)
-{
-	static const enum evidence words[] = { EVIDENCE_ENDED, EVIDENCE_OWNER_EXITED, EVIDENCE_EXPIRED };
-	struct owner registered = from->owner;
-
-	from->owner.unplaced = false;
-	if (to->owner.kind == OWNER_REGISTERED) /* by whoever came later */
-		return;
-	from->owner = to->owner;
-	to->owner = registered;
-	to->owner.unplaced = false;
-	to->registered = from->registered || (from->evidence & EVIDENCE_BIT(EVIDENCE_ENDED) && !to->mounts);
-	to->ended = from->ended;
-	to->dirty = from->dirty = true;
-	from->registered = false;
-	from->ended = (struct now){ 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		const struct now since = from->evidence_state[words[i]].since;
-
-		/* By the root's rule the directory is too old, not the registration. */
-		if ((words[i] == EVIDENCE_EXPIRED && !to->owner.max_age) || !policy_evidence_clear(from, words[i]))
-			continue;
-		policy_evidence_set(to, words[i], since);
-		journal_evidence(engine, from, words[i], false, "said of the next generation");
-		journal_evidence(engine, to, words[i], true, "said before it was known");
-	}
-	log_info("%s: %s was registered as generation %u when generation %u had its name", to->root->rules.path,
-		 to->name, from->generation, to->generation);
+	forget_registration(engine, action);
 }
 
 static void restore_owner(struct registry *registry, struct action *action)
@@ -421,27 +448,6 @@ void registry_restore(struct registry *registry)
 	for (struct action *action = model_first_action(registry->engine->model); action;
 	     action = model_next_action(action))
 		restore_owner(registry, action);
-}
-
-static bool has_the_same_owner(const struct root_rules *a, const struct root_rules *b)
-{
-	const char *of_a = a->owner_argument ? a->owner_argument : "",
-		   *of_b = b->owner_argument ? b->owner_argument : "";
-
-	return a->owner == b->owner && strcmp(of_a, of_b) == 0;
-}
-
-void registry_take_back(struct engine *engine, const struct config *next)
-{
-	for (size_t i = 0; i < next->root_count; i++) {
-		struct root *root = model_root_by_path(engine->model, next->roots[i].path);
-
-		if (!root || has_the_same_owner(&root->rules, &next->roots[i]))
-			continue;
-		for (struct action *action = root_first_action(root); action; action = root_next_action(action))
-			if (!action->registered)
-				owner_is_there(engine, action, "no longer asked for");
-	}
 }
 
 void registry_configure(struct registry *registry)

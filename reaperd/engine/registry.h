@@ -25,13 +25,20 @@ int registry_begin(struct engine *engine, struct root *root, const char *name, c
 const struct action *registry_find(struct engine *engine, struct root *root, const char *name);
 /*
  * For who adds to an action, whoever it is whose it is: 0 with *ret_generation where it is registered, or by the root's
- * rule has the control group of who mounted for its owner; nothing is changed. -ENOENT: it may be begun. -EOWNERDEAD: it
+ * rule has the control group of who mounted for its owner; nothing is changed, but that it is used. -ENOENT: it may be begun. -EOWNERDEAD: it
  * is over by somebody's word, and what it has goes.
  */
 int registry_join(struct engine *engine, struct root *root, const char *name, uint32_t *ret_generation);
 /* Of this generation, 0: the newest. 0 (also when it had ended already), or -ENOENT. */
 int registry_end(struct engine *engine, struct root *root, const char *name, uint32_t generation,
 		 uint32_t *ret_generation);
+/*
+ * Takes back one registry_begin() or registry_join(), for who could not do what it was for: the registration goes with
+ * the last of them, unless the action has a mount or a lease; it is forgotten, not ended, for a mount of somebody else's
+ * may just be on its way. *ret_over: there is no registration of this generation any more. 0, or -ENOENT.
+ */
+int registry_undo_begin(struct engine *engine, struct root *root, const char *name, uint32_t generation,
+			bool *ret_over);
 void registry_lease_ended(struct engine *engine, const char *root_path, const char *name, uint32_t generation);
 
 /*

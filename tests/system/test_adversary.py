@@ -190,6 +190,21 @@ def test_an_owner_is_followed_when_its_action_is_published(farm):
 
 # ---- names ----
 
+def test_what_was_published_is_ended_by_the_name_that_it_had(farm):
+    """Its runner knows that name and the generation; nobody else has the name by then."""
+    daemon = farm.start().daemon
+    if daemon.has_own_ids():
+        pytest.skip("without unique ids a mount elsewhere is another mount")
+    made = farm.action("before")
+    daemon.ctl("begin", "before", "--root", farm.root)
+    daemon.knows(*made)
+    os.rename(farm.path("before"), farm.path("after"))
+    wait_for(lambda: daemon.action("after") and daemon.action("after")["mounts"] == len(made), "the new name has the mounts")
+    assert daemon.ctl("end", "before", "--root", farm.root, "--generation", "2", check=False).returncode == 5
+    daemon.ctl("end", "before", "--root", farm.root, "--generation", "1")
+    wait_for(lambda: gone(*made), "they go")
+
+
 def test_an_action_published_under_an_ended_name_is_kept(cell, source):
     """The ended action's directory, with a busy mount in it, makes way in the moment in which a live one takes its name."""
     farm = harness.Farm(cell, source, ladder="umount")

@@ -268,3 +268,48 @@ def test_what_another_has_by_the_same_name_gets_no_mount(runner):
     assert done.returncode == 4 and "unmounted again" in done.stderr, done
     assert not ids(runner.path("c1"))
     assert daemon.action("c1")["generation"] == 2 and daemon.action("c1")["state"] == "active"
+
+
+def test_a_registration_for_a_mount_that_does_not_come_is_taken_back(runner):
+    """Whoever made it knows of nothing that would end it."""
+    daemon = runner.daemon
+    runner.make_place("c1", "m")
+    os.symlink("m", runner.path("c1/link"))
+    for action, target, status in (("c1", "none", 5), ("c1", "link", 3), ("none", "m", 5)):
+        done = mount(runner, target, action=action)
+        assert done.returncode == status and "is registered" not in done.stderr and "reaperctl end" not in done.stderr, done
+        wait_for(lambda: daemon.action(action) is None, "nothing of it is left")
+    # One that was registered before stays.
+    daemon.ctl("begin", "c1", "--root", runner.root)
+    assert mount(runner, "none").returncode == 5
+    assert daemon.action("c1")["state"] == "active"
+
+
+def test_an_action_that_another_joined_meanwhile_is_not_taken_back(runner):
+    """The first finds no place for its mount; the second, which came between, has one, and it is no leftover."""
+    daemon = runner.daemon
+    runner.make_place("c1", "m")
+    other = []
+    with Between(runner, lambda: other.append(made(runner, "m"))) as between:
+        done = daemon.ctl("mount", "--root", runner.root, "--action", "c1", "-t", "tmpfs", "", "none", options=("--socket", between.path), check=False)
+    assert done.returncode == 5, done
+    assert [(a["method"], a["parameters"].get("only_if_unused")) for a in between.asked] == [("io.reaperd.Begin", None), ("io.reaperd.End", True)]
+    daemon.is_probed(6)
+    assert not gone(*other) and daemon.action("c1")["state"] == "active" and daemon.action("c1")["generation"] == 1
+    daemon.ctl("end", "c1", "--root", runner.root)
+    wait_for(lambda: gone(*other), "it is registered still, and ends")
+
+
+def test_one_that_another_has_joined_and_not_mounted_for_yet_is_not_taken_back(runner):
+    daemon = runner.daemon
+    runner.make_place("c1", "m")
+
+    def join():
+        with harness.Varlink(daemon.socket) as client:
+            client.call("io.reaperd.Begin", root=runner.root, name="c1", join=True)
+
+    with Between(runner, join) as between:
+        done = daemon.ctl("mount", "--root", runner.root, "--action", "c1", "-t", "tmpfs", "", "none", options=("--socket", between.path), check=False)
+    assert done.returncode == 5 and "reaperctl end" in done.stderr, done
+    daemon.is_probed(3)
+    assert daemon.action("c1")["owner"]["kind"] == "registered"

@@ -77,6 +77,14 @@ int registry_end(struct engine *e, struct root *root, const char *name, uint32_t
 	return strcmp(name, "unknown") == 0 ? -ENOENT : 0;
 }
 
+int registry_undo_begin(struct engine *e, struct root *root, const char *name, uint32_t generation, bool *ret_over)
+{
+	(void)e;
+	snprintf(asked.text, sizeof(asked.text), "undo %s %s %u", root->rules.path, name, (unsigned)generation);
+	*ret_over = generation == 7;
+	return strcmp(name, "unknown") == 0 ? -ENOENT : 0;
+}
+
 void registry_lease_ended(struct engine *e, const char *root_path, const char *name, uint32_t generation)
 {
 	(void)e;

@@ -385,6 +385,102 @@ START_TEST(what_came_is_counted_by_whether_it_is_attested)
 }
 END_TEST
 
+static bool undo(uint32_t generation)
+{
+	bool over;
+
+	ck_assert_int_eq(registry_undo_begin(engine, the_root(), "a", generation, &over), 0);
+	turn();
+	return over;
+}
+
+START_TEST(what_is_taken_back_by_all_who_began_or_joined_it_is_not_registered)
+{
+	uint32_t generation;
+	bool over;
+
+	ck_assert_int_eq(claim(BARE), 1);
+	ck_assert(undo(1));
+	ck_assert(!action("a")->registered);
+	ck_assert_int_eq(action("a")->state, ACTION_CLEARED);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_str_eq(ledger_value("SELECT group_concat(type || coalesce(detail, ''), ' ') FROM "
+				      "(SELECT * FROM events WHERE type IN ('begin', 'end') ORDER BY seq)"),
+			 "begin end{\"because\":\"taken back\"}");
+	ck_assert(undo(1));
+	ck_assert_int_eq(claim(BARE), 2);
+	ck_assert_int_eq(join("a", &generation), 0);
+	ck_assert_int_eq(claim(BARE), 2);
+	/* The first one's is past. */
+	ck_assert(undo(1));
+	ck_assert(!undo(2));
+	ck_assert(!undo(2));
+	ck_assert(action("a")->registered);
+	ck_assert(undo(2));
+	ck_assert(!action("a")->registered);
+	ck_assert_int_eq(registry_undo_begin(engine, the_root(), "a", 3, &over), -ENOENT);
+	ck_assert_int_eq(registry_undo_begin(engine, the_root(), "never", 1, &over), -ENOENT);
+}
+END_TEST
+
+START_TEST(what_somebody_else_uses_is_not_taken_back)
+{
+	uint64_t id;
+
+	ck_assert_int_eq(claim(BARE), 1);
+	id = attach("a/proc");
+	pass(1);
+	ck_assert(!undo(1));
+	ck_assert(!undo(1));
+	ck_assert(action("a")->registered);
+	ck_assert_int_eq(claim(LEASED(0)), 1);
+	detach(id);
+	pass(1);
+	ck_assert(!undo(1));
+	ck_assert(action("a")->owner.lease);
+	/* It is the lease's end that ends it. */
+	registry_lease_ended(engine, the_root()->rules.path, "a", 1);
+	ck_assert(action("a")->evidence & EVIDENCE_BIT(EVIDENCE_OWNER_EXITED));
+}
+END_TEST
+
+/* Somebody may have joined it, and not have mounted yet. */
+START_TEST(what_an_earlier_start_registered_is_not_taken_back)
+{
+	uint64_t id = attach("a/proc");
+
+	pass(1);
+	ck_assert_int_eq(claim(BARE), 1);
+	pass(1);
+	engine_restart();
+	pass(1);
+	ck_assert(action("a")->registered && action("a")->owner.restored);
+	detach(id);
+	pass(1);
+	ck_assert(!undo(1));
+	ck_assert_int_eq(claim(BARE), 1);
+	ck_assert(!action("a")->owner.restored);
+	ck_assert(!undo(1));
+	ck_assert(action("a")->registered);
+}
+END_TEST
+
+START_TEST(a_mount_that_is_on_its_way_is_no_leftover_of_what_is_taken_back)
+{
+	uint64_t id;
+
+	ck_assert_int_eq(claim(OWNED), 1);
+	id = attach("a/proc");
+	ck_assert(undo(1));
+	pass(10);
+	ck_assert_ptr_nonnull(model_mount(engine->model, id));
+	ck_assert_int_eq(action("a")->state, ACTION_ACTIVE);
+	ck_assert_uint_eq(action("a")->evidence, 0);
+	ck_assert_int_eq(action("a")->owner.kind, OWNER_INFERRED);
+	ck_assert_int_eq(action("a")->owner.pid, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine: owners");
@@ -407,6 +503,10 @@ int main(void)
 	tcase_add_test(tests, of_who_registers_nothing_is_said_that_was_seen_of_who_mounted);
 	tcase_add_test(tests, who_attached_what_outlives_a_start);
 	tcase_add_test(tests, what_came_is_counted_by_whether_it_is_attested);
+	tcase_add_test(tests, what_is_taken_back_by_all_who_began_or_joined_it_is_not_registered);
+	tcase_add_test(tests, what_somebody_else_uses_is_not_taken_back);
+	tcase_add_test(tests, what_an_earlier_start_registered_is_not_taken_back);
+	tcase_add_test(tests, a_mount_that_is_on_its_way_is_no_leftover_of_what_is_taken_back);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

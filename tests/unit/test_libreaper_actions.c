@@ -96,6 +96,21 @@ static void teardown(void)
 #define ANSWERS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
 #define BEGUN(n, and) "{\"parameters\":{\"generation\":" n ",\"path\":\"/b/a\\\\xff\",\"joined\":false}" and "}"
 
+#define UNDONE(ended) "{\"parameters\":{\"generation\":3,\"ended\":" ended "}}"
+
+START_TEST(what_is_taken_back_goes_or_goes_on)
+{
+	play(ANSWERS(UNDONE("true"), UNDONE("false"), UNDONE("1"), "{\"error\":\"io.reaperd.NoSuchAction\"}"));
+	ck_assert_int_eq(reaper_begin_undo(path, "/b", "a", 3, why, sizeof(why)), 0);
+	ck_assert_str_eq(asked, "{\"method\":\"io.reaperd.End\",\"parameters\":{\"root\":\"/b\",\"name\":\"a\","
+				"\"generation\":3,\"only_if_unused\":true}}");
+	ck_assert_int_eq(reaper_begin_undo(path, "/b", "a", 3, NULL, 0), 1);
+	ck_assert_int_eq(reaper_begin_undo(path, "/b", "a", 3, why, sizeof(why)), -EPROTO);
+	ck_assert_int_eq(reaper_begin_undo(path, "/b", "a", 3, why, sizeof(why)), -ESRCH);
+	finish();
+}
+END_TEST
+
 START_TEST(it_begins_and_ends_what_it_is_told_to)
 {
 	uint32_t generation = 0;
@@ -301,6 +316,7 @@ int main(void)
 	TCase *tests = tcase_create("actions");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, what_is_taken_back_goes_or_goes_on);
 	tcase_add_test(tests, it_begins_and_ends_what_it_is_told_to);
 	tcase_add_loop_test(tests, what_the_daemon_does_not_do_is_said, 0, ARRAY_SIZE(refusals));
 	tcase_add_test(tests, without_a_daemon_nothing_is_registered);

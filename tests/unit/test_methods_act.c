@@ -94,6 +94,26 @@ START_TEST(who_joins_one_generation_begins_no_other)
 }
 END_TEST
 
+START_TEST(who_takes_back_says_what_and_hears_whether_it_goes_on)
+{
+	json_t *reply = ask("End", OF_GENERATION("7", ",\"only_if_unused\":true"));
+
+	ck_assert_str_eq(asked.text, "undo " ROOT " a 7");
+	ck_assert_int_eq(json_integer_value(json_object_get(reply, "generation")), 7);
+	ck_assert(json_is_true(json_object_get(reply, "ended")));
+	json_decref(reply);
+	reply = ask("End", OF_GENERATION("6", ",\"only_if_unused\":true"));
+	ck_assert(json_is_false(json_object_get(reply, "ended")));
+	json_decref(reply);
+	expect_asked("End", OF_GENERATION("6", ",\"only_if_unused\":false"), "end " ROOT " a");
+	asked.text[0] = '\0';
+	expect_error("End", "{\"root\":\"" ROOT "\",\"name\":\"a\",\"only_if_unused\":true}", BAD_GENERATION);
+	ck_assert_str_eq(asked.text, "");
+	expect_error("End", "{\"root\":\"" ROOT "\",\"name\":\"unknown\",\"generation\":7,\"only_if_unused\":true}",
+		     "{\"error\":\"io.reaperd.NoSuchAction\",\"parameters\":{\"action\":\"unknown\"}}");
+}
+END_TEST
+
 #define LEASE "{\"method\":\"io.reaperd.Lease\",\"more\":true,\"parameters\":{\"root\":\"" ROOT "\",\"name\":\"a\"}}"
 
 START_TEST(a_lease_is_held_until_its_last_connection_closes)
@@ -372,6 +392,7 @@ static TCase *acting_case(void)
 	tcase_add_test(tests, runners_begin_and_end_actions);
 	tcase_add_test(tests, who_joins_an_action_that_is_registered_changes_nothing);
 	tcase_add_test(tests, who_joins_one_generation_begins_no_other);
+	tcase_add_test(tests, who_takes_back_says_what_and_hears_whether_it_goes_on);
 	tcase_add_test(tests, a_lease_is_held_until_its_last_connection_closes);
 	tcase_add_test(tests, a_lease_that_is_refused_is_not_held);
 	tcase_add_test(tests, who_is_refused_is_told_who_holds_the_action);
