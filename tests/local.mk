@@ -238,25 +238,25 @@ tests_unit_test_libreaper_actions_LDADD = $(use_libreaper) $(CHECK_LIBS) -lpthre
 unit_tests += tests/unit/test_broker_client
 tests_unit_test_broker_client_LDADD = $(use_engine) $(CHECK_LIBS)
 
+engine_fixture = tests/unit/engine_broker.c tests/unit/engine_broker.h tests/unit/engine_fixture.c tests/unit/engine_fixture.h
 unit_tests += tests/unit/test_engine tests/unit/test_engine_bounds tests/unit/test_engine_group_owner tests/unit/test_engine_group_watch \
 	tests/unit/test_engine_owners tests/unit/test_engine_restart tests/unit/test_engine_unit_owner
-tests_unit_test_engine_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/engine_action.h tests/unit/test_engine.c
+tests_unit_test_engine_SOURCES = $(engine_fixture) tests/unit/engine_action.h tests/unit/test_engine.c
 tests_unit_test_engine_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_LDADD = $(use_engine) $(CHECK_LIBS)
-tests_unit_test_engine_bounds_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/engine_action.h tests/unit/test_engine_bounds.c
+tests_unit_test_engine_bounds_SOURCES = $(engine_fixture) tests/unit/engine_action.h tests/unit/test_engine_bounds.c
 tests_unit_test_engine_bounds_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_bounds_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_bounds_LDADD = $(use_engine) $(CHECK_LIBS)
-tests_unit_test_engine_restart_SOURCES = \
-	tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_restart.c
+tests_unit_test_engine_restart_SOURCES = $(engine_fixture) tests/unit/test_engine_restart.c
 tests_unit_test_engine_restart_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_restart_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_restart_LDADD = $(use_engine) $(CHECK_LIBS)
 tests_unit_test_engine_group_watch_SOURCES = tests/unit/test_engine_group_watch.c tests/lib/cgroups.h
 tests_unit_test_engine_group_watch_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_group_watch_LDADD = $(use_engine) $(CHECK_LIBS)
-group_fixture = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/group_fixture.c tests/unit/group_fixture.h
+group_fixture = $(engine_fixture) tests/unit/group_fixture.c tests/unit/group_fixture.h
 tests_unit_test_engine_group_owner_SOURCES = $(group_fixture) tests/unit/test_engine_group_owner.c
 tests_unit_test_engine_group_owner_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_group_owner_LDFLAGS = -Wl,--wrap=broker_request
@@ -265,18 +265,17 @@ tests_unit_test_engine_unit_owner_SOURCES = $(group_fixture) tests/unit/test_eng
 tests_unit_test_engine_unit_owner_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_unit_owner_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_unit_owner_LDADD = $(use_engine) $(CHECK_LIBS)
-tests_unit_test_engine_owners_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_owners.c
+tests_unit_test_engine_owners_SOURCES = $(engine_fixture) tests/unit/test_engine_owners.c
 tests_unit_test_engine_owners_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_owners_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_owners_LDADD = $(use_engine) $(CHECK_LIBS)
 unit_tests += tests/unit/test_engine_root_health
-tests_unit_test_engine_root_health_SOURCES = \
-	tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_root_health.c
+tests_unit_test_engine_root_health_SOURCES = $(engine_fixture) tests/unit/test_engine_root_health.c
 tests_unit_test_engine_root_health_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_root_health_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_root_health_LDADD = $(use_engine) $(CHECK_LIBS)
 unit_tests += tests/unit/test_engine_namespaces
-tests_unit_test_engine_namespaces_SOURCES = tests/unit/engine_fixture.c tests/unit/engine_fixture.h tests/unit/test_engine_namespaces.c
+tests_unit_test_engine_namespaces_SOURCES = $(engine_fixture) tests/unit/test_engine_namespaces.c
 tests_unit_test_engine_namespaces_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_unit_test_engine_namespaces_LDFLAGS = -Wl,--wrap=broker_request
 tests_unit_test_engine_namespaces_LDADD = $(use_engine) $(CHECK_LIBS)

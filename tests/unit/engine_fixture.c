@@ -17,14 +17,12 @@
 #include "base/cleanup.h"
 #include "engine/broker_client.h"
 #include "engine/registry.h"
+#include "engine_broker.h"
 
-#define MOUNTS_MAX	64
-#define DIRECTORIES_MAX 16
-#define WAITING_MAX	64
+#define MOUNTS_MAX 64
 
 struct engine *engine;
 struct now now;
-bool (*engine_answer)(const struct message_request *request, struct message_result *result);
 uint64_t step_namespace;
 size_t steps_asked, steps_intended;
 const char *engine_root_lines = "";
@@ -39,14 +37,6 @@ static bool table_changed, table_fails;
 bool engine_numbers;
 int64_t engine_gathers, engine_read_takes;
 size_t tables_read;
-
-static struct directory directories[DIRECTORIES_MAX];
-static size_t directory_count;
-
-static int broker_fd = -1;
-static struct message_request waiting[WAITING_MAX];
-static size_t waiting_count;
-static bool questions_wait;
 
 static char state_directory[64], configuration[256];
 
@@ -204,154 +194,6 @@ void move(uint64_t id, const char *below)
 	table_changed = true;
 }
 
-/* --- the broker --- */
-
-void set_directory(const struct directory *directory)
-{
-	for (size_t i = 0; i < directory_count; i++)
-		if (!strcmp(directories[i].name, directory->name)) {
-			directories[i] = *directory;
-			return;
-		}
-	ck_assert_uint_lt(directory_count, DIRECTORIES_MAX);
-	directories[directory_count++] = *directory;
-}
-
-static void answer_question(const struct probe_item *item, struct probe_result *ret)
-{
-	*ret = (struct probe_result){ .state = *item->path ? PROBE_MISSING : PROBE_PRESENT, .local = true };
-	for (size_t i = 0; i < directory_count; i++) {
-		const struct directory *one = &directories[i];
-
-		if (strcmp(one->name, item->path) != 0)
-			continue;
-		ret->state = one->state;
-		ret->identity_known = one->ino;
-		ret->dev = 7;
-		ret->ino = ret->birth = (int64_t)one->ino;
-		ret->full = one->full;
-		ret->hollow = one->hollow;
-		ret->local = !one->remote;
-		if (one->state == PROBE_PRESENT && one->ino && item->known && item->ino != one->ino)
-			ret->state = PROBE_REPLACED, ret->reachable = one->reached ? UINT64_MAX : 0;
-	}
-}
-
-static void send_result(struct message_result *result)
-{
-	static uint8_t buffer[WIRE_FRAME_MAX];
-	ssize_t length = message_encode_result(result, buffer);
-
-	ck_assert_int_gt(length, 0);
-	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, result->fds, result->fd_count), 0);
-	for (uint32_t i = 0; i < result->fd_count; i++)
-		close(result->fds[i]);
-}
-
-static void answer(const struct message_request *request, enum outcome outcome)
-{
-	struct message_result result = { .request = request->type, .job = request->job, .count = request->count };
-	struct watch_result watches[REQUEST_ITEMS_MAX] = { 0 };
-	struct probe_result probes[REQUEST_ITEMS_MAX];
-	struct step_result steps[REQUEST_ITEMS_MAX];
-
-	if (engine_answer && engine_answer(request, &result)) {
-		send_result(&result);
-		return;
-	}
-	/* There are no others to be seen. */
-	if (request->type == MESSAGE_NAMESPACES) {
-		result.error = EPERM;
-		result.count = 0;
-	} else if (request->type == MESSAGE_PROBE)
-		result.probes = probes;
-	else if (request->type == MESSAGE_STEP)
-		result.steps = steps;
-	else
-		result.watches = watches;
-	for (uint32_t i = 0; i < request->count; i++) {
-		if (request->type == MESSAGE_PROBE)
-			answer_question(&request->probes[i], &probes[i]);
-		if (request->type != MESSAGE_STEP)
-			continue;
-		steps[i] = (struct step_result){ .outcome = outcome, .duration = 1000 };
-		if (outcome == OUTCOME_GONE)
-			detach(request->steps[i].mount.id32);
-	}
-	send_result(&result);
-}
-
-int engine_ignores = -1;
-
-static bool is_kept(const struct message_request *request)
-{
-	return request->type == MESSAGE_STEP || (request->type == MESSAGE_PROBE && questions_wait);
-}
-
-static void take_requests(void)
-{
-	static uint8_t buffer[WIRE_FRAME_MAX];
-	struct message_request request;
-	int fds[WIRE_FDS_MAX];
-	size_t fd_count;
-	ssize_t length;
-
-	while ((length = wire_receive(broker_fd, buffer, sizeof(buffer), fds, &fd_count)) > 0) {
-		if (message_type(buffer, (size_t)length) == MESSAGE_READY)
-			continue;
-		ck_assert_int_eq(message_decode_request(buffer, (size_t)length, &request), 0);
-		if ((int)request.type == engine_ignores) {
-			message_request_clear(&request);
-			continue;
-		}
-		if (is_kept(&request)) {
-			ck_assert_uint_lt(waiting_count, WAITING_MAX);
-			waiting[waiting_count++] = request;
-			continue;
-		}
-		answer(&request, OUTCOME_GONE);
-		message_request_clear(&request);
-	}
-}
-
-static void answer_waiting(enum message_type type, enum outcome outcome)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < waiting_count; i++) {
-		if (waiting[i].type != type) {
-			waiting[kept++] = waiting[i];
-			continue;
-		}
-		answer(&waiting[i], outcome);
-		message_request_clear(&waiting[i]);
-	}
-	waiting_count = kept;
-}
-
-void hold_questions(bool hold)
-{
-	questions_wait = hold;
-	if (!hold)
-		answer_waiting(MESSAGE_PROBE, OUTCOME_GONE);
-}
-
-size_t steps_waiting(void)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < waiting_count; i++)
-		if (waiting[i].type == MESSAGE_STEP)
-			count += waiting[i].count;
-	return count;
-}
-
-void answer_steps(enum outcome outcome)
-{
-	answer_waiting(MESSAGE_STEP, outcome);
-	turn();
-}
-
 /* --- what is in the ledger at the very moment when the engine asks (the linker's --wrap) --- */
 
 int __real_broker_request(struct broker *broker, struct message_request *request, broker_result_function *function,
@@ -443,7 +285,7 @@ static void configure(void)
 	ck_assert_int_eq(write(fd, configuration, strlen(configuration)), (ssize_t)strlen(configuration));
 	length = message_encode_configuration(&message, MESSAGE_CONFIGURATION, buffer);
 	ck_assert_int_gt(length, 0);
-	ck_assert_int_eq(wire_send(broker_fd, buffer, (size_t)length, &fd, 1), 0);
+	engine_broker_send(buffer, (size_t)length, &fd, 1);
 	close(fd);
 }
 
@@ -452,7 +294,7 @@ void engine_start(void)
 	int fds[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-	broker_fd = fds[0];
+	engine_broker_begin(fds[0]);
 	engine = engine_new(fds[1]);
 	ck_assert_ptr_nonnull(engine);
 	configure();
@@ -464,10 +306,7 @@ void engine_start(void)
 void engine_stop(void)
 {
 	engine_free(engine);
-	close(broker_fd);
-	while (waiting_count > 0)
-		message_request_clear(&waiting[--waiting_count]);
-	questions_wait = false;
+	engine_broker_end();
 }
 
 void engine_begin_world(const char *daemon, bool with_ledger)
@@ -476,7 +315,8 @@ void engine_begin_world(const char *daemon, bool with_ledger)
 		actor_unref(take_ptr(table[i].by));
 		table[i].id = 0;
 	}
-	last_id = directory_count = steps_asked = steps_intended = tables_read = 0;
+	engine_broker_forget();
+	last_id = steps_asked = steps_intended = tables_read = 0;
 	now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	write_configuration(daemon);
 	snprintf(state_directory, sizeof(state_directory), "%s", with_ledger ? "/tmp/test_engine.XXXXXX" : "");
@@ -535,7 +375,7 @@ void turn(void)
 	/* Without waiting, for time is ours; and once more, for a callback's wish is granted in the turn after. */
 	for (int i = 0; i < 2; i++) {
 		loop_once();
-		take_requests();
+		engine_broker_turn();
 	}
 	loop_once();
 }
