@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "client.h"
 #include "keeper.h"
-#include "mount_options.h"
+#include "mount_spec.h"
 #include "options.h"
 #include "parameters.h"
 #include "place.h"
@@ -35,6 +35,7 @@ enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127, RUN_SIGN
 struct wanted {
 	char *root, *name;
 	struct string_list mounts, devices; /* as typed */
+	struct mount_spec *specs;	    /* what `mounts` means */
 	bool chroot;
 	int64_t timeout;
 };
@@ -51,6 +52,9 @@ static void wanted_clear(struct wanted *wanted)
 {
 	free(wanted->root);
 	free(wanted->name);
+	for (size_t i = 0; wanted->specs && i < wanted->mounts.count; i++)
+		mount_spec_clear(&wanted->specs[i]);
+	free(wanted->specs);
 	string_list_clear(&wanted->mounts);
 	string_list_clear(&wanted->devices);
 }
@@ -131,38 +135,6 @@ static void end(struct action *action)
 
 /* ---- what it has ---- */
 
-/* The bytes of the next field up to a colon, or of all that is left; NULL: a broken escape. */
-static char *take_field(const char **text, bool last)
-{
-	size_t length = last ? strlen(*text) : strcspn(*text, ":");
-	CLEANUP_FREE char *typed = MUST(strndup(*text, length));
-	char *bytes = NULL;
-
-	*text += length + ((*text)[length] == ':');
-	return text_unescape(typed, &bytes) < 0 ? NULL : bytes;
-}
-
-static int mount_one(const struct cli *cli, struct place *place, const char *text)
-{
-	CLEANUP_STRINGS struct string_list options = { 0 };
-	const char *rest = text;
-	CLEANUP_FREE char *type = take_field(&rest, false), *source = take_field(&rest, false);
-	CLEANUP_FREE char *target = take_field(&rest, false);
-	CLEANUP_FREE const char **list = NULL;
-	int status = type && source && target ? mount_options_read(cli, rest, &options) : usage_escape(cli, text);
-
-	if (status)
-		return status;
-	if (!*type || !*target)
-		return usage_error(cli, "--mount: '%s' is not TYPE:SOURCE:TARGET[:OPTIONS]", text);
-	list = mount_options_list(&options);
-	return place_mount(place, target,
-			   &(struct mountat_request){
-				   .type = type, .source = *source ? source : NULL, .options = list }) < 0 ?
-		       CLI_UNSURE :
-		       CLI_DONE;
-}
-
 /* In the keeper. */
 static int furnish(void *context, struct place *place, int socket)
 {
@@ -171,7 +143,7 @@ static int furnish(void *context, struct place *place, int socket)
 	int status = place_open(place, wanted->root, action->path);
 
 	for (size_t i = 0; i < wanted->mounts.count && !status && !keeper_is_left(socket); i++)
-		status = mount_one(action->cli, place, wanted->mounts.items[i]);
+		status = place_mount(place, wanted->specs[i].target, &wanted->specs[i].request);
 	for (size_t i = 0; i < wanted->devices.count && !status && !keeper_is_left(socket); i++)
 		status = place_device(place, wanted->devices.items[i]);
 	return status ? -ECANCELED : 0;
@@ -383,6 +355,30 @@ static int run_action(const struct cli *cli, const struct wanted *wanted)
 	return status;
 }
 
+static int check_devices(const struct cli *cli, const struct string_list *devices)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		for (size_t other = 0; other < i; other++)
+			if (!strcmp(devices->items[i], devices->items[other]))
+				return usage_error(cli, "--device: '%s' is given twice", devices->items[i]);
+	return CLI_DONE;
+}
+
+/* All that only the kernel can find wrong is found later, with the action registered, and ends it. */
+static int check(const struct cli *cli, struct wanted *wanted)
+{
+	int status = CLI_DONE;
+
+	if (!wanted->root)
+		return usage_error(cli, "--root is missing: below which build root?");
+	if (wanted->timeout == 0)
+		return usage_error(cli, "--timeout: it must be longer than 0");
+	wanted->specs = MUST(calloc(wanted->mounts.count + 1, sizeof(*wanted->specs)));
+	for (size_t i = 0; i < wanted->mounts.count && !status; i++)
+		status = mount_spec_read(cli, wanted->mounts.items[i], &wanted->specs[i]);
+	return status ? status : check_devices(cli, &wanted->devices);
+}
+
 static int run_run(struct cli *cli, int argc, char **argv)
 {
 	CLEANUP(wanted_clear) struct wanted wanted = { .timeout = DEADLINE };
@@ -403,10 +399,7 @@ static int run_run(struct cli *cli, int argc, char **argv)
 
 	if (!options_parse(cli, options, argc, argv, &status))
 		return status ? RUN_FAILED : status;
-	if (!wanted.root)
-		status = usage_error(cli, "--root is missing: below which build root?");
-	else if (wanted.timeout == 0)
-		status = usage_error(cli, "--timeout: it must be longer than 0");
+	status = check(cli, &wanted);
 	if (!wanted.name)
 		wanted.name = make_name();
 	return status ? RUN_FAILED : run_action(cli, &wanted);

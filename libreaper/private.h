@@ -32,6 +32,7 @@
 #define kernel_mount_type		reaper_private_kernel_mount_type
 #define kernel_mountat			reaper_private_kernel_mountat
 #define kernel_mountat_attach		reaper_private_kernel_mountat_attach
+#define kernel_mountat_check		reaper_private_kernel_mountat_check
 #define kernel_mountat_detach		reaper_private_kernel_mountat_detach
 #define kernel_mountat_make		reaper_private_kernel_mountat_make
 #define kernel_mountat_newest		reaper_private_kernel_mountat_newest

@@ -163,16 +163,31 @@ static int make_copy(const struct mountat_request *request, bool recursive, char
 	return take_fd(&fd);
 }
 
-static int make(const struct mountat_request *request, char *why, size_t size)
+static bool is_bind(const struct mountat_request *request)
 {
-	bool recursive = strcmp(request->type, "rbind") == 0;
+	return strcmp(request->type, "bind") == 0 || strcmp(request->type, "rbind") == 0;
+}
 
-	if (!recursive && strcmp(request->type, "bind") != 0)
-		return make_filesystem(request, why, size);
+int kernel_mountat_check(const struct mountat_request *request, char *why, size_t size)
+{
+	struct changes changes = { 0 };
+
+	if (!is_bind(request))
+		return 0;
 	if (request->source)
-		return make_copy(request, recursive, why, size);
+		return read_attributes(request, &changes, why, size);
 	snprintf(why, size, "a %s needs a source", request->type);
 	return -EINVAL;
+}
+
+static int make(const struct mountat_request *request, char *why, size_t size)
+{
+	int r = kernel_mountat_check(request, why, size);
+
+	if (r < 0)
+		return r;
+	return is_bind(request) ? make_copy(request, strcmp(request->type, "rbind") == 0, why, size) :
+				  make_filesystem(request, why, size);
 }
 
 int kernel_mountat_make(const struct mountat_request *request, char *why, size_t size)

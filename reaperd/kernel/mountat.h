@@ -26,6 +26,9 @@ struct mountat_request {
 	const char *const *options; /* ends with NULL; may be NULL */
 };
 
+/* What can be known to be wrong without a call: 0, or -EINVAL with a sentence in `why`. */
+int kernel_mountat_check(const struct mountat_request *request, char *why, size_t size);
+
 /*
  * `target`, relative to dirfd, must be there; no symlink on the way is followed. 0, or -errno with a sentence in `why`.
  * -EINVAL: also an option that is none of the mount's own where only such may be; nothing is mounted where it fails.

@@ -58,6 +58,21 @@ def test_what_cannot_be_run_is_told_from_what_fails(runner):
     assert os.listdir(runner.root) == [], "nothing that was made for it is left"
 
 
+def test_what_is_wrong_with_its_arguments_registers_nothing(runner):
+    """Also where the first mounts are right. What only the kernel knows ends what was registered until then."""
+    for wrong in (["--mount", "tmpfs"], ["--mount", "tmpfs::../x"], ["--mount", "bind::x"], ["--mount", "bind:/usr:x:size=1"], ["--device", "sda"],
+                  ["--device", "null", "--device", "null"], ["--chroot=x"]):
+        done = run(runner, "--name", "c1", "--mount", "tmpfs::m", *wrong)
+        assert done.returncode == 125 and wrong[-1].split("=")[0] in done.stderr, done
+    assert not [e for e in runner.daemon.events() if e["type"] in ("begin", "attach")]
+    for wrong in ("nosuchfs::x", "bind:/none/such:x", "tmpfs::x:size=lots"):
+        done = run(runner, "--name", "c1", "--mount", "tmpfs::m", "--mount", wrong)
+        assert done.returncode == 125 and wrong.split(":")[1 if wrong.startswith("bind") else 0] in done.stderr, done
+        wait_for(lambda: runner.daemon.action("c1") is None, "its registration has ended")
+    assert is_clean(runner)
+    assert [e["type"] for e in runner.daemon.events() if e["type"] in ("begin", "end")] == ["begin", "end"] * 3
+
+
 def test_it_has_its_mounts_and_devices_and_its_own_root(runner):
     where = runner.cell.make("where")
     script = "cat /in/file; echo more > /out/made; test ! -w /in; head -c 3 /dev/zero | wc -c; echo gone > /dev/null; ls /proc/self >/dev/null && pwd; exit 3"

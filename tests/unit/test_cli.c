@@ -142,6 +142,41 @@ START_TEST(wrong_arguments_exit_2_and_say_what_is_wrong)
 }
 END_TEST
 
+static const struct {
+	const char *line, *says;
+} wrong_runs[] = {
+	{ "run --root /b", "something is missing" },
+	{ "run -- true", "--root is missing" },
+	{ "run --root b -- true", "no absolute path" },
+	{ "run --root /b --timeout 0 -- true", "longer than 0" },
+	{ "run --root /b --chroot=x -- true", "--chroot takes no value" },
+	{ "run --root /b --device sda -- true", "there are: null" },
+	{ "run --root /b --device null --device tty --device null -- true", "'null' is given twice" },
+	{ "run --root /b --mount tmpfs -- true", "'tmpfs' is not TYPE:SOURCE:TARGET" },
+	{ "run --root /b --mount tmpfs:: -- true", "is not TYPE:SOURCE:TARGET" },
+	{ "run --root /b --mount ::m -- true", "is not TYPE:SOURCE:TARGET" },
+	{ "run --root /b --mount tmpfs::m\\xZZ -- true", "broken escape" },
+	{ "run --root /b --mount tmpfs::m:ro,\\x -- true", "broken escape" },
+	{ "run --root /b --mount tmpfs::../m -- true", "'tmpfs::../m' is no path within" },
+	{ "run --root /b --mount tmpfs::/m -- true", "is no path within" },
+	{ "run --root /b --mount tmpfs::. -- true", "is no path within" },
+	{ "run --root /b --mount bind::m -- true", "'bind::m': a bind needs a source" },
+	{ "run --root /b --mount rbind:/:m:ro,size=1 -- true", "size=1: a bind has the mount's own options only" },
+	{ "run --root /b --mount tmpfs::m --mount tmpfs::m/../n -- true", "'tmpfs::m/../n' is no path within" },
+};
+
+/* Before the daemon is asked, so that nothing is registered for it. */
+START_TEST(wrong_arguments_of_run_exit_125_and_say_what_is_wrong)
+{
+	const struct shown *shown = run(wrong_runs[_i].line);
+
+	ck_assert_msg(shown->status == 125, "%s: exit %d, %s", wrong_runs[_i].line, shown->status, shown->err);
+	ck_assert_msg(strstr(shown->err, wrong_runs[_i].says), "%s: %s", wrong_runs[_i].line, shown->err);
+	ck_assert_ptr_null(strstr(shown->err, "no daemon"));
+	ck_assert_str_eq(shown->out, "");
+}
+END_TEST
+
 static const char *const asks_the_daemon[] = {
 	"",
 	"status",
@@ -417,6 +452,8 @@ int main(void)
 
 	while (reaperctl_commands[commands])
 		commands++;
+	tcase_add_loop_test(arguments, wrong_arguments_of_run_exit_125_and_say_what_is_wrong, 0,
+			    ARRAY_SIZE(wrong_runs));
 	tcase_add_loop_test(arguments, wrong_arguments_exit_2_and_say_what_is_wrong, 0, ARRAY_SIZE(wrong));
 	tcase_add_loop_test(arguments, without_a_daemon_the_exit_status_is_4, 0, ARRAY_SIZE(asks_the_daemon));
 	tcase_add_test(arguments, a_socket_path_that_is_too_long_is_no_daemon);
