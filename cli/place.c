@@ -4,14 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,6 +17,7 @@
 #include "kernel/mounts.h"
 #include "kernel/table.h"
 #include "kernel/unmount.h"
+#include "place_claim.h"
 
 enum step_kind { STEP_MADE_DIRECTORY, STEP_MADE_FILE, STEP_MOUNTED };
 
@@ -44,9 +41,11 @@ struct place_step {
 	struct place_step *next;
 };
 
-/* So long for who takes the same directory back. */
+/* So often it is asked whether another still takes the same directory back, and after so long it is said. */
 #define CLAIM_MS     10
-#define CLAIM_MAX_MS 10000
+#define CLAIM_SAY_MS 5000
+/* So long for one that is removed whenever it is made. */
+#define GONE_MAX_MS 10000
 
 static int complain(const char *what, const char *path, int r)
 {
@@ -181,42 +180,24 @@ static int make_path(struct place *place, int dirfd, const char *path, bool file
 	return r;
 }
 
-/*
- * By a name of this machine's that goes with whoever has it, also when he is killed. A lock on the directory would be in
- * the way of a command that locks it, and many filesystems have none.
- */
-static int claim(const struct place_status *status)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "reaperctl-run/%llx:%llx:%llx",
-			      (unsigned long long)status->dev, (unsigned long long)status->ino,
-			      (unsigned long long)status->birth);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&name,
-			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
 static bool is_same(const struct place_status *a, const struct place_status *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->birth == b->birth;
 }
 
-/* 0 with the directory; -EADDRINUSE: another has claimed it; -ENOENT: another has just removed it. */
-static int take_directory(struct place *place, int top, const char *relative, bool claimed)
+/* 0 with the directory; -EADDRINUSE: another has claimed it, which *ret is; -ENOENT: another has just removed it. */
+static int take_directory(struct place *place, int top, const char *relative, struct place_status *ret)
 {
 	CLEANUP_CLOSE int directory = -1, mine = -1, again = -1;
-	struct place_status status, now;
+	struct place_status now;
 	int r = make_path(place, top, relative, false);
 
 	if (r == 0)
 		r = directory = kernel_open_beneath(top, relative, 0);
 	if (r >= 0)
-		r = kernel_status_at(directory, "", false, &status);
-	if (r == 0 && claimed)
-		mine = claim(&status);
+		r = kernel_status_at(directory, "", false, ret);
+	if (r == 0)
+		mine = place_claim(ret);
 	if (mine == -EADDRINUSE)
 		return mine;
 	if (r == 0)
@@ -225,7 +206,7 @@ static int take_directory(struct place *place, int top, const char *relative, bo
 		r = kernel_status_at(again, "", false, &now);
 	if (r < 0)
 		return r;
-	if (!is_same(&status, &now))
+	if (!is_same(ret, &now))
 		return -ENOENT;
 	place->directory = take_fd(&directory);
 	/* Where no name can be had, as below a filter of system calls, nobody is waited for. */
@@ -233,7 +214,31 @@ static int take_directory(struct place *place, int top, const char *relative, bo
 	return 0;
 }
 
-int place_open(struct place *place, const char *root, const char *path)
+/* Not for ever: but who has it may be waiting for a daemon that is paused, and the next one is not run beside it. */
+static int wait_for_directory(struct place *place, int top, const char *path, const char *relative,
+			      place_patience *goes_on, void *context)
+{
+	struct place_status status;
+	bool said = false;
+	int r = take_directory(place, top, relative, &status);
+
+	for (int waited = 0, gone = 0; r == -EADDRINUSE || (r == -ENOENT && gone < GONE_MAX_MS); waited += CLAIM_MS) {
+		bool left = !goes_on(context);
+
+		if (r == -EADDRINUSE && !said && (left || waited >= CLAIM_SAY_MS)) {
+			place_claim_say(path, &status);
+			said = true;
+		}
+		if (left)
+			return -ECANCELED;
+		gone += r == -ENOENT ? CLAIM_MS : 0;
+		poll(NULL, 0, CLAIM_MS);
+		r = take_directory(place, top, relative, &status);
+	}
+	return r;
+}
+
+int place_open(struct place *place, const char *root, const char *path, place_patience *goes_on, void *context)
 {
 	const char *relative = path_relative(path, root);
 	CLEANUP_CLOSE int top = kernel_open_root(root);
@@ -244,15 +249,8 @@ int place_open(struct place *place, const char *root, const char *path)
 		return complain("the build root", root, top);
 	if (!relative || !*relative)
 		return complain("no action's directory is", path, -EINVAL);
-	r = take_directory(place, top, relative, true);
-	for (int waited = 0; (r == -EADDRINUSE || r == -ENOENT) && waited < CLAIM_MAX_MS; waited += CLAIM_MS) {
-		poll(NULL, 0, CLAIM_MS);
-		r = take_directory(place, top, relative, true);
-	}
-	/* What is busy there is the daemon's, and may be for long. */
-	if (r == -EADDRINUSE)
-		r = take_directory(place, top, relative, false);
-	return r < 0 ? complain("the action's directory", path, r) : 0;
+	r = wait_for_directory(place, top, path, relative, goes_on, context);
+	return r < 0 && r != -ECANCELED ? complain("the action's directory", path, r) : r;
 }
 
 static bool is_bind(const struct mountat_request *request)

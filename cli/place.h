@@ -24,9 +24,10 @@ struct place {
 
 /*
  * The directory at `path`, below `root`, both absolute; made with its parents where it is missing. Waits for who still
- * takes it back, but not for ever: what is busy there may stay for long. 0 or -errno.
+ * takes it back as long as goes_on() says so, and says who that is. 0, -ECANCELED where it does not, or -errno.
  */
-int place_open(struct place *place, const char *root, const char *path);
+typedef bool place_patience(void *context);
+int place_open(struct place *place, const char *root, const char *path, place_patience *goes_on, void *context);
 
 /* Missing directories are made, or for the bind of a file the file. 0 or -errno. */
 int place_mount(struct place *place, const char *target, const struct mountat_request *request);

@@ -135,12 +135,17 @@ static void end(struct action *action)
 
 /* ---- what it has ---- */
 
+static bool is_waited_for(void *context)
+{
+	return !keeper_is_left(*(const int *)context);
+}
+
 /* In the keeper. */
 static int furnish(void *context, struct place *place, int socket)
 {
 	const struct action *action = context;
 	const struct wanted *wanted = action->wanted;
-	int status = place_open(place, wanted->root, action->path);
+	int status = place_open(place, wanted->root, action->path, is_waited_for, &socket);
 
 	for (size_t i = 0; i < wanted->mounts.count && !status && !keeper_is_left(socket); i++)
 		status = place_mount(place, wanted->specs[i].target, &wanted->specs[i].request);

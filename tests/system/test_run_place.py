@@ -80,6 +80,26 @@ def test_a_name_that_is_run_again_when_it_was_killed_leaves_nothing(runner, agai
         wait_for(lambda: not harness.ids(runner.root) and not os.listdir(runner.root), "and nothing is left of either")
 
 
+def test_nothing_is_run_beside_what_is_still_taken_back(runner):
+    """The mounts of the first are busy, and reaping is paused: the second would work in what is left of it."""
+    place, marker = runner.path("c1"), os.path.join(runner.cell.disk, "marker")
+    runner.daemon.ctl("pause")
+    first = runner.cell.spawn(*arguments(runner, "--name", "c1", "--mount", "tmpfs::work"), "--", "sh", "-c", f"cd {place}/work; setsid sleep 1000 &")
+    assert first.wait(harness.PATIENCE) == 0
+    made = harness.ids(place)
+    assert made, "what is busy is there"
+    second = run(runner, "--name", "c1", "--timeout", "500ms", "--mount", "tmpfs::work", command=("touch", marker))
+    assert second.returncode == 125 and "still being taken back by process" in second.stderr and "not be made in time" in second.stderr, second
+    keeper = int(second.stderr.split("by process ")[1].split(",")[0])
+    assert harness.comm(keeper) == "reaperctl-keep"
+    assert not os.path.exists(marker) and harness.ids(place) == made, "and nothing was mounted"
+    wait_for(lambda: "ended" in runner.daemon.evidence("c1"), "its registration ended with it")
+    runner.daemon.ctl("resume")
+    wait_for(lambda: gone(*made) and not os.path.exists(place), "the first is taken back")
+    assert run(runner, "--name", "c1", "--mount", "tmpfs::work", command=("touch", marker)).returncode == 0
+    assert os.path.exists(marker)
+
+
 class Hung:
     """A filesystem that does not answer."""
 
