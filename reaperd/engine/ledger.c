@@ -95,6 +95,7 @@ void ledger_commit(struct engine *engine)
 	/* What the ledger could not say at the start, it can say now. */
 	if (engine->ready)
 		ledger_reconcile(engine);
+	engine->reconcile_others_wanted = true;
 	store_commit(engine->store);
 }
 
@@ -103,67 +104,69 @@ void ledger_retain(struct engine *engine)
 	store_retain(engine->store, engine->config->retain, engine->config->retain_size, engine->now);
 }
 
-struct open_intent {
-	int64_t attempt;
-	uint64_t mount_id;
-};
-
-struct open_intents {
-	struct open_intent *items;
+struct reconciling {
+	struct engine *engine;
+	ledger_table_function *table; /* NULL: those of our own namespace */
 	size_t count;
 };
 
-static int collect_intent(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step)
+/* What can be said of the attempt; NULL: nothing yet. Without unique ids, numbers of an earlier start say nothing of others' mounts. */
+static const char *judge_intent(const struct reconciling *reconciling, const struct store_intent *intent,
+				enum outcome *ret_outcome)
 {
-	struct open_intents *intents = context;
-	struct open_intent *items = reallocarray(intents->items, intents->count + 1, sizeof(*items));
+	const struct engine *engine = reconciling->engine;
+	const struct mount *mount = model_mount(engine->model, intent->mount_id);
+	bool own = intent->namespace == engine->mnt_namespace;
+	enum ledger_table table = LEDGER_TABLE_READ;
 
-	(void)target;
-	(void)step;
-	if (!items)
-		return -1;
-	intents->items = items;
-	intents->items[intents->count++] = (struct open_intent){ attempt, mount_id };
+	*ret_outcome = OUTCOME_FAILED;
+	if (own != !reconciling->table)
+		return NULL;
+	if (!own)
+		table = reconciling->table(engine, intent->namespace);
+	if (table == LEDGER_TABLE_UNREAD)
+		return NULL;
+	if (table == LEDGER_TABLE_UNWATCHED)
+		return "reconciled after a restart: what became of the mount cannot be told, for its namespace is not "
+		       "watched";
+	if (!own && mount_id_is_synthetic(intent->mount_id))
+		return "reconciled after a restart: what became of the mount cannot be told without unique ids";
+	if (mount && mount->state != MOUNT_DETACHED && mount->state != MOUNT_REAPED)
+		return "reconciled after a restart: the mount is still there";
+	*ret_outcome = OUTCOME_GONE;
+	return "reconciled after a restart: the mount is gone";
+}
+
+static int reconcile_one(void *context, const struct store_intent *intent)
+{
+	struct reconciling *reconciling = context;
+	struct engine *engine = reconciling->engine;
+	enum outcome outcome;
+	const char *what = judge_intent(reconciling, intent, &outcome);
+
+	if (!what)
+		return 0;
+	store_add_outcome(engine->store, intent->attempt, outcome, 0, what, engine->now);
+	reconciling->count++;
 	return 0;
 }
 
-/* Without unique ids the numbers of an earlier start say nothing of the mounts in another namespace. */
-static void reconcile_one(struct engine *engine, const struct open_intent *intent, bool own)
+static void reconcile(struct engine *engine, ledger_table_function *table)
 {
-	const struct mount *mount = model_mount(engine->model, intent->mount_id);
-	bool gone = !mount || mount->state == MOUNT_DETACHED || mount->state == MOUNT_REAPED;
-	const char *what = gone ? "reconciled after a restart: the mount is gone" :
-				  "reconciled after a restart: the mount is still there";
+	struct reconciling reconciling = { .engine = engine, .table = table };
 
-	if (!own && mount_id_is_synthetic(intent->mount_id)) {
-		gone = false;
-		what = "reconciled after a restart: what became of the mount cannot be told without unique ids";
-	}
-	store_add_outcome(engine->store, intent->attempt, gone ? OUTCOME_GONE : OUTCOME_FAILED, 0, what, engine->now);
-}
-
-static void reconcile(struct engine *engine, struct open_intents *intents, bool own)
-{
-	for (size_t i = 0; i < intents->count; i++)
-		reconcile_one(engine, &intents->items[i], own);
-	if (intents->count > 0)
+	store_each_open_intent(engine->store, reconcile_one, &reconciling);
+	if (reconciling.count > 0)
 		log_notice("%zu attempts of an earlier start had no outcome: reconciled with the mount table",
-			   intents->count);
-	free(intents->items);
+			   reconciling.count);
 }
 
 void ledger_reconcile(struct engine *engine)
 {
-	struct open_intents intents = { 0 };
-
-	store_each_open_intent(engine->store, collect_intent, &intents);
-	reconcile(engine, &intents, true);
+	reconcile(engine, NULL);
 }
 
-void ledger_reconcile_in(struct engine *engine, uint64_t inode)
+void ledger_reconcile_others(struct engine *engine, ledger_table_function *table)
 {
-	struct open_intents intents = { 0 };
-
-	store_each_open_intent_in(engine->store, inode, collect_intent, &intents);
-	reconcile(engine, &intents, false);
+	reconcile(engine, table);
 }

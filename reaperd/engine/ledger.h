@@ -32,7 +32,12 @@ void ledger_retain(struct engine *engine);
 /* Attempts of an earlier start without an outcome get the one that the table shows. After the first scan, and when a lost ledger
  * is back. */
 void ledger_reconcile(struct engine *engine);
-/* The same of those in another mount namespace, by its inode: after its first table, or when it has gone. */
-void ledger_reconcile_in(struct engine *engine, uint64_t inode);
+
+/* What is known of another mount namespace, by its inode: also that it has gone is read. */
+enum ledger_table { LEDGER_TABLE_UNREAD, LEDGER_TABLE_READ, LEDGER_TABLE_UNWATCHED };
+typedef enum ledger_table ledger_table_function(const struct engine *engine, uint64_t inode);
+
+/* The same of those in other mount namespaces, where their tables were read; the others wait for the next call. */
+void ledger_reconcile_others(struct engine *engine, ledger_table_function *table);
 
 #endif

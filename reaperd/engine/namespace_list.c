@@ -42,6 +42,7 @@ static struct other_namespace *take_listed(struct namespaces *namespaces, const 
 		other->ns->pid = listed->reference.pid;
 	if (listed->selected && !other->selected)
 		other->wanted = true;
+	namespaces->engine->reconcile_others_wanted |= listed->selected != other->selected;
 	other->selected = listed->selected;
 	if (namespaces->holding_asked)
 		other->holds = listed->holds;
@@ -121,6 +122,8 @@ static void on_list(void *context, struct engine *engine, const struct message_r
 		for (struct other_namespace *other = namespaces->others; other; other = other->next)
 			other->gone |= !other->listed;
 		namespaces->holding_known |= namespaces->holding_asked;
+		engine->reconcile_others_wanted |= !namespaces->complete;
+		namespaces->complete = true;
 	}
 	namespaces->listed = true;
 	engine_wake(engine);

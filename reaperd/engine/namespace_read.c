@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/broker_client.h"
-#include "engine/ledger.h"
 #include "engine/namespace_table.h"
 
 #define RETRY	    (5 * NSEC_PER_SEC)
@@ -192,8 +191,7 @@ static void apply(struct other_namespace *other)
 		r = model_apply(engine->model, other->answer, engine->now, &changes);
 	other->namespaces->on_changes(engine, &changes, other->answer);
 	changes_clear(&changes);
-	if (r == 0 && !other->read_at)
-		ledger_reconcile_in(engine, other->reference.inode);
+	engine->reconcile_others_wanted |= !other->read_at;
 	if (r == 0)
 		other->read_at = other->asked_at;
 	else
@@ -217,6 +215,7 @@ static void consider(struct other_namespace *other)
 {
 	struct engine *engine = other->namespaces->engine;
 
+	other->looked = engine->reconcile_others_wanted = true;
 	if (other->selected && (namespace_table_holds(other->answer, engine->model) || has_below_a_root(other)))
 		other->ns = model_add_namespace(engine->model, other->reference.inode, other->reference.id);
 	if (other->ns) {

@@ -79,9 +79,33 @@ static void bury(struct namespaces *namespaces)
 			continue;
 		}
 		*at = other->next;
-		ledger_reconcile_in(namespaces->engine, other->reference.inode);
+		namespaces->engine->reconcile_others_wanted = true;
 		other_free(other);
 	}
+}
+
+/* Of one that is not there any more there is nothing to be read. */
+static enum ledger_table table_of(const struct engine *engine, uint64_t inode)
+{
+	const struct other_namespace *other = engine->namespaces->others;
+
+	while (other && other->reference.inode != inode)
+		other = other->next;
+	if (!other)
+		return LEDGER_TABLE_READ;
+	if (other->gone || (other->selected && (other->ns ? !other->read_at : !other->looked)))
+		return LEDGER_TABLE_UNREAD;
+	return other->selected ? LEDGER_TABLE_READ : LEDGER_TABLE_UNWATCHED;
+}
+
+static void reconcile(struct namespaces *namespaces)
+{
+	struct engine *engine = namespaces->engine;
+
+	if (!engine->reconcile_others_wanted || !namespaces->complete)
+		return;
+	engine->reconcile_others_wanted = false;
+	ledger_reconcile_others(engine, table_of);
 }
 
 /* Once: what is mounted in there alone nobody reaps. */
@@ -111,6 +135,7 @@ void namespaces_turn(struct namespaces *namespaces)
 	bury(namespaces);
 	for (struct other_namespace *other = namespaces->others; other; other = other->next)
 		turn_one(other);
+	reconcile(namespaces);
 	warn(namespaces);
 	/* One that is asked for, and late, is not waited for by the clock: that would be at once, again and again. */
 	if (!namespaces->list_asked)

@@ -39,6 +39,7 @@ struct other_namespace {
 	int64_t read_at;   /* mono: before the table that the model has was read; 0: none */
 	int64_t table_at;  /* mono: not before */
 	int64_t look_rest; /* while it is not watched */
+	bool looked;	   /* into its table, once at least */
 	struct other_place *places;
 	struct told_list told; /* before the table was asked for */
 	struct scan *answer;   /* NULL: none */
@@ -50,7 +51,8 @@ struct namespaces {
 	namespaces_changes_function *on_changes;
 	struct other_namespace *others;
 	bool list_asked;
-	bool listed; /* once at least */
+	bool listed;   /* once at least, or in vain */
+	bool complete; /* once at least: which there are is known */
 	bool warned;
 	bool holding_asked; /* by the list that was asked for last */
 	bool holding_known; /* once at least */

@@ -95,6 +95,7 @@ struct engine {
 	bool read_wanted;	       /* of the mount table */
 	bool refresh_wanted;	       /* of the known mounts below roots */
 	bool refresh_of_others_wanted; /* the same in other namespaces */
+	bool reconcile_others_wanted;  /* what an earlier start had begun there: something was learnt of them */
 };
 
 /* The model changed, or evidence did: plan again at the end of this turn, or of one that follows at once. */

@@ -7,51 +7,38 @@
 
 #include "base/cleanup.h"
 
-struct intent_row {
-	int64_t attempt;
-	uint64_t mount_id;
-	char *target;
-	enum step step;
-};
-
 struct intent_list {
-	struct intent_row *items;
+	struct store_intent *items;
 	size_t count;
 };
 
 static void intent_list_clear(struct intent_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i].target);
 	free(list->items);
 }
 
 static int intent_list_add(struct intent_list *list, sqlite3_stmt *statement)
 {
-	struct intent_row *items = reallocarray(list->items, list->count + 1, sizeof(*items)), *item;
+	struct store_intent *items = reallocarray(list->items, list->count + 1, sizeof(*items));
 
 	if (!items)
 		return -ENOMEM;
 	list->items = items;
-	item = &items[list->count];
-	item->attempt = sqlite3_column_int64(statement, 0);
-	item->mount_id = (uint64_t)sqlite3_column_int64(statement, 1);
-	if (step_parse(column_bytes(statement, 3), &item->step) < 0)
-		return 0;
-	item->target = strdup(column_bytes(statement, 2));
-	if (!item->target)
-		return -ENOMEM;
-	list->count++;
+	items[list->count++] = (struct store_intent){
+		.attempt = sqlite3_column_int64(statement, 0),
+		.mount_id = (uint64_t)sqlite3_column_int64(statement, 1),
+		.namespace = (uint64_t)sqlite3_column_int64(statement, 2),
+	};
 	return 0;
 }
 
 /* All rows before the first call, for that writes outcomes. */
-static int read_open_intents(struct store *store, int64_t namespace_row, struct intent_list *list)
+static int read_open_intents(struct store *store, struct intent_list *list)
 {
 	struct binding binding = store_bind(store, STATEMENT_OPEN_INTENTS);
 	int r = 0, rc;
 
-	bind_number(&binding, namespace_row);
+	bind_integer(&binding, store->boot_row);
 	while (r == 0 && (rc = sqlite3_step(binding.statement)) == SQLITE_ROW)
 		r = intent_list_add(list, binding.statement);
 	if (r == 0 && rc != SQLITE_DONE)
@@ -60,46 +47,15 @@ static int read_open_intents(struct store *store, int64_t namespace_row, struct 
 	return r;
 }
 
-/* Of this boot. 1, 0 where there is none, or -errno. */
-static int find_namespace(struct store *store, uint64_t inode, int64_t *ret_row)
-{
-	struct binding binding = store_bind(store, STATEMENT_FIND_NAMESPACE);
-	int rc;
-
-	bind_text(&binding, store->boot_id);
-	bind_integer(&binding, (int64_t)inode);
-	rc = sqlite3_step(binding.statement);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return store_fail_read(store, binding.statement, rc);
-	if (rc == SQLITE_ROW)
-		*ret_row = sqlite3_column_int64(binding.statement, 1);
-	sqlite3_reset(binding.statement);
-	return rc == SQLITE_ROW;
-}
-
-static int each_open_intent(struct store *store, int64_t namespace_row, store_intent_function *function, void *context)
+int store_each_open_intent(struct store *store, store_intent_function *function, void *context)
 {
 	CLEANUP(intent_list_clear) struct intent_list list = { NULL, 0 };
-	int r = read_open_intents(store, namespace_row, &list);
+	int r = store->db ? read_open_intents(store, &list) : -EIO;
 
 	for (size_t i = 0; r == 0 && i < list.count; i++)
 		if (store->first_attempt == 0 || list.items[i].attempt < store->first_attempt)
-			r = function(context, list.items[i].attempt, list.items[i].mount_id, list.items[i].target,
-				     list.items[i].step);
+			r = function(context, &list.items[i]);
 	return r;
-}
-
-int store_each_open_intent(struct store *store, store_intent_function *function, void *context)
-{
-	return store->db ? each_open_intent(store, store->namespace_row, function, context) : -EIO;
-}
-
-int store_each_open_intent_in(struct store *store, uint64_t inode, store_intent_function *function, void *context)
-{
-	int64_t row = 0;
-	int r = store->db ? find_namespace(store, inode, &row) : -EIO;
-
-	return r == 1 ? each_open_intent(store, row, function, context) : r;
 }
 
 uint32_t store_last_generation(void *context, const struct root *root, const char *name)

@@ -169,8 +169,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_UNSET] = "DELETE FROM settings WHERE key = ?",
 	[STATEMENT_GET] = "SELECT value FROM settings WHERE key = ?",
 
-	[STATEMENT_OPEN_INTENTS] = "SELECT id, mount_id, target, step FROM attempts "
-				   "WHERE outcome IS NULL AND namespace = ? ORDER BY id",
+	[STATEMENT_OPEN_INTENTS] = "SELECT t.id, t.mount_id, n.inode FROM attempts t INDEXED BY attempts_open "
+				   "JOIN namespaces n ON n.id = t.namespace "
+				   "WHERE t.outcome IS NULL AND n.boot = ? ORDER BY t.id",
 	[STATEMENT_LAST_GENERATION] = "SELECT max(generation) FROM actions "
 				      "WHERE name = ? AND root = (SELECT id FROM roots WHERE path = ?)",
 	[STATEMENT_RESTORE_ACTIONS] =

@@ -116,14 +116,16 @@ void store_add_outcome(struct store *store, int64_t attempt, enum outcome outcom
 		       struct now now);
 
 /*
- * Attempts without an outcome, of any earlier start of this boot (this one's are under way): the engine reconciles them
- * against the kernel. The function may call store_add_outcome().
+ * Attempts without an outcome, of any earlier start of this boot (this one's are under way), in whichever mount
+ * namespace: the engine reconciles them against the kernel. The function may call store_add_outcome().
  */
-typedef int store_intent_function(void *context, int64_t attempt, uint64_t mount_id, const char *target,
-				  enum step step);
+struct store_intent {
+	int64_t attempt;
+	uint64_t mount_id;
+	uint64_t namespace; /* inode */
+};
+typedef int store_intent_function(void *context, const struct store_intent *intent);
 int store_each_open_intent(struct store *store, store_intent_function *function, void *context);
-/* Those of another mount namespace of this boot, by its inode. */
-int store_each_open_intent_in(struct store *store, uint64_t inode, store_intent_function *function, void *context);
 
 /*
  * Restores actions and mounts that were open in this boot and namespace into the model, before its first scan, and

@@ -313,6 +313,22 @@ START_TEST(after_a_restart_what_was_open_there_is_closed_and_found_anew)
 }
 END_TEST
 
+/* Nobody looks into it any more, and the action that had it goes on, or ends, without it. */
+START_TEST(what_was_open_in_one_that_is_not_watched_any_more_is_closed)
+{
+	char why[256] = "";
+
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	other.exists = false;
+	engine_restart();
+	set_directory(&missing);
+	pass(70);
+	ck_assert_str_eq(ledger_value("SELECT detached_by FROM mounts WHERE mount_id = 1002"), "not watching");
+	ck_assert_msg(store_check(engine->store, why, sizeof(why)) == 0, "%s", why);
+}
+END_TEST
+
 START_TEST(an_interrupted_intent_there_is_reconciled_when_their_table_is_read)
 {
 	pass(3);
@@ -327,6 +343,39 @@ START_TEST(an_interrupted_intent_there_is_reconciled_when_their_table_is_read)
 	other.silent = false;
 	pass(20);
 	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts ORDER BY id"), _i ? "failed" : "gone");
+}
+END_TEST
+
+/* It ended, or is not selected any more, while nobody watched. */
+START_TEST(an_interrupted_intent_in_one_that_is_not_watched_any_more_is_reconciled)
+{
+	pass(3);
+	end("a");
+	ck_assert_uint_eq(steps_waiting(), 1);
+	other.exists = _i;
+	other.selected = false;
+	engine_restart();
+	pass(70);
+	ck_assert_str_eq(ledger_value("SELECT outcome || ': ' || detail FROM attempts"),
+			 _i ? "failed: reconciled after a restart: what became of the mount cannot be told, for its "
+			      "namespace is not watched" :
+			      "gone: reconciled after a restart: the mount is gone");
+}
+END_TEST
+
+/* What had to do with a root there was the mount alone. */
+START_TEST(an_interrupted_intent_in_one_without_a_root_is_reconciled_when_it_is_looked_at)
+{
+	other.dev = 555;
+	pass(3);
+	ck_assert_ptr_nonnull(their_mount());
+	end("a");
+	ck_assert_uint_eq(steps_waiting(), 1);
+	other.has_mount = false;
+	engine_restart();
+	pass(5);
+	ck_assert_ptr_null(model_namespaces(engine->model)->next);
+	ck_assert_str_eq(ledger_value("SELECT outcome FROM attempts"), "gone");
 }
 END_TEST
 
@@ -347,8 +396,11 @@ int main(void)
 	tcase_add_test(tests, one_that_is_deselected_is_left);
 	tcase_add_test(tests, what_is_missing_acts_only_after_their_table_was_read);
 	tcase_add_test(tests, after_a_restart_what_was_open_there_is_closed_and_found_anew);
-	tcase_add_checked_fixture(unselected, setup_unselected, engine_end_world);
+	tcase_add_test(tests, what_was_open_in_one_that_is_not_watched_any_more_is_closed);
 	tcase_add_loop_test(tests, an_interrupted_intent_there_is_reconciled_when_their_table_is_read, 0, 2);
+	tcase_add_loop_test(tests, an_interrupted_intent_in_one_that_is_not_watched_any_more_is_reconciled, 0, 2);
+	tcase_add_test(tests, an_interrupted_intent_in_one_without_a_root_is_reconciled_when_it_is_looked_at);
+	tcase_add_checked_fixture(unselected, setup_unselected, engine_end_world);
 	tcase_add_test(unselected, one_that_is_not_selected_is_let_be);
 	tcase_add_test(unselected, one_that_holds_a_root_and_is_not_watched_is_counted);
 	tcase_add_checked_fixture(often, setup_often, engine_end_world);

@@ -77,12 +77,9 @@ START_TEST(no_row_is_lost_when_the_clock_was_set_back)
 }
 END_TEST
 
-static int close_intent(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step)
+static int close_intent(void *context, const struct store_intent *intent)
 {
-	(void)mount_id;
-	(void)target;
-	(void)step;
-	store_add_outcome(context, attempt, OUTCOME_FAILED, 0, "reconciled", at_second(9));
+	store_add_outcome(context, intent->attempt, OUTCOME_FAILED, 0, "reconciled", at_second(9));
 	return 0;
 }
 

@@ -6,23 +6,17 @@
 #include "run_suite.h"
 #include "store_fixture.h"
 
-static int close_intent(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step)
+static int close_intent(void *context, const struct store_intent *intent)
 {
-	struct store *store = context;
-
-	ck_assert_uint_eq(mount_id, 1001);
-	ck_assert_str_eq(target, world.mount.facts.target);
-	ck_assert_int_eq(step, STEP_DETACH);
-	store_add_outcome(store, attempt, OUTCOME_GONE, 0, NULL, at_second(9));
+	ck_assert_uint_eq(intent->mount_id, 1001);
+	ck_assert_uint_eq(intent->namespace, NAMESPACE);
+	store_add_outcome(context, intent->attempt, OUTCOME_GONE, 0, NULL, at_second(9));
 	return 0;
 }
 
-static int count_intent(void *context, int64_t attempt, uint64_t mount_id, const char *target, enum step step)
+static int count_intent(void *context, const struct store_intent *intent)
 {
-	(void)attempt;
-	(void)mount_id;
-	(void)target;
-	(void)step;
+	(void)intent;
 	++*(int *)context;
 	return 0;
 }
