@@ -53,7 +53,6 @@ struct mount_namespace {
 	bool ended;  /* there is none such any more: what was mounted in it went with it */
 	int32_t pid; /* a process in it, 0: none is known; the engine's book-keeping, as the following */
 	int64_t row; /* the ledger's */
-	bool begun;  /* what the ledger had of it before this start is closed */
 	struct mount_namespace *next;
 };
 

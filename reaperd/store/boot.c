@@ -36,6 +36,16 @@ static int close_earlier_boots(struct store *store)
 	return r;
 }
 
+/* What an earlier start left open in other namespaces than our own nobody watched since; what is still there is found anew. */
+static int close_other_mounts(struct store *store)
+{
+	struct binding binding = store_bind(store, STATEMENT_CLOSE_OTHER_MOUNTS);
+
+	bind_integer(&binding, store->begun.real);
+	bind_integer(&binding, store->namespace_row);
+	return store_run(store, STATEMENT_CLOSE_OTHER_MOUNTS, NULL);
+}
+
 int store_write_boot(struct store *store)
 {
 	struct binding binding = store_bind(store, STATEMENT_BOOT);
@@ -56,7 +66,9 @@ int store_write_boot(struct store *store)
 	binding = store_bind(store, STATEMENT_UNWATCH);
 	bind_integer(&binding, store->namespace_row);
 	r = store_run(store, STATEMENT_UNWATCH, NULL);
-	return r < 0 ? r : close_earlier_boots(store);
+	if (r == 0)
+		r = close_earlier_boots(store);
+	return r == 0 && store->others_open ? close_other_mounts(store) : r;
 }
 
 static int find_boot(struct store *store)
@@ -82,6 +94,7 @@ int store_begin_boot(struct store *store, const char *boot_id, uint64_t mnt_name
 	snprintf(store->boot_id, sizeof(store->boot_id), "%s", boot_id);
 	store->mnt_namespace = mnt_namespace;
 	store->begun = now;
+	store->others_open = true;
 	if (store->readonly)
 		return find_boot(store);
 	if (store_begin(store) == 0 && store_write_boot(store) == 0)

@@ -35,9 +35,10 @@ struct store {
 	bool writable; /* the file takes rows */
 	bool in_transaction;
 	bool recovering;
-	bool corrupt_seen;	    /* by a reading statement; store_commit() acts */
-	bool lost;		    /* rows that were saved are not in the file */
-	bool unrestored;	    /* rows that an earlier start left open are in the file, and not in the model */
+	bool corrupt_seen; /* by a reading statement; store_commit() acts */
+	bool lost;	   /* rows that were saved are not in the file */
+	bool unrestored;   /* rows that an earlier start left open are in the file, and not in the model */
+	bool others_open;  /* rows that an earlier start left open in other mount namespaces may be in the file */
 	char problem[PROBLEM_SIZE]; /* why it is not writable */
 	char history[PROBLEM_SIZE]; /* what happened to the history; stays until the next start */
 	unsigned set_asides;

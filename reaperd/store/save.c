@@ -253,24 +253,14 @@ static void bind_state(struct binding *binding, const struct mount *mount, const
 	bind_integer(binding, mount->confirmed);
 }
 
-/* Of another namespace than our own: what an earlier start left open there was not watched since. */
 static int begin_namespace(struct store *store, struct mount_namespace *ns)
 {
 	struct binding binding = store_bind(store, STATEMENT_NAMESPACE);
-	int r;
 
 	bind_integer(&binding, store->boot_row);
 	bind_integer(&binding, (int64_t)ns->inode);
 	bind_integer(&binding, store->begun.real);
-	r = store_run(store, STATEMENT_NAMESPACE, &ns->row);
-	if (r < 0 || ns->begun)
-		return r;
-	binding = store_bind(store, STATEMENT_CLOSE_NAMESPACE);
-	bind_integer(&binding, store->begun.real);
-	bind_integer(&binding, ns->row);
-	r = store_run(store, STATEMENT_CLOSE_NAMESPACE, NULL);
-	ns->begun = r == 0;
-	return r;
+	return store_run(store, STATEMENT_NAMESPACE, &ns->row);
 }
 
 static int namespace_row(struct store *store, struct mount_namespace *ns, int64_t *ret)

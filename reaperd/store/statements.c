@@ -100,8 +100,6 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 			   "ON CONFLICT (boot_id) DO UPDATE SET boot_id = excluded.boot_id RETURNING id",
 	[STATEMENT_NAMESPACE] = "INSERT INTO namespaces (boot, inode, watched, first_seen) VALUES (?, ?, 1, ?) "
 				"ON CONFLICT (boot, inode) DO UPDATE SET watched = 1 RETURNING id",
-	[STATEMENT_CLOSE_NAMESPACE] = "UPDATE mounts SET state = 'detached', detached = max(?, attached), "
-				      "detached_by = 'not watching' WHERE detached IS NULL AND namespace = ?",
 	[STATEMENT_UNWATCH] = "UPDATE namespaces SET watched = 0 WHERE watched = 1 AND id <> ?",
 	[STATEMENT_FIND_NAMESPACE] =
 		"SELECT b.id, n.id FROM boots b JOIN namespaces n ON n.boot = b.id WHERE b.boot_id = ? AND n.inode = ?",
@@ -115,6 +113,7 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"UPDATE attempts SET outcome = 'gone', finished = max(?, intended), detail = 'another boot' "
 		"WHERE outcome IS NULL AND namespace IN (SELECT id FROM namespaces WHERE boot <> ?)",
 
+	[STATEMENT_CLOSE_OTHER_MOUNTS] = CLOSE_UNWATCHED_MOUNTS " AND namespace <> ?",
 	[STATEMENT_CLOSE_ALL_MOUNTS] = CLOSE_UNWATCHED_MOUNTS,
 	[STATEMENT_CLOSE_ALL_ACTIONS] = CLOSE_UNWATCHED_ACTIONS,
 	[STATEMENT_CLOSE_ROOT_MOUNTS] = CLOSE_UNWATCHED_MOUNTS " AND root = (SELECT id FROM roots WHERE path = ?)",

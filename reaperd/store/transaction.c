@@ -116,7 +116,7 @@ int store_end(struct store *store)
 		return -EIO;
 	}
 	store->in_transaction = false;
-	store->unrestored = false;
+	store->unrestored = store->others_open = false;
 	ring_clear(&store->ring);
 	return 0;
 }
