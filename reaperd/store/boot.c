@@ -46,6 +46,16 @@ static int close_other_mounts(struct store *store)
 	return store_run(store, STATEMENT_CLOSE_OTHER_MOUNTS, NULL);
 }
 
+int store_namespace_row(struct store *store, uint64_t inode, int64_t *ret_row)
+{
+	struct binding binding = store_bind(store, STATEMENT_NAMESPACE);
+
+	bind_integer(&binding, store->boot_row);
+	bind_integer(&binding, (int64_t)inode);
+	bind_integer(&binding, store->begun.real);
+	return store_run(store, STATEMENT_NAMESPACE, ret_row);
+}
+
 int store_write_boot(struct store *store)
 {
 	struct binding binding = store_bind(store, STATEMENT_BOOT);
@@ -56,11 +66,7 @@ int store_write_boot(struct store *store)
 	r = store_run(store, STATEMENT_BOOT, &store->boot_row);
 	if (r < 0)
 		return r;
-	binding = store_bind(store, STATEMENT_NAMESPACE);
-	bind_integer(&binding, store->boot_row);
-	bind_integer(&binding, (int64_t)store->mnt_namespace);
-	bind_integer(&binding, store->begun.real);
-	r = store_run(store, STATEMENT_NAMESPACE, &store->namespace_row);
+	r = store_namespace_row(store, store->mnt_namespace, &store->namespace_row);
 	if (r < 0)
 		return r;
 	binding = store_bind(store, STATEMENT_UNWATCH);

@@ -126,6 +126,8 @@ int store_end(struct store *store);
 /* ---- boot.c, save.c, journal.c: with a transaction begun ---- */
 
 int store_write_boot(struct store *store);
+/* Of a mount namespace of this boot that is watched; a new row where there is none. */
+int store_namespace_row(struct store *store, uint64_t inode, int64_t *ret_row);
 /* What could not be restored: whatever of it is still there is saved anew, with a row of its own. */
 int store_close_unrestored(struct store *store);
 int store_root_row(struct store *store, const char *path, const char *mode_or_null, int64_t *ret_row);

@@ -35,14 +35,16 @@ static int write_event(struct store *store, const struct store_event *event)
 static int write_intent(struct store *store, const struct ring_intent *intent)
 {
 	struct binding binding;
-	int64_t root;
+	int64_t root, ns = store->namespace_row;
 	int r = store_root_row(store, intent->root, NULL, &root);
 
+	if (r == 0 && intent->namespace)
+		r = store_namespace_row(store, intent->namespace, &ns);
 	if (r < 0)
 		return r;
 	binding = store_bind(store, STATEMENT_INTENT);
 	bind_integer(&binding, intent->attempt);
-	bind_number(&binding, intent->ns_row ? intent->ns_row : store->namespace_row);
+	bind_number(&binding, ns);
 	bind_integer(&binding, (int64_t)intent->mount_id);
 	bind_number(&binding, intent->mount_row);
 	bind_number(&binding, intent->action_row);
@@ -156,7 +158,7 @@ int64_t store_add_intent(struct store *store, const struct mount *mount, const c
 			 enum evidence because, struct now now)
 {
 	struct ring_intent intent = {
-		.ns_row = mount->ns->own ? 0 : mount->ns->row,
+		.namespace = mount->ns->own ? 0 : mount->ns->inode,
 		.mount_id = mount->facts.id,
 		.mount_row = mount->row,
 		.root = root,

@@ -25,7 +25,7 @@ enum ring_kind {
 };
 
 struct ring_intent {
-	int64_t ns_row; /* of another namespace than our own; 0 */
+	uint64_t namespace; /* inode; 0: our own. Rows are another file's, should this one be set aside */
 	int64_t attempt;
 	uint64_t mount_id;
 	int64_t mount_row, action_row;

@@ -253,19 +253,9 @@ static void bind_state(struct binding *binding, const struct mount *mount, const
 	bind_integer(binding, mount->confirmed);
 }
 
-static int begin_namespace(struct store *store, struct mount_namespace *ns)
-{
-	struct binding binding = store_bind(store, STATEMENT_NAMESPACE);
-
-	bind_integer(&binding, store->boot_row);
-	bind_integer(&binding, (int64_t)ns->inode);
-	bind_integer(&binding, store->begun.real);
-	return store_run(store, STATEMENT_NAMESPACE, &ns->row);
-}
-
 static int namespace_row(struct store *store, struct mount_namespace *ns, int64_t *ret)
 {
-	int r = ns->own || ns->row ? 0 : begin_namespace(store, ns);
+	int r = ns->own || ns->row ? 0 : store_namespace_row(store, ns->inode, &ns->row);
 
 	*ret = ns->own ? store->namespace_row : ns->row;
 	return r;

@@ -83,6 +83,16 @@ static int close_intent(void *context, const struct store_intent *intent)
 	return 0;
 }
 
+/* Stops there. */
+static int is_seven(void *context, int columns, char **values, char **names)
+{
+	(void)context;
+	(void)columns;
+	(void)names;
+	ck_assert_str_eq(values[0], "7");
+	return 1;
+}
+
 START_TEST(an_outcome_finds_its_intent_though_that_was_renumbered)
 {
 	struct store *store;
@@ -107,6 +117,28 @@ START_TEST(an_outcome_finds_its_intent_though_that_was_renumbered)
 }
 END_TEST
 
+/* Its row is not known while the ledger takes nothing, or was another file's. */
+START_TEST(an_intent_in_another_namespace_is_written_as_one_when_the_ledger_is_back)
+{
+	struct mount_namespace other = { .inode = 7, .row = _i };
+	struct store *store;
+	sqlite3 *db;
+
+	make_ledger(0);
+	db = lock_out();
+	store = world_open();
+	world.mount.ns = &other;
+	store_add_intent(store, &world.mount, world.root.rules.path, STEP_DETACH, EVIDENCE_MISSING, at_second(100));
+	have_back(store, db);
+	ck_assert_int_eq(sqlite3_open(world.path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "SELECT n.inode FROM attempts t JOIN namespaces n ON n.id = t.namespace",
+				      is_seven, NULL, NULL),
+			 SQLITE_ABORT);
+	sqlite3_close(db);
+	store_close(store);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("store: numbers");
@@ -116,6 +148,7 @@ int main(void)
 	tcase_add_test(tests, what_is_not_known_is_guessed_above_all_that_was_given);
 	tcase_add_test(tests, no_row_is_lost_when_the_clock_was_set_back);
 	tcase_add_test(tests, an_outcome_finds_its_intent_though_that_was_renumbered);
+	tcase_add_loop_test(tests, an_intent_in_another_namespace_is_written_as_one_when_the_ledger_is_back, 0, 2);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
