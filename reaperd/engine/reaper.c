@@ -13,6 +13,7 @@
 #include "engine/reap_batch.h"
 #include "engine/tracker.h"
 
+#define OTHERS_WAIT  (10 * NSEC_PER_SEC)  /* for the tables of other namespaces */
 #define FORGET_AFTER (300 * NSEC_PER_SEC) /* how long a cleared action is kept, should its directory be used again */
 
 struct reaper {
@@ -133,6 +134,21 @@ static bool nothing_is_left(const struct engine *engine, const struct action *ac
 	       namespaces_have_read_since(engine->namespaces, NULL, action->evidence_state[because].since.mono);
 }
 
+/*
+ * What it has in another namespace, whose table was not read since it was said to be over, would be found as the next
+ * generation's were it past by then: a leftover that nothing says so of. A table that cannot be read is not waited for.
+ */
+static bool may_have_more(struct engine *engine, const struct action *action)
+{
+	int64_t said = policy_said_over(action);
+
+	if (said == INT64_MAX || engine->now.mono - said >= OTHERS_WAIT ||
+	    (!namespaces_are_busy(engine->namespaces) && namespaces_have_read_since(engine->namespaces, NULL, said)))
+		return false;
+	engine_plan_at(engine, said + OTHERS_WAIT);
+	return true;
+}
+
 /* What is not over, or what a reload protects, is stuck no more. */
 static void forget_what_stays(struct action *action, const struct decision *decision)
 {
@@ -145,6 +161,7 @@ static void forget_what_stays(struct action *action, const struct decision *deci
 static void examine(struct engine *engine, struct action *action)
 {
 	struct decision decision;
+	enum action_state state;
 
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
 		journal_mount_evidence(engine, mount);
@@ -155,7 +172,9 @@ static void examine(struct engine *engine, struct action *action)
 		action->registered = false;
 	say_what_goes(action, &decision);
 	forget_what_stays(action, &decision);
-	set_state(engine, action, policy_state(action, &decision));
+	state = policy_state(action, &decision);
+	if (state != ACTION_CLEARED || action->state == state || !may_have_more(engine, action))
+		set_state(engine, action, state);
 	/* What was asked for was meant of the evidence that there was, not of any that may come. */
 	if (action->state == ACTION_CLEARED || !policy_has_evidence(action))
 		action->reap_now = false;

@@ -313,6 +313,26 @@ START_TEST(after_a_restart_what_was_open_there_is_closed_and_found_anew)
 }
 END_TEST
 
+/* Also where nothing that it has is in ours: it is past when their table shows no more of it. */
+START_TEST(what_had_ended_before_a_restart_is_over_there_too)
+{
+	pass(3);
+	end("a");
+	ck_assert_uint_eq(steps_waiting(), 1);
+	answer_steps(OUTCOME_BUSY);
+	engine_restart();
+	pass(20);
+	ck_assert_ptr_nonnull(their_mount());
+	ck_assert_uint_eq(their_mount()->action->generation, 1);
+	ck_assert_uint_eq(steps_waiting(), 1);
+	ck_assert_uint_eq(step_namespace, OTHER);
+	other.has_mount = false;
+	answer_steps(OUTCOME_GONE);
+	pass(7);
+	ck_assert_int_eq(action("a")->state, ACTION_CLEARED);
+}
+END_TEST
+
 /* Nobody looks into it any more, and the action that had it goes on, or ends, without it. */
 START_TEST(what_was_open_in_one_that_is_not_watched_any_more_is_closed)
 {
@@ -396,6 +416,7 @@ int main(void)
 	tcase_add_test(tests, one_that_is_deselected_is_left);
 	tcase_add_test(tests, what_is_missing_acts_only_after_their_table_was_read);
 	tcase_add_test(tests, after_a_restart_what_was_open_there_is_closed_and_found_anew);
+	tcase_add_test(tests, what_had_ended_before_a_restart_is_over_there_too);
 	tcase_add_test(tests, what_was_open_in_one_that_is_not_watched_any_more_is_closed);
 	tcase_add_loop_test(tests, an_interrupted_intent_there_is_reconciled_when_their_table_is_read, 0, 2);
 	tcase_add_loop_test(tests, an_interrupted_intent_in_one_that_is_not_watched_any_more_is_reconciled, 0, 2);
