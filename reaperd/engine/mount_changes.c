@@ -173,6 +173,15 @@ static void attached(struct engine *engine, struct mount *mount)
 			      });
 }
 
+/* Nothing went: it is written down like what is below a root that is no longer configured. */
+static void was_left(struct engine *engine, struct mount *mount)
+{
+	mount->state_dirty = true;
+	ledger_save_mount(engine, mount, "not watching");
+	if (mount->action)
+		registry_review(engine, mount->action);
+}
+
 static void detached(struct engine *engine, struct mount *mount)
 {
 	CLEANUP_FREE char *by = detached_by(engine, mount);
@@ -273,6 +282,8 @@ void mount_changes_take(struct engine *engine, const struct changes *changes, co
 			continue;
 		if (change->type == EVENT_ATTACH)
 			attached(engine, change->mount);
+		else if (change->type == EVENT_DETACH && change->mount->ns->left)
+			was_left(engine, change->mount);
 		else if (change->type == EVENT_DETACH)
 			detached(engine, change->mount);
 		else if (change->type == EVENT_MOVE)

@@ -253,6 +253,7 @@ void namespace_read_leave(struct other_namespace *other)
 	struct changes changes = { 0 };
 
 	other->ns->ended = other->gone;
+	other->ns->left = !other->gone;
 	if (model_drop_namespace(engine->model, other->ns, engine->now, &changes) == 0) {
 		log_info("mount namespace %llu %s", (unsigned long long)other->reference.inode,
 			 other->gone ? "has gone" : "is no longer watched");

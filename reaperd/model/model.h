@@ -51,6 +51,7 @@ struct mount_namespace {
 	size_t mounts;	/* in its table */
 	bool own;
 	bool ended;  /* there is none such any more: what was mounted in it went with it */
+	bool left;   /* it is not looked at any more: what is mounted in it is there as before */
 	int32_t pid; /* a process in it, 0: none is known; the engine's book-keeping, as the following */
 	int64_t row; /* the ledger's */
 	struct mount_namespace *next;
