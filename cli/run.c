@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "client.h"
 #include "keeper.h"
@@ -57,6 +59,15 @@ static void wanted_clear(struct wanted *wanted)
 	free(wanted->specs);
 	string_list_clear(&wanted->mounts);
 	string_list_clear(&wanted->devices);
+}
+
+/* The keeper leaves the working directory. As it is, NULL, where it leads there from everywhere, or nothing else would. */
+static char *absolute_socket(const char *socket)
+{
+	CLEANUP_FREE char *here = *socket == '/' ? NULL : getcwd(NULL, 0);
+	CLEANUP_FREE char *path = here ? MUST(path_join(here, socket)) : NULL;
+
+	return path && strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path) ? take_ptr(path) : NULL;
 }
 
 /* ---- registering ---- */
@@ -344,10 +355,15 @@ static int run_it(struct action *action)
 	return status;
 }
 
-static int run_action(const struct cli *cli, const struct wanted *wanted)
+static int run_action(struct cli *cli, const struct wanted *wanted)
 {
 	struct action action = { .cli = cli, .wanted = wanted };
-	int status = take_lease(&action);
+	CLEANUP_FREE char *socket = absolute_socket(cli->socket);
+	int status;
+
+	if (socket)
+		cli->socket = socket;
+	status = take_lease(&action);
 
 	if (!status) {
 		status = run_it(&action);

@@ -268,12 +268,14 @@ def busy_without_a_runner(farm):
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="a pause is another system call here")
-@pytest.mark.parametrize("by", ["control", "runners"])
+@pytest.mark.parametrize("by", ["control", "runners", "relative"])
 def test_what_is_busy_is_waited_for_as_long_as_the_daemon_waits(cell, by):
     place = os.path.join(cell.directory, "runners", "io.reaperd")
     farm = harness.Farm(cell, grace="1h", register="root", daemon={"runner-socket": place}).start()
     if by == "runners":
         farm.runs_by = place
+    if by == "relative":
+        farm.runs_by = os.path.relpath(farm.daemon.socket)  # which the keeper could not follow: it leaves the working directory
     keeper, holder = busy_without_a_runner(farm)
     hurried = Hurried(farm, keeper)
     try:
