@@ -21,6 +21,7 @@
 #include "options.h"
 #include "parameters.h"
 #include "reference.h"
+#include "show.h"
 #include "usage.h"
 
 #define DEADLINE (30 * NSEC_PER_SEC)
@@ -80,7 +81,6 @@ static int register_action(const struct wanted *wanted, struct mounted *ret, cha
 {
 	CLEANUP_JSON json_t *reply = NULL;
 	json_t *parameters = make_join(wanted);
-	const char *path;
 	char text[32];
 	int status;
 
@@ -91,9 +91,9 @@ static int register_action(const struct wanted *wanted, struct mounted *ret, cha
 	status = cli_call(wanted->cli, "Begin", parameters, &reply);
 	if (status)
 		return status;
-	path = json_string_value(json_object_get(reply, "path"));
+	*ret_path = show_bytes(reply, "path");
 	/* One that does not know `join` may have changed whose the action is. */
-	if (!json_is_boolean(json_object_get(reply, "joined")) || !path || text_unescape(path, ret_path) < 0)
+	if (!json_is_boolean(json_object_get(reply, "joined")) || !*ret_path)
 		return client_bad_reply(wanted->cli);
 	ret->begun = json_is_false(json_object_get(reply, "joined"));
 	ret->generation = (uint32_t)json_integer_value(json_object_get(reply, "generation"));

@@ -23,6 +23,7 @@
 #include "parameters.h"
 #include "place.h"
 #include "reference.h"
+#include "show.h"
 #include "usage.h"
 
 #define RECONNECT_MS 100
@@ -109,9 +110,8 @@ static int take_lease(struct action *action)
 	if (r < 0)
 		return client_complain(action->cli, action->lease, r);
 	action->generation = json_integer_value(json_object_get(reply, "generation"));
-	if (text_unescape(json_string_value(json_object_get(reply, "path")), &action->path) < 0)
-		return client_bad_reply(action->cli);
-	return CLI_DONE;
+	action->path = show_bytes(reply, "path");
+	return action->path ? CLI_DONE : client_bad_reply(action->cli);
 }
 
 static void drop_lease(struct action *action)

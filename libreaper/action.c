@@ -100,15 +100,25 @@ static int call(const char *socket, const char *method, json_t *parameters, int 
 	return 0;
 }
 
-/* The generation and, unless that is NULL, the path; allocated. */
+/* What is UTF-8 is as it is, backslashes too; what is not is escaped, and has its bytes beside it. */
+static int read_path(const json_t *reply, char **ret)
+{
+	const char *path = json_string_value(json_object_get(reply, "path"));
+
+	if (!path)
+		return -EPROTO;
+	if (json_object_get(reply, "path_b64"))
+		return text_unescape(path, ret);
+	*ret = strdup(path);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* The generation and the path; allocated. */
 static int read_reply(const json_t *reply, uint32_t *ret_generation, char **ret_path, struct why why)
 {
 	const json_t *generation = json_object_get(reply, "generation");
-	const char *path = json_string_value(json_object_get(reply, "path"));
-	int r = json_is_integer(generation) && (!ret_path || path) ? 0 : -EPROTO;
+	int r = json_is_integer(generation) ? read_path(reply, ret_path) : -EPROTO;
 
-	if (r == 0 && ret_path)
-		r = text_unescape(path, ret_path);
 	if (r < 0)
 		return r == -ENOMEM ? why_say(why, r, "out of memory") :
 				      why_say(why, -EPROTO, "what answers does not speak as reaperd does");

@@ -313,3 +313,18 @@ def test_one_that_another_has_joined_and_not_mounted_for_yet_is_not_taken_back(r
     assert done.returncode == 5 and "reaperctl end" in done.stderr, done
     daemon.is_probed(3)
     assert daemon.action("c1")["owner"]["kind"] == "registered"
+
+
+@pytest.mark.parametrize("name,other", [("a\\x41", "aA"), ("odd\\name", "oddname"), ("a\\\\b", "a\\b")])
+def test_a_backslash_in_a_name_is_one(runner, name, other):
+    """What the daemon calls the directory is not what another's name is when it is read as an escape."""
+    runner.make_place(name, "m")
+    runner.make_place(other, "m")
+    typed = name.replace("\\", "\\\\")
+    done = mount(runner, "m", action=typed)
+    assert (done.returncode, done.stdout) == (0, typed + "@1\n"), done
+    assert len(ids(runner.path(name, "m"))) == 1 and not ids(runner.path(other))
+    runner.daemon.ctl("end", typed, "--root", runner.root)
+    wait_for(lambda: not ids(runner.root) and runner.daemon.action(name) is None, "it goes")
+    done = runner.daemon.ctl("run", "--root", runner.root, "--name", typed, "--mount", "tmpfs::r", "--", "sh", "-c", 'ls "$0"', runner.path(name), check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["m", "r"]), done

@@ -93,10 +93,26 @@ static void teardown(void)
 	rmdir(directory);
 }
 
-#define ANSWERS(...)  ((const char *const[]){ __VA_ARGS__, NULL })
-#define BEGUN(n, and) "{\"parameters\":{\"generation\":" n ",\"path\":\"/b/a\\\\xff\",\"joined\":false}" and "}"
+#define ANSWERS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define BEGUN(n, and)                                                                                                  \
+	"{\"parameters\":{\"generation\":" n                                                                           \
+	",\"path\":\"/b/a\\\\xff\",\"path_b64\":\"L2IvYf8=\",\"joined\":false}" and                                    \
+		"}"
 
 #define UNDONE(ended) "{\"parameters\":{\"generation\":3,\"ended\":" ended "}}"
+
+/* What is UTF-8 the daemon gives as it is. */
+START_TEST(a_backslash_in_a_path_is_one)
+{
+	char *where = NULL;
+
+	play(ANSWERS("{\"parameters\":{\"generation\":3,\"path\":\"/b/a\\\\x41\",\"joined\":false}}"));
+	ck_assert_int_eq(reaper_begin(path, "/b", "a\\x41", 0, 0, 0, NULL, &where, why, sizeof(why)), 0);
+	ck_assert_str_eq(where, "/b/a\\x41");
+	free(where);
+	finish();
+}
+END_TEST
 
 START_TEST(what_is_taken_back_goes_or_goes_on)
 {
@@ -158,7 +174,7 @@ static const struct {
 	{ "{}", "as reaperd does", -EPROTO },
 	{ "{\"parameters\":{\"generation\":\"1\",\"path\":\"/b\"}}", "as reaperd does", -EPROTO },
 	{ "{\"parameters\":{\"generation\":1}}", "as reaperd does", -EPROTO },
-	{ "{\"parameters\":{\"generation\":1,\"path\":\"\\\\x\"}}", "as reaperd does", -EPROTO },
+	{ "{\"parameters\":{\"generation\":1,\"path\":\"\\\\x\",\"path_b64\":\"\"}}", "as reaperd does", -EPROTO },
 };
 
 START_TEST(what_the_daemon_does_not_do_is_said)
@@ -316,6 +332,7 @@ int main(void)
 	TCase *tests = tcase_create("actions");
 
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, a_backslash_in_a_path_is_one);
 	tcase_add_test(tests, what_is_taken_back_goes_or_goes_on);
 	tcase_add_test(tests, it_begins_and_ends_what_it_is_told_to);
 	tcase_add_loop_test(tests, what_the_daemon_does_not_do_is_said, 0, ARRAY_SIZE(refusals));
