@@ -61,6 +61,16 @@ static const char *why_invalid(const struct cli *cli, const char *parameter_name
 	return "";
 }
 
+/* What was looked for may be something else than it was typed as. */
+static const char *hint(const char *error, const char *value)
+{
+	if (!strcmp(error, "NoSuchMount") && *value == '/')
+		return ", and no known action has its directory there or above: 'reaperctl actions' lists them";
+	if (!strcmp(error, "NoSuchAction") && !strncmp(value, "mnt\\x3a", 7))
+		return "; of a mount 'reaperctl explain mnt:ID' tells";
+	return "";
+}
+
 static int complain_error(const struct cli *cli, const struct client *client)
 {
 	const json_t *parameters;
@@ -81,7 +91,7 @@ static int complain_error(const struct cli *cli, const struct client *client)
 		if (strcmp(daemon_errors[i].name, own))
 			continue;
 		log_error("%s%s%s%s", daemon_errors[i].before, value, daemon_errors[i].after,
-			  strcmp(daemon_errors[i].key, "parameter") ? "" : why_invalid(cli, value));
+			  strcmp(daemon_errors[i].key, "parameter") ? hint(own, value) : why_invalid(cli, value));
 		return daemon_errors[i].status;
 	}
 	log_error("the daemon refused: %s", name);

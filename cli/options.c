@@ -279,7 +279,10 @@ static int check_globals(const struct cli *cli)
 	unsigned flags = cli->command->flags;
 
 	if (cli->db && !(flags & COMMAND_DB))
-		return usage_error(cli, "has no --db: it asks the daemon");
+		return usage_error(cli, "has no --db: %s",
+				   strcmp(cli->command->name, "audit") ?
+					   "it asks the daemon" :
+					   "it looks at what is mounted, and reads the ledger in --config's state-dir");
 	if (cli->json && !(flags & COMMAND_JSON))
 		return usage_error(cli, "has no --json");
 	if ((cli->columns || cli->raw || cli->noheadings) && !(flags & COMMAND_TABLE))

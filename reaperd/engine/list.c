@@ -20,7 +20,8 @@ static void list_end(void *context)
 
 static void list_fail(struct control_call *call)
 {
-	control_error_about(call, "io.reaperd.Unavailable", "reason", "the list could not be read");
+	control_error_about(call, "io.reaperd.Unavailable", "reason",
+			    "the list could not be read: 'reaperctl status' says how the ledger is");
 }
 
 static int list_produce(void *context, struct control_call *call)

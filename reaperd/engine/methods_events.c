@@ -127,7 +127,8 @@ static int produce_events(void *context, struct control_call *call)
 	}
 	if (r < 0) {
 		json_decref(rows);
-		control_error_about(call, "io.reaperd.Unavailable", "reason", "the journal could not be read");
+		control_error_about(call, "io.reaperd.Unavailable", "reason",
+				    "the journal could not be read: 'reaperctl status' says how the ledger is");
 		return 0;
 	}
 	/* The first answer comes even when it is empty: it says that the client follows now. */

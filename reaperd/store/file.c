@@ -50,7 +50,9 @@ void store_say(struct store *store, int rc)
 		advice = "make it and its directory writable for the user that the engine runs as";
 		break;
 	case SQLITE_CANTOPEN:
-		advice = "its directory must exist and be writable for the user that the engine runs as";
+		advice =
+			"its directory must exist and be writable for the user that the engine runs as, its filesystem not "
+			"read-only";
 		break;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:

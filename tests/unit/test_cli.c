@@ -69,7 +69,7 @@ static const struct {
 	{ "audit --format nagioss", "did you mean 'nagios'?" },
 	{ "audit --json --format nagios", "do not go together" },
 	{ "audit --config /nowhere/reaperd.conf", "/nowhere/reaperd.conf" },
-	{ "audit --db /x", "has no --db" },
+	{ "audit --db /x", "has no --db: it looks at what is mounted" },
 	{ "reap", "reap what?" },
 	{ "reap a --leftovers", "not both" },
 	{ "reap --leftovers --active", "--active needs the names" },

@@ -166,7 +166,10 @@ static const struct {
 } refusals[] = {
 	{ "!io.reaperd.NoSuchRoot {\"root\":\"/r\"}", "no build root /r", 5 },
 	{ "!io.reaperd.NoSuchAction {\"action\":\"x\"}", "no action x", 5 },
-	{ "!io.reaperd.NoSuchMount {\"what\":\"mnt:3\"}", "no mount mnt:3", 5 },
+	{ "!io.reaperd.NoSuchMount {\"what\":\"mnt:3\"}", "no mount mnt:3\n", 5 },
+	{ "!io.reaperd.NoSuchMount {\"what\":\"/b/x\"}", "no mount /b/x, and no known action has its directory there",
+	  5 },
+	{ "!io.reaperd.NoSuchAction {\"action\":\"mnt\\\\x3a3\"}", "of a mount 'reaperctl explain mnt:ID' tells", 5 },
 	{ "!io.reaperd.AmbiguousAction {\"action\":\"x\",\"roots\":[\"/a\",\"/b\"]}", "--root: /a, /b", 2 },
 	{ "!io.reaperd.ActionIsActive {\"action\":\"x\"}", "--active", 4 },
 	{ "!io.reaperd.NotAllowed {\"reason\":\"root only\"}", "root only", 4 },
