@@ -16,6 +16,7 @@
 #define clock_now			reaper_private_clock_now
 #define kernel_boot_id			reaper_private_kernel_boot_id
 #define kernel_check_mount		reaper_private_kernel_check_mount
+#define kernel_check_parent		reaper_private_kernel_check_parent
 #define kernel_fs_is_remote		reaper_private_kernel_fs_is_remote
 #define kernel_fs_magic			reaper_private_kernel_fs_magic
 #define kernel_fstype_has_force		reaper_private_kernel_fstype_has_force
@@ -38,9 +39,11 @@
 #define kernel_mountat_newest		reaper_private_kernel_mountat_newest
 #define kernel_mountinfo_device		reaper_private_kernel_mountinfo_device
 #define kernel_newest_mount		reaper_private_kernel_newest_mount
+#define kernel_open_above		reaper_private_kernel_open_above
 #define kernel_open_beneath		reaper_private_kernel_open_beneath
 #define kernel_open_by_handle		reaper_private_kernel_open_by_handle
 #define kernel_open_mount_at		reaper_private_kernel_open_mount_at
+#define kernel_open_mount_passively_at	reaper_private_kernel_open_mount_passively_at
 #define kernel_open_place_beneath	reaper_private_kernel_open_place_beneath
 #define kernel_open_root		reaper_private_kernel_open_root
 #define kernel_open_root_passively	reaper_private_kernel_open_root_passively

@@ -55,7 +55,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h \
 	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/namespace_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
 	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/requests_fixture.h tests/unit/run_suite.h \
-	tests/unit/source_fixture.h tests/unit/step_fixture.h \
+	tests/unit/race_fixture.h tests/unit/source_fixture.h tests/unit/step_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_segments tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
@@ -172,7 +172,7 @@ tests_unit_test_sandbox_LDADD = $(use_sandbox) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_broker_dead_root tests/unit/test_broker_detached tests/unit/test_broker_elsewhere tests/unit/test_broker_engine tests/unit/test_broker_hostile \
 	tests/unit/test_broker_namespaces tests/unit/test_broker_race tests/unit/test_broker_receivers tests/unit/test_broker_requests \
-	tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
+	tests/unit/test_broker_shared tests/unit/test_broker_start tests/unit/test_broker_step tests/unit/test_broker_step_fuse tests/unit/test_broker_tables \
 	tests/unit/test_broker_travel
 tests_unit_test_broker_dead_root_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_detached_LDADD = $(use_broker) $(CHECK_LIBS)
@@ -189,6 +189,8 @@ EXTRA_tests_unit_test_broker_hostile_DEPENDENCIES = reaperd/broker/reaperd
 EXTRA_tests_unit_test_broker_requests_DEPENDENCIES = reaperd/broker/reaperd
 tests_unit_test_broker_race_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_broker_race_LDADD = $(use_broker) $(CHECK_LIBS) -lpthread
+tests_unit_test_broker_shared_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+tests_unit_test_broker_shared_LDADD = $(use_broker) $(CHECK_LIBS) -lpthread
 tests_unit_test_broker_receivers_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_start_LDADD = $(use_broker) $(CHECK_LIBS)
 tests_unit_test_broker_step_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)

@@ -19,6 +19,7 @@ struct doing {
 	const char *name;	   /* of the mount point in it */
 	struct kernel_mount which; /* the request's mount, with its unique id where the kernel has one */
 	struct mount_entry mount;  /* what is to go; filled */
+	uint64_t peer_group;	   /* of its parent, as it was judged */
 	uint64_t *below;	   /* ids of the tree below it, as it was judged, where a detach takes that along */
 	size_t below_count;
 };

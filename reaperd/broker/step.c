@@ -121,6 +121,10 @@ static void conclude_failure(struct doing *doing, int r)
 			       doing->ret->stranger ? "another mount stands at the place" :
 						      "the mount is no longer at the place");
 		break;
+	case ESTALE:
+		doing->ret->error = 0;
+		doing_conclude(doing, OUTCOME_MISMATCH, "it, or what it is mounted in, was moved or shared meanwhile");
+		break;
 	case ENOTUNIQ:
 		doing->ret->error = 0;
 		doing_conclude(doing, OUTCOME_MISMATCH, "something came below it meanwhile");
@@ -152,7 +156,8 @@ static int unmount_exactly(struct doing *doing)
 {
 	struct kernel_exactly exactly = { .mount = doing->which,
 					  .parent = doing->mount.parent,
-					  .target = doing->mount.target };
+					  .target = doing->mount.target,
+					  .peer_group = &doing->peer_group };
 
 	/* Noted before the comparison: whatever is stacked upon the mount after it is newer. */
 	if (doing->which.id && step_batch_note_newest(doing->batch) == 0)

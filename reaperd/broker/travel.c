@@ -2,14 +2,17 @@
 #include "broker/travel.h"
 
 #include <errno.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "kernel/receivers.h"
 #include "kernel/at.h"
+#include "kernel/depth.h"
 #include "kernel/mounts.h"
+#include "kernel/receivers.h"
+#include "kernel/unmount.h"
 
 /* The parent belongs to the action, and what is unmounted in it would travel out: nothing but this cuts it off. */
 static int cut(struct doing *doing, const struct mount_entry *mount)
@@ -83,7 +86,52 @@ static bool fail(struct doing *doing, int r)
 	return false;
 }
 
-/* Invariant 5 for one mount that is about to go. What has gone meanwhile reaches nobody. */
+/* In the directory that holds it: by the item's own, else by its path; what is in a FUSE there is not asked for. */
+static int depth_of(struct doing *doing, const struct mount_entry *mount, unsigned *ret)
+{
+	const struct mount_table *table = &doing->batch->table;
+	const char *relative = path_relative(mount->target, doing->batch->rules->path), *slash;
+	CLEANUP_FREE char *directory = NULL;
+	CLEANUP_CLOSE int fd = -1;
+	int r;
+
+	if (mount->id == (table->unique_ids ? doing->which.id : doing->which.id32)) {
+		r = kernel_depth_of_mount(table, doing->parent, doing->name, mount, false, ret);
+		return r == -EAGAIN ? -ESTALE : r;
+	}
+	if (!relative || !*relative)
+		return -ESTALE;
+	slash = strrchr(relative, '/');
+	directory = strndup(relative, slash ? (size_t)(slash - relative) : 0);
+	if (!directory)
+		return -ENOMEM;
+	fd = kernel_open_beneath(doing->root, directory, RESOLVE_CACHED);
+	if (fd < 0)
+		return fd;
+	return kernel_depth_of_mount(table, fd, slash ? slash + 1 : relative, mount, true, ret);
+}
+
+/* 0, -ENOMEM, or -ESTALE where it is not at its place any more. Where only a filesystem could tell, the paths decide. */
+static int add_depth(struct doing *doing, struct receivers_question *question)
+{
+	const struct mount_entry *mount = question->mount;
+	const struct mount_entry *parent = kernel_table_find(question->table, mount->parent);
+	int r;
+
+	if (!parent || !parent->peer_group)
+		return 0;
+	r = kernel_table_fill(question->table, (struct mount_entry *)mount);
+	if (r < 0)
+		return r;
+	r = depth_of(doing, mount, &question->depth);
+	question->has_depth = r == 0;
+	return r == 0 || r == -EAGAIN ? 0 : r == -ENOMEM ? r : -ESTALE;
+}
+
+/*
+ * Invariant 5 for one mount that is about to go. What has gone meanwhile reaches nobody; where that was its parent, and
+ * not itself, the parent is another one when the call comes.
+ */
 static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 {
 	struct receivers_question question = {
@@ -96,12 +144,14 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 	};
 	const struct mount_entry *stranger;
 	enum receivers receivers;
-	int r = receivers_judge(&question, &receivers, &stranger);
+	int r = add_depth(doing, &question);
 
+	if (r == 0)
+		r = receivers_judge(&question, &receivers, &stranger);
 	if (r == -ENOENT)
 		return true;
 	if (r == -ESTALE) {
-		doing_conclude(doing, OUTCOME_MISMATCH, "a directory above it was renamed meanwhile");
+		doing_conclude(doing, OUTCOME_MISMATCH, "it was moved meanwhile, or a directory above it renamed");
 		return false;
 	}
 	if (r < 0)
@@ -117,12 +167,22 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 	return true;
 }
 
-static bool one_stays_inside(struct doing *doing, uint64_t id)
+/* The table may be older than what the step has read. What was judged is what must still be so when the call comes. */
+static bool it_stays_inside(struct doing *doing)
 {
-	struct mount_entry *entry;
-	int r = step_batch_find(doing->batch, id, &entry);
+	struct mount_entry *entry, *parent;
+	int r = step_batch_find(doing->batch, doing->mount.id, &entry);
 
-	return r < 0 ? fail(doing, r) : !entry || stays_inside(doing, entry);
+	if (r < 0)
+		return fail(doing, r);
+	if (!entry)
+		return true;
+	if (!stays_inside(doing, entry))
+		return false;
+	doing->mount.parent = entry->parent;
+	parent = kernel_table_find(&doing->batch->table, entry->parent);
+	doing->peer_group = parent ? parent->peer_group : 0;
+	return true;
 }
 
 /* Of the tree below the mount, which a detach takes along. */
@@ -201,24 +261,41 @@ static bool tree_may_go(struct doing *doing)
 	return true;
 }
 
+/* What has gone meanwhile reaches nobody. */
+static int check_as_judged(struct doing *doing, uint64_t id)
+{
+	const struct mount_table *table = &doing->batch->table;
+	const struct mount_entry *entry = kernel_table_find(table, id);
+	const struct mount_entry *parent = entry ? kernel_table_find(table, entry->parent) : NULL;
+	int r = parent ? kernel_check_parent(id, parent->id, parent->peer_group) : 0;
+
+	if (r == -ESTALE)
+		doing->ret->stranger = id;
+	return r == -ENOENT ? 0 : r;
+}
+
 /* Both lists ascend. What has gone meanwhile is not missed. */
 int travel_check_tree(struct doing *doing)
 {
 	CLEANUP_FREE uint64_t *ids = NULL;
 	size_t count = 0, judged = 0;
-	int r = doing->which.id ? list_below(doing, &ids, &count) : 0;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
+	if (!doing->which.id)
+		return 0;
+	r = kernel_check_parent(doing->which.id, doing->mount.parent, doing->peer_group);
+	if (r == 0)
+		r = list_below(doing, &ids, &count);
+	for (size_t i = 0; i < count && r == 0; i++) {
 		while (judged < doing->below_count && doing->below[judged] < ids[i])
 			judged++;
 		if (judged == doing->below_count || doing->below[judged] != ids[i]) {
 			doing->ret->stranger = ids[i];
 			return -ENOTUNIQ;
 		}
+		r = check_as_judged(doing, ids[i]);
 	}
-	return 0;
+	return r;
 }
 
 static bool is_shared(uint64_t id)
@@ -232,7 +309,7 @@ bool travel_stays_inside(struct doing *doing)
 {
 	step_batch_drop_old_table(doing->batch);
 	/* The common case costs one question instead of the whole table. */
-	if ((!doing->which.id || is_shared(doing->mount.parent)) && !one_stays_inside(doing, doing->mount.id))
+	if ((!doing->which.id || is_shared(doing->mount.parent)) && !it_stays_inside(doing))
 		return false;
 	return doing->item->step != STEP_DETACH || tree_may_go(doing);
 }

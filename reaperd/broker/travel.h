@@ -12,8 +12,9 @@
 bool travel_stays_inside(struct doing *doing);
 
 /*
- * That the tree below has nothing in it that was not judged: 0, -errno of asking, or -ENOTUNIQ with the newcomer noted as
- * the stranger. Without unique ids nobody can tell: 0.
+ * That the mount, and the tree below, is as it was judged: 0, -errno of asking, -ENOTUNIQ where something came into the
+ * tree, or -ESTALE where something of it is mounted in another one by now, or what it is mounted in is shared otherwise;
+ * that one is the stranger then. Without unique ids nobody can tell: 0.
  */
 int travel_check_tree(struct doing *doing);
 

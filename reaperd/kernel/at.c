@@ -157,6 +157,21 @@ int kernel_open_mount_at(int dirfd, const char *name)
 	return r < 0 ? r : open_path_as(dirfd, name, 0, RESOLVE_BENEATH);
 }
 
+/* A rename or a mount anywhere in the same moment is enough for the kernel to say that it would have to look. */
+int kernel_open_mount_passively_at(int dirfd, const char *name)
+{
+	int r = check_segment(name);
+
+	for (int tries = 0; tries < 8 && (r == 0 || r == -EAGAIN); tries++)
+		r = open_path_as(dirfd, name, 0, RESOLVE_BENEATH | RESOLVE_CACHED);
+	return r;
+}
+
+int kernel_open_above(int dirfd)
+{
+	return open_path(dirfd, "..", RESOLVE_NO_XDEV);
+}
+
 int kernel_unmount(int fd, int flags)
 {
 	char path[PROCFS_NAME_SIZE];

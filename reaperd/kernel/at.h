@@ -75,6 +75,12 @@ int kernel_unmountat(int dirfd, const char *name, int flags);
  */
 int kernel_open_mount_at(int dirfd, const char *name);
 
+/* The same, of what the kernel has cached alone: -EAGAIN where it would have to ask the filesystem. */
+int kernel_open_mount_passively_at(int dirfd, const char *name);
+
+/* An O_PATH fd of the directory above that one, on the same mount: -EXDEV where it is that one's root. */
+int kernel_open_above(int dirfd);
+
 /*
  * umount2("/proc/self/fd/<fd>", flags) with the fd of a mount's root: of that mount, wherever it lies by now, unless
  * something was mounted upon it, which goes instead. The fd keeps the mount busy: so MNT_DETACH works, and MNT_FORCE does what

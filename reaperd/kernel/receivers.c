@@ -281,6 +281,30 @@ static int find_stranger(struct judging *judging, struct mount_entry *parent, bo
 	return r;
 }
 
+static unsigned count_names(const char *path)
+{
+	unsigned count = 0;
+	size_t length;
+
+	while (path_next_segment(&path, &length))
+		count++;
+	return count;
+}
+
+/*
+ * Paths are read one after the other. Where a directory above was renamed meanwhile, the action's own parent would seem to
+ * lie outside, and what the action had bound from there to be a copy that may go; or the mount would seem to be at another
+ * place of its parent, where nobody has anything to lose. A path that is as many names shorter as the mount is deep, and
+ * otherwise the same, is the parent's of the moment in which the mount's was read.
+ */
+static bool paths_fit(const struct receivers_question *question, const struct mount_entry *parent)
+{
+	const char *relative = path_relative(question->mount->target, parent->target);
+
+	return relative && path_relative(question->mount->target, question->action) &&
+	       (!question->has_depth || count_names(relative) == question->depth);
+}
+
 int receivers_judge(const struct receivers_question *question, enum receivers *ret,
 		    const struct mount_entry **ret_stranger)
 {
@@ -301,12 +325,7 @@ int receivers_judge(const struct receivers_question *question, enum receivers *r
 		r = kernel_table_fill(question->table, (struct mount_entry *)question->mount);
 	if (r < 0)
 		return r;
-	/*
-	 * Paths are read one after the other. Where a directory above was renamed meanwhile, the action's own parent would
-	 * seem to lie outside, and what the action had bound from there to be a copy that may go.
-	 */
-	if (!path_relative(question->mount->target, question->action) ||
-	    !path_relative(question->mount->target, parent->target)) {
+	if (!paths_fit(question, parent)) {
 		*ret = RECEIVERS_REFUSED;
 		return -ESTALE;
 	}

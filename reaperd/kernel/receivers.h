@@ -31,13 +31,19 @@ struct receivers_question {
 	const struct mount_entry *mount; /* one of them */
 	const struct root_rules *rules;	 /* of its root */
 	const char *action;		 /* absolute path of the action's directory */
-	const uint64_t *batch;		 /* ids of the mounts that go in the same batch */
+	/*
+	 * How many names lead from the root of its parent to the mount, where that is known (kernel/depth.h); else the
+	 * difference of two paths is taken for it.
+	 */
+	bool has_depth;
+	unsigned depth;
+	const uint64_t *batch; /* ids of the mounts that go in the same batch */
 	size_t batch_count;
 };
 
 /*
- * 0; -ESTALE where the mount is not below the action, or not below its parent, by their paths: a directory above was
- * renamed meanwhile; or -errno of reading a mount that still exists.
+ * 0; -ESTALE where the mount is not below the action, or not below its parent, or not as deep in it as it is, by their
+ * paths: a directory above was renamed meanwhile; -ENOENT where it or its parent has gone; or -errno of reading them.
  */
 int receivers_judge(const struct receivers_question *question, enum receivers *ret,
 		    const struct mount_entry **ret_stranger);

@@ -33,6 +33,18 @@ bool kernel_mount_has_gone(const struct kernel_mount *mount)
 	return kernel_table_read(&table) == 0 && !kernel_table_find_number(&table, mount->id32, mount->dev);
 }
 
+int kernel_check_parent(uint64_t id, uint64_t parent, uint64_t peer_group)
+{
+	struct mount_status status;
+	int r = kernel_statmount(id, &status);
+
+	if (r < 0)
+		return r;
+	if (status.parent != parent || kernel_statmount(parent, &status) < 0 || status.peer_group != peer_group)
+		return -ESTALE;
+	return 0;
+}
+
 static bool is_still_there(const struct kernel_exactly *exactly)
 {
 	struct mount_table one = { .unique_ids = true };
@@ -70,6 +82,9 @@ int kernel_unmount_exactly(int dirfd, const char *name, const struct kernel_exac
 		r = kernel_unmountat(dirfd, name, MNT_EXPIRE);
 		if (r != -EAGAIN)
 			return r;
+		if (exactly->peer_group &&
+		    kernel_check_parent(mount->id, exactly->parent, *exactly->peer_group) == -ESTALE)
+			return -ESTALE;
 		if (!is_still_there(exactly) || kernel_listmount(mount->id, exactly->newest, &newer, 1) != 0)
 			continue;
 		r = kernel_unmountat(dirfd, name, MNT_EXPIRE);

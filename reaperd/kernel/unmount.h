@@ -18,6 +18,12 @@
  */
 int kernel_check_mount(int dirfd, const char *name, const struct kernel_mount *mount, uint64_t *ret_stranger);
 
+/*
+ * The mount, by its unique id, is mounted in that one, which still is in that peer group (0: none): 0 or -ESTALE. A
+ * mount that has gone is none to be sure of: -ENOENT.
+ */
+int kernel_check_parent(uint64_t id, uint64_t parent, uint64_t peer_group);
+
 /* The mount table has it no more. Where it cannot be asked, nothing is gone. */
 bool kernel_mount_has_gone(const struct kernel_mount *mount);
 
@@ -26,6 +32,8 @@ struct kernel_exactly {
 	/* As it was seen, which must still be so; where the mount has an id. */
 	uint64_t parent;
 	const char *target;
+	/* Its parent's peer group when it was judged whom the unmount reaches; NULL: nobody judged that. */
+	const uint64_t *peer_group;
 	uint64_t newest; /* noted by kernel_newest_mount() before; 0: there are no unique ids to be exact by */
 };
 

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "kernel/depth.h"
 #include "kernel/table.h"
 #include "mount_fixture.h"
 #include "run_suite.h"
@@ -193,6 +194,57 @@ START_TEST(the_table_says_the_same_by_either_way)
 }
 END_TEST
 
+/* -errno, or how deep the mount, which may be covered, is said to sit when it is looked for there. */
+static int depth_of(struct kernel_mount mount, const char *directory, const char *name, bool passive)
+{
+	struct mount_table table;
+	struct mount_entry *entry;
+	unsigned depth;
+	int r, fd = kernel_open_root(directory);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(kernel_table_read(&table), 0);
+	entry = table.unique_ids ? kernel_table_find(&table, mount.id) :
+				   kernel_table_find_number(&table, mount.id32, mount.dev);
+	ck_assert_ptr_nonnull(entry);
+	r = kernel_depth_of_mount(&table, fd, name, entry, passive, &depth);
+	kernel_table_clear(&table);
+	close(fd);
+	return r < 0 ? r : (int)depth;
+}
+
+START_TEST(how_deep_a_mount_sits_its_place_says)
+{
+	struct kernel_mount build, deep, lower, upper, part;
+
+	make_tmpfs(PLACE "/build");
+	make_directory(PLACE "/build/a");
+	make_directory(PLACE "/build/a/b");
+	make_tmpfs(PLACE "/build/a/b/t");
+	make_tmpfs(PLACE "/build/s");
+	build = mount_of(PLACE "/build");
+	deep = mount_of(PLACE "/build/a/b/t");
+	lower = mount_of(PLACE "/build/s");
+	make_tmpfs(PLACE "/build/s");
+	upper = mount_of(PLACE "/build/s");
+	/* Of a bind of a part, from that part on. */
+	make_directory(PLACE "/part");
+	make_mount("", PLACE "/build/a", PLACE "/part", MS_BIND);
+	make_tmpfs(PLACE "/part/b/t");
+	part = mount_of(PLACE "/part/b/t");
+	for (int passive = 0; passive < 2; passive++) {
+		ck_assert_int_eq(depth_of(deep, PLACE "/build/a/b", "t", passive), 3);
+		ck_assert_int_eq(depth_of(upper, PLACE "/build", "s", passive), 0);
+		ck_assert_int_eq(depth_of(lower, PLACE "/build", "s", passive), 1);
+		ck_assert_int_eq(depth_of(part, PLACE "/part/b", "t", passive), 2);
+		ck_assert_int_eq(depth_of(build, PLACE "/build", "s", passive), -ESTALE);
+		ck_assert_int_eq(depth_of(deep, PLACE "/build", "s", passive), -ESTALE);
+		ck_assert_int_eq(depth_of(deep, PLACE "/build/a", "b", passive), -ESTALE);
+	}
+	ck_assert_int_eq(depth_of(deep, PLACE "/build/a", "none", false), -ENOENT);
+}
+END_TEST
+
 START_TEST(only_some_types_have_a_forced_unmount)
 {
 	static const struct {
@@ -231,6 +283,7 @@ int main(void)
 	tcase_add_test(mounts, unmounting_takes_one_segment_and_no_symlink);
 	tcase_add_test(mounts, a_handle_finds_its_directory_and_no_other);
 	tcase_add_test(mounts, a_private_parent_lets_nothing_travel);
+	tcase_add_test(mounts, how_deep_a_mount_sits_its_place_says);
 	tcase_add_test(mounts, the_table_says_the_same_by_either_way);
 	tcase_add_test(plain, only_some_types_have_a_forced_unmount);
 	tcase_add_test(plain, an_unknown_filesystem_counts_as_remote);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernel/depth.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "base/cleanup.h"
+#include "kernel/at.h"
+
+static uint64_t number_of(const struct mount_table *table, const struct place_status *place)
+{
+	return table->unique_ids ? place->mount_id : place->mount_id32;
+}
+
+/* From the directory up to the root of the mount that it lies on, whatever that is called. */
+static int climb(int dirfd, unsigned *ret)
+{
+	CLEANUP_CLOSE int above = -1;
+	int fd = dirfd;
+
+	for (unsigned depth = 0; depth < PATH_MAX / 2; depth++) {
+		struct place_status place;
+		int r = kernel_status_at(fd, "", false, &place);
+
+		if (r < 0)
+			return r;
+		if (place.is_mount_root) {
+			*ret = depth;
+			return 0;
+		}
+		fd = kernel_open_above(fd);
+		if (fd < 0)
+			return fd;
+		cleanup_close(&above);
+		above = fd;
+	}
+	return -ESTALE; /* a directory that was moved out of what is mounted */
+}
+
+int kernel_depth_of_mount(const struct mount_table *table, int dirfd, const char *name, const struct mount_entry *mount,
+			  bool passive, unsigned *ret)
+{
+	CLEANUP_CLOSE int fd =
+		passive ? kernel_open_mount_passively_at(dirfd, name) : kernel_open_mount_at(dirfd, name);
+	const struct mount_entry *at;
+	struct place_status below = { 0 }, top = { 0 };
+	size_t seen = 0;
+	int r = fd < 0 ? fd : kernel_status_at(fd, "", false, &top);
+
+	if (r == 0)
+		r = kernel_status_at(dirfd, "", false, &below);
+	if (r < 0)
+		return r;
+	/* Down the stack: whatever is in it, but for the first, is mounted upon another one's root. */
+	at = top.is_mount_root ? kernel_table_find(table, number_of(table, &top)) : NULL;
+	while (at && at != mount && at->id != number_of(table, &below) && seen++ < table->count)
+		at = kernel_table_find(table, at->parent);
+	if (!at || at != mount || at->id == number_of(table, &below))
+		return -ESTALE;
+	*ret = 0;
+	if (mount->parent != number_of(table, &below))
+		return 0;
+	r = climb(dirfd, ret);
+	*ret += 1;
+	return r;
+}
