@@ -319,11 +319,11 @@ check_PROGRAMS += tests/lib/mounters
 
 check_PROGRAMS += tests/hostile/hostile tests/hostile/counting
 tests_hostile_hostile_SOURCES = tests/hostile/hostile.c tests/hostile/hostile.h tests/hostile/meddle.c \
-	tests/hostile/names.c tests/hostile/process.c tests/hostile/windows.h
+	tests/hostile/host.c tests/hostile/names.c tests/hostile/process.c tests/hostile/windows.h
 tests_hostile_hostile_LDADD = $(use_kernel)
 tests_hostile_counting_SOURCES = tests/hostile/counting.c tests/hostile/windows.h
-tests_hostile_counting_LDFLAGS = -Wl,--wrap=kernel_status_at -Wl,--wrap=kernel_unmount \
-	-Wl,--wrap=kernel_unmountat -Wl,--wrap=travel_check_tree
+tests_hostile_counting_LDFLAGS = -Wl,--wrap=asroot_step -Wl,--wrap=kernel_status_at -Wl,--wrap=kernel_table_fill \
+	-Wl,--wrap=kernel_unmount -Wl,--wrap=kernel_unmountat -Wl,--wrap=travel_check_tree -Wl,--wrap=travel_stays_inside
 tests_hostile_counting_LDADD = $(use_broker)
 
 # A filesystem that misbehaves on command, for the system tests

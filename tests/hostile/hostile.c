@@ -7,7 +7,8 @@
  * go in the end; what a process owns that came to the pid of a dead one must stay as long as that lives.
  *
  * --swap-root: the root's own directory changes places with another one, BASE/twin, for moments. Of an action that was
- * away nobody knows afterwards that it was over: what does not go is given up.
+ * away nobody knows afterwards that it was over: what does not go is given up. In a long run the root stays, until it was
+ * said once more that it is over.
  *
  * BASE/host is "the host", BASE/build/live0 and BASE/other/live0 are actions of others: the caller makes them, and
  * compares afterwards. The seed decides what each action is like and what is tried in which order, not who wins a
@@ -50,13 +51,16 @@
 
 #define ROOT_SWAPS 20
 #define LONGER	   (60 * NSEC_PER_SEC) /* at most */
+/* From so many seconds on, for what was out of sight while the root was away is found again half a minute later. */
+#define LONG	    60
+#define PEACE_AFTER (4 * PEACE)
 
 enum stage { FREE, HUNTED, IN_PEACE, GIVEN_UP };
 
 struct life {
 	enum stage stage;
 	char name[32], kept[32]; /* kept: the action of who came to the owner's pid; "": none */
-	uint64_t ids[4], kept_id;
+	uint64_t ids[7], kept_id;
 	unsigned count;
 	pid_t owner, successor;
 	unsigned since; /* turn */
@@ -67,6 +71,7 @@ static struct life lives[SLOTS];
 static uint64_t choices;
 static unsigned turn, begun, in_peace, successors;
 static int control;
+static bool is_meddler, is_long;
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *format, ...)
 {
@@ -77,6 +82,8 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *for
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
+	if (is_meddler) /* who waits for it would wait for ever */
+		kill(getppid(), SIGKILL);
 	exit(1);
 }
 
@@ -137,6 +144,7 @@ static void start_meddling(void (*meddle)(const struct place *))
 	must(pid >= 0, "fork");
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		is_meddler = true;
 		meddle(&place);
 	}
 }
@@ -145,9 +153,9 @@ static void start_meddling(void (*meddle)(const struct place *))
 
 static void make_mounts(unsigned slot, struct life *life, int action)
 {
+	static const enum bound bounds[] = { NOT_BOUND, BOUND, BOUND, BOUND_DEEP };
 	bool plain = random_below(&choices, 4) == 0;
-	struct stat st;
-	int root;
+	enum bound bound = bounds[random_below(&choices, 4)];
 
 	life->count = 0;
 	life->ids[life->count++] = make_mount(action, "root/proc", plain ? "proc" : "tmpfs");
@@ -158,10 +166,10 @@ static void make_mounts(unsigned slot, struct life *life, int action)
 	}
 	life->ids[life->count++] = make_mount(action, "root/sys", "tmpfs");
 	life->ids[life->count++] = make_mount(action, "s5/proc", "tmpfs");
-	root = open_beneath(action, "root");
-	must(root >= 0 && fstat(root, &st) == 0, "root");
-	place.windows->slots[slot].parent = st.st_ino;
-	close(root);
+	place.windows->slots[slot].bound = bound;
+	if (bound)
+		life->count += bind_into_action(&place, action, bound, random_below(&choices, 4) == 0,
+						life->ids + life->count);
 }
 
 /* Who comes to the dead owner's pid has an action of its own, which lives. */
@@ -186,7 +194,7 @@ static void begin_life(unsigned slot, struct life *life)
 {
 	struct slot *shared = &place.windows->slots[slot];
 	const char *root = place.root;
-	bool owned = random_below(&choices, 3) == 0, renamed = !owned && random_below(&choices, 3) == 0;
+	bool owned = random_below(&choices, 3) == 0, renamed;
 	int action, busy = -1;
 	pid_t owner;
 
@@ -198,6 +206,7 @@ static void begin_life(unsigned slot, struct life *life)
 	must(action >= 0, life->name);
 	make_names(&place, slot, action);
 	make_mounts(slot, life, action);
+	renamed = !owned && random_below(&choices, shared->bound ? 2 : 3) == 0;
 	if (!owned && random_below(&choices, 3) == 0)
 		busy = open_beneath(action, "root/proc");
 	owner = life->owner = start_process(0, busy);
@@ -208,6 +217,7 @@ static void begin_life(unsigned slot, struct life *life)
 		call("Begin", "\"root\":\"%s\",\"name\":\"%s\"", root, life->name);
 	/* Nobody says of a newcomer to a directory of another name that it is over. */
 	shared->stacks_left = renamed ? 0 : (int32_t)random_below(&choices, 6);
+	shared->moves_left = shared->bound ? (int32_t)random_below(&choices, 4) : 0;
 	shared->armed = true;
 	if (owned) {
 		end_process(&life->owner);
@@ -222,30 +232,14 @@ static void begin_life(unsigned slot, struct life *life)
 	begun++;
 }
 
-static bool is_mounted(uint64_t id)
-{
-	struct mount_status status;
-
-	return kernel_statmount(id, &status) == 0;
-}
-
 static bool is_anything_mounted(const char *name)
 {
-	FILE *table = fopen("/proc/self/mountinfo", "re");
-	size_t length = strlen(place.root), size = 0;
-	char target[4096], *line = NULL;
-	bool found = false;
+	bool is;
 
-	must(table, "mountinfo");
 	wait_for_root();
-	while (!found && getline(&line, &size, table) > 0)
-		found = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 && !strncmp(target, place.root, length) &&
-			target[length] == '/' && !strncmp(target + length + 1, name, strlen(name)) &&
-			target[length + 1 + strlen(name)] == '/';
+	is = is_anything_below(place.root, name);
 	place.windows->talking = false;
-	free(line);
-	fclose(table);
-	return found;
+	return is;
 }
 
 static bool has_gone(const struct life *life)
@@ -280,8 +274,14 @@ static void leave_in_peace(unsigned slot, struct life *life)
  */
 static void end_again(unsigned slot, const struct life *life, unsigned age)
 {
-	call("Begin", "\"root\":\"%s\",\"name\":\"%s\"", place.root, life->name);
-	call("End", "\"root\":\"%s\",\"name\":\"%s\"", place.root, life->name);
+	const char *names[] = { life->name, life->kept };
+
+	for (unsigned i = 0; i < (life->successor ? 1 : 2); i++) {
+		if (!is_anything_mounted(names[i]))
+			continue;
+		call("Begin", "\"root\":\"%s\",\"name\":\"%s\"", place.root, names[i]);
+		call("End", "\"root\":\"%s\",\"name\":\"%s\"", place.root, names[i]);
+	}
 	if (age > SAID_EVERY)
 		remove_names(&place, slot, life->name);
 }
@@ -309,7 +309,6 @@ static void end_life(unsigned slot, struct life *life)
 {
 	char path[64];
 
-	place.windows->slots[slot].parent = 0;
 	must(remove_names(&place, slot, life->name), life->name);
 	if (*life->kept) {
 		snprintf(path, sizeof(path), "%s/proc", life->kept);
@@ -336,11 +335,11 @@ static void look_after(unsigned slot, struct life *life, bool more)
 	case IN_PEACE:
 		if (has_gone(life) && successor_has_gone(life))
 			end_life(slot, life);
-		else if (place.swaps_root && age > HUNTED_FOR)
+		else if (place.swaps_root && !(more && is_long) && age > HUNTED_FOR)
 			give_up(life);
-		else if (age > PEACE)
+		else if (age > (place.swaps_root ? PEACE_AFTER : PEACE))
 			fail("%s is over and was left in peace, and is still mounted", life->name);
-		else if (age % SAID_EVERY == SAID_EVERY - 1 && !has_gone(life))
+		else if (age % SAID_EVERY == SAID_EVERY - 1)
 			end_again(slot, life, age);
 		break;
 	case GIVEN_UP:
@@ -356,15 +355,23 @@ static bool is_any_left(void)
 	return false;
 }
 
+static bool is_any_overdue(void)
+{
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		if (lives[slot].stage == IN_PEACE && turn - lives[slot].since > HUNTED_FOR)
+			return true;
+	return false;
+}
+
 static bool has_done_enough(uint64_t wanted)
 {
 	uint64_t swaps = 0, stacks = 0;
 
-	for (unsigned window = 0; window < WINDOW_COUNT; window++) {
+	for (unsigned window = 0; window < WINDOW_READ; window++) {
 		swaps += place.windows->swapped[window];
 		stacks += place.windows->stacked[window];
 	}
-	return swaps >= wanted && stacks >= wanted / 10 &&
+	return swaps >= wanted && stacks >= wanted / 10 && place.windows->swapped[WINDOW_READ] >= wanted / 2 &&
 	       (!place.swaps_root || place.windows->root_swaps >= ROOT_SWAPS);
 }
 
@@ -380,6 +387,7 @@ static void run(int64_t seconds, uint64_t swaps)
 		more = now < end || (!has_done_enough(swaps) && now < end + LONGER);
 		for (unsigned slot = 0; slot < SLOTS; slot++)
 			look_after(slot, &lives[slot], more);
+		place.windows->calm = is_long && is_any_overdue();
 		if (turn++ % 4 == 0) /* what was tried in vain is to be tried again at once */
 			call("Reap", "\"root\":\"%s\",\"leftovers\":true", place.root);
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
@@ -389,9 +397,10 @@ static void run(int64_t seconds, uint64_t swaps)
 
 static void say_counts(const char *name, const _Atomic uint64_t counts[WINDOW_COUNT])
 {
-	printf("\"%s\":{\"mark\":%llu,\"marked\":%llu,\"lazy\":%llu,\"other\":%llu},", name,
+	printf("\"%s\":{\"mark\":%llu,\"marked\":%llu,\"lazy\":%llu,\"other\":%llu,\"read\":%llu},", name,
 	       (unsigned long long)counts[WINDOW_MARK], (unsigned long long)counts[WINDOW_MARKED],
-	       (unsigned long long)counts[WINDOW_LAZY], (unsigned long long)counts[WINDOW_OTHER]);
+	       (unsigned long long)counts[WINDOW_LAZY], (unsigned long long)counts[WINDOW_OTHER],
+	       (unsigned long long)counts[WINDOW_READ]);
 }
 
 static void say_what_was_done(void)
@@ -406,7 +415,8 @@ static void say_what_was_done(void)
 	say_counts("calls", place.windows->calls);
 	say_counts("swapped", place.windows->swapped);
 	say_counts("stacked", place.windows->stacked);
-	printf("\"root_swaps\":%llu,", (unsigned long long)place.windows->root_swaps);
+	printf("\"root_swaps\":%llu,\"binds\":%llu,\"moves\":%llu,", (unsigned long long)place.windows->root_swaps,
+	       (unsigned long long)place.windows->binds, (unsigned long long)place.windows->moves);
 	printf("\"seed\":%llu,\"actions\":%u,\"in_peace\":%u,\"successors\":%u,\"swaps\":%llu,\"stacks\":%llu}\n",
 	       (unsigned long long)place.seed, begun, in_peace, successors, (unsigned long long)swaps,
 	       (unsigned long long)stacks);
@@ -424,6 +434,7 @@ static void map_windows(const char *path)
 
 static void open_place(const char *path)
 {
+	char away[16];
 	struct stat st;
 
 	place.base = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -432,7 +443,12 @@ static void open_place(const char *path)
 	must(place.host >= 0, "host/dev");
 	place.build = open_beneath(place.base, "build");
 	must(place.build >= 0 && fstat(place.build, &st) == 0, "build");
-	place.windows->dev = st.st_dev;
+	place.dev = st.st_dev;
+	make_directory(place.base, "away");
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		snprintf(away, sizeof(away), "away/%u", slot);
+		make_directory(place.base, away);
+	}
 	snprintf(place.root, sizeof(place.root), "%s/build", path);
 }
 
@@ -469,6 +485,7 @@ int main(int argc, char **argv)
 		return 2;
 	open_place(argv[optind]);
 	choices = place.seed;
+	is_long = seconds >= LONG;
 	start_meddling(swap_names);
 	start_meddling(stack_mounts);
 	run(seconds, swaps);

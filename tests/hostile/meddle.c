@@ -8,6 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
+#define READ_IN (20 * NSEC_PER_MSEC) /* at most */
+
 /* The one in whose window a call waits, else any. */
 static unsigned pick_slot(struct windows *windows, uint64_t *random)
 {
@@ -16,18 +20,59 @@ static unsigned pick_slot(struct windows *windows, uint64_t *random)
 	return held ? held - 1 : random_below(random, SLOTS);
 }
 
-static void exchange(int dirfd, const char *one, const char *other)
+static bool exchange(int dirfd, const char *one, const char *other)
 {
-	renameat2(dirfd, one, dirfd, other, RENAME_EXCHANGE);
+	return renameat2(dirfd, one, dirfd, other, RENAME_EXCHANGE) == 0;
+}
+
+/* Whoever reads a path just now is to read this one. */
+static void wait_for_reader(struct slot *slot)
+{
+	int64_t end = clock_now().mono + READ_IN;
+
+	while (slot->reading && clock_now().mono < end)
+		sched_yield();
 }
 
 /* There and back, so that whoever disarms the slot finds all as it was. */
-static void swap_pair(const struct place *place, struct slot *slot, unsigned number, uint64_t *random)
+static void swap_pair(const struct place *place, struct slot *slot, const char *one, const char *other)
+{
+	if (!exchange(place->build, one, other))
+		return;
+	slot->swaps++;
+	wait_for_reader(slot);
+	exchange(place->build, one, other);
+	slot->swaps++;
+}
+
+/*
+ * What is mounted at root/dev/x/dev is at root/dev for a moment, a path that is above the other one: each by itself
+ * looks as if the mount were where it is not.
+ */
+static void fold(const struct place *place, struct slot *slot, const char *action)
+{
+	char root[48], inner[48], beside[48];
+
+	snprintf(root, sizeof(root), "%s/root", action);
+	snprintf(inner, sizeof(inner), "%s/root/dev/x", action);
+	snprintf(beside, sizeof(beside), "%s/beside", action);
+	if (renameat2(place->build, inner, place->build, beside, RENAME_NOREPLACE) < 0)
+		return;
+	swap_pair(place, slot, root, beside);
+	must(renameat2(place->build, beside, place->build, inner, RENAME_NOREPLACE) == 0, beside);
+}
+
+static void swap_something(const struct place *place, struct slot *slot, unsigned number, uint64_t *random)
 {
 	char name[32], one[48], other[48];
 
 	life_name(number, slot->life, name, sizeof(name));
-	if (slot->renamed && random_below(random, 8) == 0) { /* the action's own directory */
+	/* Who reads the paths of what was bound into the action is to read those that make the most of a difference. */
+	if (slot->bound == BOUND_DEEP && random_below(random, 2) == 0) {
+		fold(place, slot, name);
+		return;
+	}
+	if (slot->renamed && (slot->reading || random_below(random, 8) == 0)) { /* the action's own directory */
 		snprintf(one, sizeof(one), "%s", name);
 		snprintf(other, sizeof(other), "a%u", number);
 	} else if (random_below(random, 4) == 0) { /* two mount points; in our own namespace that fails */
@@ -37,10 +82,7 @@ static void swap_pair(const struct place *place, struct slot *slot, unsigned num
 		snprintf(one, sizeof(one), "%s/root", name);
 		snprintf(other, sizeof(other), "%s/s%u", name, random_below(random, ALIASES));
 	}
-	exchange(place->build, one, other);
-	slot->swaps++;
-	exchange(place->build, one, other);
-	slot->swaps++;
+	swap_pair(place, slot, one, other);
 }
 
 /* Another directory is the root for a moment, with actions of its own. */
@@ -49,9 +91,11 @@ static void swap_root(const struct place *place, uint64_t *random)
 	struct windows *windows = place->windows;
 
 	windows->root_is_away = true;
-	if (!windows->talking) {
+	if (!windows->talking && !windows->calm) {
 		exchange(place->base, "build", "twin");
+		windows->root_is_swapped = true;
 		nanosleep(&(struct timespec){ .tv_nsec = random_below(random, 2000000) }, NULL);
+		windows->root_is_swapped = false;
 		exchange(place->base, "build", "twin");
 		windows->root_swaps++;
 	}
@@ -80,7 +124,7 @@ void swap_names(const struct place *place)
 		slot->swapping = true;
 		if (slot->armed)
 			for (unsigned i = random_below(&random, 16); i > 0 && slot->armed; i--)
-				swap_pair(place, slot, number, &random);
+				swap_something(place, slot, number, &random);
 		slot->swapping = false;
 		if (place->swaps_root && random_below(&random, 128) == 0)
 			swap_root(place, &random);
@@ -91,39 +135,9 @@ void swap_names(const struct place *place)
 	}
 }
 
-/* Everything by fd: a path would lead to whatever stands there at that moment. */
-struct target {
-	char path[32]; /* of the fd, for mount(2) */
-	int fd;
-};
-
-static bool target_open(int dirfd, const char *path, struct target *ret)
-{
-	ret->fd = open_beneath(dirfd, path);
-	snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", ret->fd);
-	return ret->fd >= 0;
-}
-
 static void mount_on(const struct target *target, const char *source, const char *type, unsigned long flags)
 {
 	mount(source, target->path, type, flags, NULL);
-}
-
-/*
- * The host's shared directory with what is mounted in it, over the mount or in it. Nothing is mounted upon it afterwards:
- * that would cover the host's own, too, and stay there, for what covers a shared mount keeps us from making it private.
- */
-static void bind_host(const struct place *place, struct slot *slot, const struct target *target)
-{
-	char host[32];
-
-	snprintf(host, sizeof(host), "/proc/self/fd/%d", place->host);
-	place->windows->binding = true;
-	if (!place->windows->lazy) {
-		slot->stacks_left = 0;
-		mount_on(target, host, NULL, MS_BIND | MS_REC);
-	}
-	place->windows->binding = false;
 }
 
 /* One that was made beside it, and is then moved over it. */
@@ -133,19 +147,20 @@ static void move_over(int action, const struct target *target)
 
 	if (target_open(action, "spare", &spare))
 		mount_on(&spare, "moved", "tmpfs", 0);
-	close(spare.fd);
+	target_clear(&spare);
 	/* Anew: on the mount this time. */
 	if (target_open(action, "spare", &spare))
 		mount_on(target, spare.path, NULL, MS_MOVE);
-	close(spare.fd);
+	target_clear(&spare);
 }
 
 static void stack_one(const struct place *place, struct slot *slot, int action, uint64_t *random)
 {
-	static const char *const places[] = { "root/proc", "root/proc", "root/proc/x", "root", "spare" };
+	/* The last one is not for what is folded: it would lie upon the way back. */
+	static const char *const places[] = { "root/proc", "root/proc", "root/proc/x", "spare", "root" };
 	struct target target;
 
-	if (!target_open(action, places[random_below(random, 5)], &target))
+	if (!target_open(action, places[random_below(random, slot->bound == BOUND_DEEP ? 4 : 5)], &target))
 		return;
 	switch (random_below(random, 7)) {
 	case 0:
@@ -168,24 +183,27 @@ static void stack_one(const struct place *place, struct slot *slot, int action, 
 		mount_on(&target, "/", NULL, MS_BIND);
 		break;
 	}
-	close(target.fd);
+	target_clear(&target);
 }
 
 static void stack_in_slot(const struct place *place, unsigned number, uint64_t *random)
 {
 	struct slot *slot = &place->windows->slots[number];
+	bool moves = slot->moves_left > 0 && random_below(random, 2);
 	char name[32];
 	int action;
 
 	slot->stacking = true;
-	if (slot->armed && slot->stacks_left > 0) {
+	if (slot->armed && (moves || slot->stacks_left > 0)) {
 		action = open_beneath(place->build, life_name(number, slot->life, name, sizeof(name)));
-		slot->stacks_left--;
+		(*(moves ? &slot->moves_left : &slot->stacks_left))--;
 		slot->stacks++;
-		if (action >= 0) {
+		if (action >= 0 && moves)
+			move_bound(place, slot, number, action);
+		else if (action >= 0)
 			stack_one(place, slot, action, random);
+		if (action >= 0)
 			close(action);
-		}
 		slot->stacks++;
 	}
 	slot->stacking = false;

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/at.h"
+#include "kernel/mounts.h"
 
 uint32_t random_below(uint64_t *state, uint32_t bound)
 {
@@ -60,6 +63,30 @@ uint64_t make_mount(int dirfd, const char *path, const char *type)
 	return status.mount_id;
 }
 
+bool is_mounted(uint64_t id)
+{
+	struct mount_status status;
+
+	return kernel_statmount(id, &status) == 0;
+}
+
+bool is_anything_below(const char *root, const char *name)
+{
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	size_t length = strlen(root), size = 0;
+	char target[4096], *line = NULL;
+	bool found = false;
+
+	must(table, "mountinfo");
+	while (!found && getline(&line, &size, table) > 0)
+		found = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 && !strncmp(target, root, length) &&
+			target[length] == '/' && !strncmp(target + length + 1, name, strlen(name)) &&
+			target[length + 1 + strlen(name)] == '/';
+	free(line);
+	fclose(table);
+	return found;
+}
+
 static void make_alias(int action, unsigned number, const char *target)
 {
 	char name[8];
@@ -70,8 +97,9 @@ static void make_alias(int action, unsigned number, const char *target)
 
 void make_names(const struct place *place, unsigned slot, int action)
 {
-	static const char *const directories[] = { "root", "root/proc", "root/sys", "spare",
-						   "s4",   "s4/proc",	"s5",	    "s5/proc" };
+	static const char *const directories[] = { "root",	     "root/proc", "root/sys", "root/dev", "root/dev/x",
+						   "root/dev/x/dev", "spare",	  "s4",	      "s4/proc",  "s5",
+						   "s5/proc" };
 	char alias[8];
 
 	for (unsigned i = 0; i < sizeof(directories) / sizeof(*directories); i++)
@@ -98,9 +126,12 @@ static void remove_name(const struct place *place, int action, const char *name)
 	directory = open_beneath(action, name);
 	if (directory < 0)
 		return;
-	if (fstat(directory, &st) == 0 && st.st_dev == place->windows->dev) {
+	if (fstat(directory, &st) == 0 && st.st_dev == place->dev) {
 		unlinkat(directory, "proc", AT_REMOVEDIR);
 		unlinkat(directory, "sys", AT_REMOVEDIR);
+		unlinkat(directory, "dev/x/dev", AT_REMOVEDIR);
+		unlinkat(directory, "dev/x", AT_REMOVEDIR);
+		unlinkat(directory, "dev", AT_REMOVEDIR);
 		unlinkat(action, name, AT_REMOVEDIR);
 	}
 	close(directory);
