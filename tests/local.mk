@@ -286,7 +286,7 @@ tests_unit_test_engine_namespaces_LDADD = $(use_engine) $(CHECK_LIBS)
 
 tests_sim_test_sim_SOURCES = \
 	tests/sim/broker.c tests/sim/config.c tests/sim/happen.c tests/sim/judge.c tests/sim/kinds.h tests/sim/ledger.c \
-	tests/sim/life.c tests/sim/people.c tests/sim/probe.c tests/sim/process.c tests/sim/server.c tests/sim/settle.c tests/sim/source.c \
+	tests/sim/life.c tests/sim/other.c tests/sim/people.c tests/sim/probe.c tests/sim/process.c tests/sim/server.c tests/sim/settle.c tests/sim/source.c \
 	tests/sim/test_sim.c tests/sim/trouble.c tests/sim/world.c tests/sim/world.h
 tests_sim_test_sim_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_sim_test_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim

@@ -104,13 +104,13 @@ static enum outcome outcome_by_place(const struct world_mount *mount, const stru
 {
 	const struct world_dir *dir = mount->dir ? world_dir(mount->dir) : NULL;
 
-	if (!*item->path && world_standing(root) != mount->id) {
+	if (!*item->path && world_standing_in(mount->ns, root) != mount->id) {
 		world_note(KIND_ROOT_COVERED, mount->id);
 		return OUTCOME_MISMATCH;
 	}
 	if (!*item->path)
 		return mount->dead ? OUTCOME_GONE : OUTCOME_REFUSED;
-	if (dir && dir->carrier != world_standing(root))
+	if (dir && dir->carrier != world_carrier_in(mount->ns, root))
 		return OUTCOME_MISMATCH;
 	if (dir && world_is_out_of_reach(dir)) {
 		world_note(KIND_OUT_OF_REACH, mount->id);
@@ -169,6 +169,8 @@ static struct step_result take_step(const struct step_item *item, uint64_t meant
 		return conclude(KIND_OUTCOME_LIE, OUTCOME_GONE, 0, id);
 	if (!*item->path)
 		world_note(KIND_ROOT_REAPED, id);
+	if (mount->ns)
+		world_note(KIND_TAKEN_THERE, id);
 	take(mount);
 	return (struct step_result){ .outcome = OUTCOME_GONE, .duration = 20000 };
 }
@@ -200,8 +202,14 @@ static void answer(const struct pending *one)
 	struct step_result steps[REQUEST_ITEMS_MAX];
 	ssize_t length;
 
-	result.count = one->error ? 0 : request->count;
-	if (request->type == MESSAGE_PROBE) {
+	/* It may have ended while this was under way. */
+	if (!one->error && !namespace_is_own(&request->ns) && !world_other_is(&request->ns))
+		result.error = ESRCH;
+	world.asked_in = !namespace_is_own(&request->ns);
+	result.count = result.error ? 0 : request->count;
+	if (result.error == ESRCH) {
+		world_note(KIND_ASKED_TOO_LATE, request->type);
+	} else if (request->type == MESSAGE_PROBE) {
 		result.probes = probes;
 		answer_probes(one, root, probes);
 	} else if (request->type == MESSAGE_STEP) {
@@ -210,10 +218,18 @@ static void answer(const struct pending *one)
 			steps[i] = take_step(&request->steps[i], one->meant[i], root, &one->config.rules[root]);
 	} else if (request->type == MESSAGE_WATCH) {
 		result.watches = watches;
+	} else if (request->type == MESSAGE_NAMESPACES && world.has_others) {
+		world.other.told_unselected = !one->config.others && one->config.serial == world.config.serial;
+		world_other_list(one->config.others, &result);
 	} else if (request->type == MESSAGE_NAMESPACES) {
 		result.error = EPERM; /* this world has one */
 		result.count = 0;
-	} else {
+	} else if (request->type == MESSAGE_TABLE && !result.error) {
+		world_other_table(&result);
+	} else if (request->type == MESSAGE_EVENTS && !result.error) {
+		result.error = EPERM; /* its table is read again and again */
+		result.count = 0;
+	} else if (!result.error) {
 		world_violated("a request of type %d", (int)request->type);
 		return;
 	}
@@ -221,7 +237,14 @@ static void answer(const struct pending *one)
 	if (length < 0)
 		world_violated("the answer does not fit: %zd", length);
 	else
-		wire_send(broker_fd, buffer, (size_t)length, NULL, 0);
+		wire_send(broker_fd, buffer, (size_t)length, result.fds, result.fd_count);
+	for (uint32_t i = 0; i < result.fd_count; i++)
+		close(result.fds[i]);
+}
+
+static bool is_of_a_root(const struct message_request *request)
+{
+	return request->type == MESSAGE_PROBE || request->type == MESSAGE_STEP || request->type == MESSAGE_WATCH;
 }
 
 static void receive(struct pending *one)
@@ -229,6 +252,7 @@ static void receive(struct pending *one)
 	const struct message_request *request = &one->request;
 
 	one->config = world.config;
+	world.asked_in = !namespace_is_own(&request->ns);
 	if (request->type == MESSAGE_NAMESPACES)
 		return;
 	for (uint32_t i = 0; request->type == MESSAGE_STEP && i < request->count; i++) {
@@ -241,7 +265,12 @@ static void receive(struct pending *one)
 		one->error = ESTALE;
 		if (request->type == MESSAGE_STEP)
 			judge_refused(request);
-	} else if (world_config_root(&world.config, request->root) < 0) {
+	} else if (!namespace_is_own(&request->ns) && !world.config.others) {
+		world_note(KIND_NOT_SELECTED, request->type);
+		one->error = EPERM;
+		if (request->type == MESSAGE_STEP && world.other.told_unselected)
+			world_violated("a step is asked for in a namespace that is not selected");
+	} else if (is_of_a_root(request) && world_config_root(&world.config, request->root) < 0) {
 		world_violated("a request names root %u, which there is not", request->root);
 		one->error = EBADMSG;
 	} else if (request->type == MESSAGE_STEP) {
@@ -271,7 +300,7 @@ void world_broker_take(void)
 		}
 		one->due = world.now.mono;
 		one->polls = world.polls;
-		if (one->request.type != MESSAGE_NAMESPACES &&
+		if ((one->request.type != MESSAGE_NAMESPACES || world.has_others) &&
 		    world_chance(one->request.type == MESSAGE_STEP ? 40 : 20))
 			one->due += (int64_t)world_random(3000) * NSEC_PER_MSEC;
 		receive(one);
@@ -318,6 +347,9 @@ static void do_unheard(const struct pending *one)
 
 	if (one->request.type != MESSAGE_STEP || one->error || world_chance(50))
 		return;
+	if (!namespace_is_own(&one->request.ns) && !world_other_is(&one->request.ns))
+		return;
+	world.asked_in = !namespace_is_own(&one->request.ns);
 	for (uint32_t i = 0; i < one->request.count; i++) {
 		world_note(KIND_DONE_UNHEARD, one->request.job);
 		take_step(&one->request.steps[i], one->meant[i], root, &one->config.rules[root]);

@@ -26,7 +26,8 @@ static struct world_rules any_rules(void)
 
 void world_config_plain(void)
 {
-	world.config = (struct world_config){ .serial = world.config.serial + 1 };
+	world.config = (struct world_config){ .serial = world.config.serial + 1, .others = world.has_others };
+	world.other.told_unselected = false;
 	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
 		world.config.rules[root] = plain_rules, world.config.rules[root].reap_root = world.reap_root;
 	world.brake_level = 0;
@@ -49,6 +50,13 @@ void world_config_any(void)
 	config->serial++;
 	config->most_reaps = world_chance(30) ? 6 + world_random(20) : 6000;
 	config->reversed = world_chance(30);
+	config->others = world.has_others && world_chance(70);
+	world.other.told_unselected = false;
+	/* What goes there from now on nobody watches. */
+	for (uint64_t id = 1; former.others && !config->others && id <= world.last_id; id++)
+		world.past[id].forgotten |= world.past[id].elsewhere;
+	if (former.others && !config->others)
+		world_other_doubt_words();
 	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
 		config->rules[root] = any_rules();
 	if (!config->rules[0].configured && !config->rules[1].configured)
@@ -87,8 +95,9 @@ const char *world_config_text(void)
 	static char text[2048];
 	size_t used;
 
-	used = (size_t)snprintf(text, sizeof(text), "[daemon]\nmax-reaps-per-minute = %u\nretain = 3650d\n",
-				world.config.most_reaps);
+	used = (size_t)snprintf(text, sizeof(text),
+				"[daemon]\nmax-reaps-per-minute = %u\nretain = 3650d\nnamespaces = self%s\n",
+				world.config.most_reaps, world.config.others ? " all" : "");
 	for (uint32_t index = 0; index < WORLD_ROOTS; index++) {
 		int root = world_config_root(&world.config, index);
 		const struct world_rules *rules = root < 0 ? NULL : &world.config.rules[root];

@@ -36,6 +36,11 @@ static void mount_in(struct world_dir *dir)
 	struct world_mount *mount;
 	uint32_t type, place;
 
+	if (world.other.inode && world_chance(20)) {
+		world_other_mounts(dir);
+		return;
+	}
+
 	world_walk_to(dir->root, dir->path);
 	type = world_random(4);
 	place = world_random(5);
@@ -83,6 +88,15 @@ static void remove_directory(struct world_dir *dir)
 	dir->path[0] = '\0';
 }
 
+/* Of what stands in another namespace who ends does not know. */
+static struct world_mount *own_mount_of(const struct world_dir *dir)
+{
+	for (size_t i = 0; i < WORLD_MOUNTS; i++)
+		if (world.mounts[i].id && world.mounts[i].ns == 0 && world.mounts[i].dir == dir->serial)
+			return &world.mounts[i];
+	return NULL;
+}
+
 static void action_ends_cleanly(void)
 {
 	struct world_dir *dir = world_any_dir(true);
@@ -91,7 +105,7 @@ static void action_ends_cleanly(void)
 	if (!dir || !world_is_reached(dir))
 		return;
 	world_note(KIND_END_CLEAN, dir->serial);
-	while ((mount = world_any_mount_of(dir)))
+	while ((mount = own_mount_of(dir)))
 		world_detach(mount);
 	remove_directory(dir);
 }
@@ -173,6 +187,7 @@ static void directory_is_emptied(void)
 	if (!dir || dir->registered || !dir->told_full || world_is_covered_by_own(dir))
 		return;
 	world_note(KIND_EMPTY, dir->serial);
+	world_other_doubt(dir, false);
 	world_kill(dir);
 	dir->hollow = true;
 }

@@ -13,16 +13,21 @@
 
 struct world_mount *world_referred(const struct mount_reference *reference)
 {
-	if (!world.no_ids)
-		return world_mount(reference->id);
-	for (size_t i = 0; i < WORLD_MOUNTS; i++) {
-		struct world_mount *mount = &world.mounts[i];
-		uint64_t dev = mount->id == world.root_mount ? 7 : 1000 + mount->id32;
+	struct world_mount *found = world.no_ids ? NULL : world_mount(reference->id);
 
-		if (mount->id && mount->id32 == reference->id32 && dev == reference->dev)
-			return mount;
+	for (size_t i = 0; world.no_ids && i < WORLD_MOUNTS; i++) {
+		struct world_mount *mount = &world.mounts[i];
+
+		if (mount->id && mount->ns == world.asked_in && mount->id32 == reference->id32 &&
+		    mount->dev == reference->dev)
+			found = mount;
 	}
-	return NULL;
+	if (found && found->ns != world.asked_in) {
+		world_violated("mount %llu is another namespace's than the one that it is looked for in",
+			       (unsigned long long)found->id);
+		return NULL;
+	}
+	return found;
 }
 
 /* It lies where the request says. */

@@ -45,6 +45,13 @@
 	X(ROOT_REAPED, "a dead root is taken with what is below it")                                                   \
 	X(ROOT_COVERED, "a dead root is covered when its step comes")                                                  \
 	X(OUT_OF_REACH, "a step is below a dead root")                                                                 \
+	X(OTHER_SLAVE, "a namespace begins that receives mounts")                                                      \
+	X(OTHER_PRIVATE, "a namespace begins with copies of its own")                                                  \
+	X(OTHER_ENDS, "a namespace ends")                                                                              \
+	X(MOUNT_THERE, "a mount is attached in another namespace alone")                                               \
+	X(TAKEN_THERE, "a step takes a mount in another namespace")                                                    \
+	X(ASKED_TOO_LATE, "a request is for a namespace that has ended")                                               \
+	X(NOT_SELECTED, "a request is for a namespace that is no longer selected")                                     \
 	X(WALL_CLOCK_BACK, "the clock on the wall is set back")                                                        \
 	X(WALL_CLOCK_AHEAD, "the clock on the wall is set ahead")                                                      \
 	X(LONG_TIME, "a long time passes")                                                                             \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/namespaces.h"
 #include "store/internal.h"
 #include "world.h"
 
@@ -264,7 +265,9 @@ void ledger_must_be_reconciled(void)
 	char sql[128];
 	int64_t open;
 
-	if (world.reconcile <= 0 || !world.engine->ready || !ledger_is_whole())
+	/* What was under way in another namespace its table says; and what the engine has just heard it does next. */
+	if (world.reconcile <= 0 || !world.engine->ready || !ledger_is_whole() ||
+	    namespaces_are_busy(world.engine->namespaces) || engine_next_turn(world.engine) <= world.now.mono)
 		return;
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM attempts WHERE outcome IS NULL AND id <= %lld",
 		 (long long)world.reconcile);

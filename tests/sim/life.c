@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The engine's starts and ends, and its turns. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "engine/engine.h"
@@ -106,6 +107,20 @@ static bool is_forgotten(const struct world_dir *dir, bool told)
 	return !known;
 }
 
+/*
+ * The name was registered for the next directory, and counts for the former one's mounts: those cannot be found by the next
+ * engine where there are neither unique ids nor a word of the directory's, see cannot_be_found().
+ */
+static void doubt_former(const struct world_dir *next)
+{
+	for (size_t i = 0; i < WORLD_DIRS && world.no_ids && world.by_handle; i++) {
+		struct world_dir *dir = &world.dirs[i];
+
+		dir->doubt |= dir->serial && dir->replaced && dir->root == next->root &&
+			      strcmp(dir->last_path, next->begun_name) == 0;
+	}
+}
+
 /* The next engine knows what the ledger knows. */
 static void forget(bool whole)
 {
@@ -122,6 +137,8 @@ static void forget(bool whole)
 		dir->told = dir->told_full = false;
 		if (!whole)
 			world_doubt(dir);
+		if (dir->registered)
+			doubt_former(dir);
 		dir->maybe |= dir->taken || (dir->registered && is_forgotten(dir, told));
 		dir->taken = false;
 		if (dir->lease) {
@@ -132,6 +149,11 @@ static void forget(bool whole)
 		/* Without unique ids, what had ended before it was known which directory it was may be another's by now. */
 		if (world.no_ids && !dir->live && !told)
 			dir->doubt = true;
+		/* What was mounted before the word, and is read by this start alone, may be the next one's. */
+		dir->doubt |= dir->unread_word && !dir->live;
+		/* Its mounts in another namespace are found anew, and only by the directory to be its own. */
+		if (!dir->live && *dir->path && (dir->hollow || !told || world.no_ids || world_is_covered_by_own(dir)))
+			world_other_doubt(dir, true);
 	}
 	world.brake_level = 0;
 }

@@ -27,8 +27,10 @@ static int compare(void *context, struct mount *mount)
 {
 	struct search *search = context;
 
-	if (mount->facts.id32 == search->mount->id32 && strcmp(mount->facts.target, search->target) == 0 &&
-	    (world.no_ids ? search->mount->id <= world.last_shown : mount->facts.id == search->mount->id))
+	if (mount->ns->own == (search->mount->ns == 0) && mount->facts.id32 == search->mount->id32 &&
+	    strcmp(mount->facts.target, search->target) == 0 &&
+	    (world.no_ids ? search->mount->ns || search->mount->id <= world.last_shown :
+			    mount->facts.id == search->mount->id))
 		search->found = mount;
 	return 0;
 }
@@ -166,6 +168,7 @@ static struct world_dir *any_dir_spoken_for(bool by_owner)
 static void end_registration(struct world_dir *dir, enum kind kind, bool at_once)
 {
 	world_note(kind, dir->serial);
+	world_other_doubt(dir, false);
 	dir->unread_word = world.now.mono;
 	dir->spoken_for = dir->lease = dir->lost = false;
 	dir->pid = 0;
@@ -251,8 +254,10 @@ static void operator_reaps(void)
 		return;
 	/* A suspect may live: then nothing comes of it, but once it dies it has no grace. */
 	dir->at_once = true;
-	if (active)
+	if (active) {
+		world_other_doubt(dir, false);
 		world_kill(dir);
+	}
 	world_note(active ? KIND_REAP_ACTIVE : KIND_REAP, dir->serial);
 }
 

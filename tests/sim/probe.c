@@ -58,7 +58,7 @@ static void found(const struct probe_item *item, struct world_dir *dir, struct p
 /* A mount on the directory itself hides which directory it is. */
 static void probe_local(const struct probe_item *item, uint32_t root, struct probe_result *ret)
 {
-	struct world_dir *dir = world_dir_at(world_standing(root), root, item->path);
+	struct world_dir *dir = world_dir_at(world_carrier_in(world.asked_in, root), root, item->path);
 
 	ret->local = true;
 	if (!dir) {
@@ -81,7 +81,7 @@ static void probe_local(const struct probe_item *item, uint32_t root, struct pro
 /* A handle finds its directory under any name: then nothing is said of what stands at the one that was asked about. */
 static void probe_remote(const struct probe_item *item, uint32_t root, struct probe_result *ret)
 {
-	struct world_dir *at_path = world_dir_at(world_standing(root), root, item->path);
+	struct world_dir *at_path = world_dir_at(world_carrier_in(world.asked_in, root), root, item->path);
 	struct world_dir *dir = item->known ? world_dir((uint32_t)item->birth) : at_path;
 
 	if (dir && *dir->path) {
@@ -123,7 +123,7 @@ void world_has_answered(const struct probe_item *item, uint32_t root, const stru
 void world_probe(const struct probe_item *item, uint32_t index, struct probe_result *ret)
 {
 	const struct world_root *root = &world.roots[index];
-	const struct world_mount *standing = world_mount(world_standing(index));
+	const struct world_mount *standing = world_mount(world_standing_in(world.asked_in, index));
 	const struct world_mount *carrier = world_referred(&item->carrier);
 
 	*ret = (struct probe_result){ .state = PROBE_PRESENT };
@@ -133,7 +133,7 @@ void world_probe(const struct probe_item *item, uint32_t index, struct probe_res
 		ret->state = PROBE_HUNG;
 	else if (root->fails)
 		ret->state = PROBE_UNKNOWN, ret->error = EIO;
-	else if (standing->serves ? standing->dead : root->dead && standing->id == world.root_mount)
+	else if (standing->serves ? standing->dead : root->dead && standing->dev == 7)
 		ret->state = PROBE_DEAD, ret->error = ENOTCONN;
 	else if (!*item->path)
 		return;

@@ -119,6 +119,10 @@ void world_server_changes(void)
 	unsigned depth;
 	struct world_mount *server = topmost(root, &depth);
 
+	if (world.has_others) {
+		world_other_changes();
+		return;
+	}
 	if (world.roots[root].cover)
 		return;
 	if (!server || (server->dead && what < returns)) {

@@ -30,7 +30,7 @@ static int add(struct scan *scan, const struct world_mount *mount)
 		.parent = world.no_ids ? 0 : mount->parent,
 		.id32 = mount->id32,
 		.parent32 = parent ? parent->id32 : 0,
-		.dev = mount->id == world.root_mount ? 7 : 1000 + mount->id32,
+		.dev = mount->dev,
 		.root = strdup("/"),
 		.target = strdup(target),
 		.fstype = strdup(mount->fstype),
@@ -55,7 +55,7 @@ static size_t by_age(const struct world_mount **ret)
 	size_t count = 0;
 
 	for (size_t i = 0; i < WORLD_MOUNTS; i++)
-		if (world.mounts[i].id)
+		if (world.mounts[i].id && world.mounts[i].ns == 0)
 			ret[count++] = &world.mounts[i];
 	qsort(ret, count, sizeof(*ret), compare_by_age);
 	for (; count > 0 && world.unseen > 0 && ret[count - 1]->id > world.last_shown; world.unseen--) {
@@ -76,7 +76,7 @@ static int note_gone(void *context, struct mount *mount)
 {
 	struct gone *gone = context;
 
-	if (!world_mount(mount->facts.id) && scan_add_gone(gone->scan, mount->facts.id, NULL) < 0)
+	if (mount->ns->own && !world_mount(mount->facts.id) && scan_add_gone(gone->scan, mount->facts.id, NULL) < 0)
 		gone->failed = true;
 	return 0;
 }
@@ -125,7 +125,7 @@ static int sim_refresh(struct source *source, const struct model *model, struct 
 	for (size_t i = 0; i < WORLD_MOUNTS && r == 0; i++) {
 		const struct world_mount *mount = &world.mounts[i];
 
-		if (mount->id && model_mount_const(model, mount->id))
+		if (mount->id && mount->ns == 0 && model_mount_const(model, mount->id))
 			r = add(ret, mount);
 	}
 	return r;

@@ -111,6 +111,7 @@ void world_trouble_ends(void)
 		world.roots[root] = (struct world_root){ .path = world.roots[root].path };
 	}
 	world_servers_end();
+	world_other_is_uncovered();
 	world.all.paused = false;
 	world.calm = true;
 	world.fail_reads = 0;

@@ -119,6 +119,7 @@ void world_begin(uint64_t seed)
 	world.no_ids = seed % 3 == 0;
 	world.incremental = !world.no_ids && seed % 4 < 2;
 	world.reap_root = seed % 5 < 3;
+	world.has_others = seed % 7 == 4 || seed % 7 == 5;
 	world.now = (struct now){ .mono = 1000 * NSEC_PER_SEC, .real = 1700000000 * NSEC_PER_SEC };
 	world.roots[0].path = "/b";
 	world.roots[1].path = "/srv/c";
@@ -259,14 +260,14 @@ void world_mount_target(const struct world_mount *mount, char *ret, size_t size)
 			 *mount->below ? "/" : "", mount->below);
 }
 
-static uint32_t lowest_free_number(void)
+static uint32_t lowest_free_number(uint32_t ns)
 {
 	static bool used[WORLD_MOUNTS + 2];
 	uint32_t number = 1;
 
 	memset(used, 0, sizeof(used));
 	for (size_t i = 0; i < WORLD_MOUNTS; i++)
-		if (world.mounts[i].id)
+		if (world.mounts[i].id && world.mounts[i].ns == ns)
 			used[world.mounts[i].id32] = true;
 	while (used[number])
 		number++;
@@ -275,18 +276,23 @@ static uint32_t lowest_free_number(void)
 
 struct world_mount *world_attach(uint64_t parent, uint32_t dir, const char *below, const char *fstype)
 {
+	uint32_t ns = parent ? world_mount(parent)->ns : 0;
+
 	for (size_t i = 0; i < WORLD_MOUNTS && world.last_id + 1 < WORLD_MOUNTS_EVER; i++) {
 		struct world_mount *mount = &world.mounts[i];
 
 		if (mount->id)
 			continue;
-		*mount = (struct world_mount){ .parent = parent, .dir = dir, .id32 = lowest_free_number() };
+		*mount = (struct world_mount){ .parent = parent, .dir = dir, .ns = ns };
+		mount->id32 = lowest_free_number(ns);
 		mount->id = ++world.last_id;
+		mount->dev = parent ? 1000 + mount->id : 7;
 		mount->polls = world.polls;
 		world.past[mount->id].parent = parent;
 		snprintf(mount->below, sizeof(mount->below), "%s", below);
 		snprintf(mount->fstype, sizeof(mount->fstype), "%s", fstype);
 		world.table_changed = true;
+		world_other_receives(mount);
 		return mount;
 	}
 	return NULL;
@@ -304,6 +310,8 @@ void world_detach(struct world_mount *mount)
 	for (uint32_t root = 0; root < WORLD_ROOTS; root++)
 		if (world.roots[root].cover == id)
 			world.roots[root].cover = 0;
+	if (mount->ns == 0)
+		world_other_loses(id);
 	mount->id = 0;
 	world.table_changed = true;
 }

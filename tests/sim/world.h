@@ -38,6 +38,7 @@ struct world_rules {
 struct world_config {
 	uint32_t serial;
 	uint32_t most_reaps; /* a minute; 0: no brake */
+	bool others;	     /* other namespaces are watched */
 	bool reversed;	     /* the order of the roots, and so their indexes */
 	struct world_rules rules[WORLD_ROOTS];
 };
@@ -83,10 +84,13 @@ struct world_dir {
 
 struct world_mount {
 	uint64_t id, parent; /* id 0: the slot is free */
-	uint32_t id32;	     /* the lowest that was free */
-	uint32_t dir;	     /* serial; 0: none */
-	uint64_t polls;	     /* of the engine's, when it was attached */
-	char below[64];	     /* path below its directory, or, without one, below "/" */
+	uint32_t ns;	     /* 0: our own */
+	uint64_t copy_of;    /* the mount in our own; 0: of none */
+	uint32_t id32;	     /* the lowest that was free in the namespace */
+	uint64_t dev;
+	uint32_t dir;	/* serial; 0: none */
+	uint64_t polls; /* of the engine's, when it was attached */
+	char below[64]; /* path below its directory, or, without one, below "/" */
 	char fstype[16];
 	bool busy, locked;
 	bool serves; /* a build root, which is `root` */
@@ -104,7 +108,17 @@ struct world_past {
 	bool asked_tree; /* and for all that is mounted below */
 	bool taken;	 /* a step of ours took it */
 	bool told;	 /* the journal said that it went */
+	bool elsewhere;	 /* in another namespace */
 	bool forgotten;	 /* the engine ended, or its root was removed, before it could say so */
+};
+
+/* What the world has beside our own mount namespace, at times. */
+struct world_other {
+	uint64_t inode; /* 0: there is none */
+	uint64_t root_mount;
+	bool receives;	      /* what comes and goes in our own */
+	bool told_unselected; /* the engine, since the last change of that */
+	uint32_t count;	      /* that ever were */
 };
 
 struct world {
@@ -127,12 +141,15 @@ struct world {
 	bool by_handle;
 	bool no_ids;	  /* mounts have no unique ids */
 	bool incremental; /* the source says what changed, not the whole */
-	bool reap_root;	  /* in the plain configuration */
-	bool observe_all; /* --observe */
-	bool calm;	  /* nothing goes wrong any more */
-	bool stopping;	  /* the engine was told to end */
-	bool stopped;	  /* and has said so */
-	bool time_stands; /* the clocks do not move */
+	bool has_others;  /* in place of servers */
+	struct world_other other;
+	uint32_t asked_in; /* the namespace of the request that is being looked at */
+	bool reap_root;	   /* in the plain configuration */
+	bool observe_all;  /* --observe */
+	bool calm;	   /* nothing goes wrong any more */
+	bool stopping;	   /* the engine was told to end */
+	bool stopped;	   /* and has said so */
+	bool time_stands;  /* the clocks do not move */
 	enum disk_fault disk;
 	bool disk_had_trouble; /* the ledger may lack what happened */
 	bool pauses_unread;    /* the engine could not read at its start what is paused, and has not yet */
@@ -202,6 +219,24 @@ void world_server_changes(void);
 bool world_server_is_asked_for(uint32_t *ret_root); /* by a step that is under way */
 void world_server_has_gone(const struct world_mount *server);
 void world_servers_end(void); /* as far as nobody would do that for us */
+
+/* --- other.c: another mount namespace --- */
+
+void world_other_changes(void);
+void world_other_is_uncovered(void);
+void world_other_mounts(const struct world_dir *dir); /* there alone */
+/* Of what the engine has not read there, or of all: which generation's it is found to be is not known. */
+void world_other_doubt(const struct world_dir *dir, bool also_known);
+void world_other_doubt_words(void); /* the same of all that ended by a word, and is no longer watched */
+void world_other_receives(const struct world_mount *mount);
+void world_other_loses(uint64_t id);
+uint64_t world_standing_in(uint32_t ns, uint32_t root);
+uint64_t world_carrier_in(uint32_t ns, uint32_t root); /* the same as the mount of our own that it is a copy of */
+struct message_result;
+struct namespace_reference;
+bool world_other_is(const struct namespace_reference *reference); /* there, now */
+void world_other_list(bool selected, struct message_result *ret);
+void world_other_table(struct message_result *ret);
 
 /* --- process.c --- */
 
