@@ -469,15 +469,15 @@ START_TEST(a_mount_that_is_on_its_way_is_no_leftover_of_what_is_taken_back)
 {
 	uint64_t id;
 
-	ck_assert_int_eq(claim(OWNED), 1);
+	ck_assert_int_eq(claim(AGED), 1);
 	id = attach("a/proc");
 	ck_assert(undo(1));
-	pass(10);
+	pass(12);
 	ck_assert_ptr_nonnull(model_mount(engine->model, id));
 	ck_assert_int_eq(action("a")->state, ACTION_ACTIVE);
 	ck_assert_uint_eq(action("a")->evidence, 0);
 	ck_assert_int_eq(action("a")->owner.kind, OWNER_INFERRED);
-	ck_assert_int_eq(action("a")->owner.pid, 0);
+	ck_assert_int_eq(action("a")->owner.max_age, 0);
 }
 END_TEST
 
