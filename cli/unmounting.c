@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "kernel/depth.h"
 #include "kernel/mounts.h"
 #include "kernel/others.h"
 #include "kernel/receivers.h"
@@ -25,6 +26,7 @@ struct job {
 	size_t count;
 	struct mount_entry *mount; /* the one */
 	const struct root_rules *rules;
+	int root;	  /* an fd of the build root */
 	int parent;	  /* an fd of the directory that holds the mount point */
 	const char *name; /* of the mount point in it */
 	uint64_t *ids;	  /* of what is below it */
@@ -36,6 +38,7 @@ static void job_clear(struct job *job)
 	free(job->found);
 	free(job->ids);
 	cleanup_close(&job->parent);
+	cleanup_close(&job->root);
 }
 
 /* It is still mounted. */
@@ -59,6 +62,12 @@ static int say_error(struct job *job, const char *what, int r)
 	CLEANUP_FREE char *all = must_format("%s: %s", what, strerror(-r));
 
 	return say(job, all);
+}
+
+/* Whom the unmount reaches was judged of what is no more. */
+static int say_moved(struct job *job)
+{
+	return say(job, "it, what is below it, or what it is mounted in was moved, renamed or shared meanwhile");
 }
 
 /* ---- the search ---- */
@@ -182,12 +191,12 @@ static int reach(struct job *job)
 {
 	const char *relative = path_relative(job->ret->target, job->rules->path), *slash = strrchr(relative, '/');
 	CLEANUP_FREE char *directory = MUST(strndup(relative, slash ? (size_t)(slash - relative) : 0));
-	CLEANUP_CLOSE int root = kernel_open_root(job->rules->path);
 
-	if (root < 0)
-		return say_error(job, "its build root cannot be opened", root);
+	job->root = kernel_open_root(job->rules->path);
+	if (job->root < 0)
+		return say_error(job, "its build root cannot be opened", job->root);
 	job->name = slash ? slash + 1 : relative;
-	job->parent = kernel_open_beneath(root, directory, 0);
+	job->parent = kernel_open_beneath(job->root, directory, 0);
 	if (job->parent < 0)
 		return say_error(job, "there is no way to it but by a symlink, or none", job->parent);
 	return choose(job);
@@ -220,10 +229,29 @@ static bool is_in_tree(const struct job *job, const struct mount_entry *entry)
 	return false;
 }
 
+/* 0 or -ESTALE. Where only a filesystem could tell, of what is below the mount, the paths decide. */
+static int add_depth(struct job *job, struct receivers_question *question)
+{
+	const struct mount_entry *mount = question->mount, *parent = kernel_table_find(&job->table, mount->parent);
+	int r;
+
+	if (!parent || !parent->peer_group)
+		return 0;
+	if (mount == job->mount)
+		r = kernel_depth_of_mount(&job->table, job->parent, job->name, mount, false, &question->depth);
+	else
+		r = kernel_depth_beneath(&job->table, job->root, path_relative(mount->target, job->rules->path), mount,
+					 &question->depth);
+	if (r == -ENOMEM)
+		must(NULL);
+	question->has_depth = r == 0;
+	return r == 0 || (r == -EAGAIN && mount != job->mount) ? 0 : -ESTALE;
+}
+
 static int judge(struct job *job, struct mount_entry *entry)
 {
 	CLEANUP_FREE char *action = action_of(job, job->ret->target);
-	const struct receivers_question question = {
+	struct receivers_question question = {
 		.table = &job->table, .mount = entry, .rules = job->rules, .action = action
 	};
 	const struct mount_entry *stranger;
@@ -232,7 +260,11 @@ static int judge(struct job *job, struct mount_entry *entry)
 
 	if (rules_protect(job->rules, path_relative(entry->target, job->rules->path)))
 		return say_about(job, "the configuration protects ", entry->target, "");
-	r = receivers_judge(&question, &receivers, &stranger);
+	r = add_depth(job, &question);
+	if (r == 0)
+		r = receivers_judge(&question, &receivers, &stranger);
+	if (r == -ESTALE)
+		return say_moved(job);
 	if (r < 0 && r != -ENOENT)
 		return say_error(job, "whom the unmount would reach cannot be told", r);
 	if (r == 0 && receivers != RECEIVERS_NONE)
@@ -295,32 +327,50 @@ static int judge_force(struct job *job)
 
 static int unmount_exactly(struct job *job)
 {
+	const struct mount_entry *parent = kernel_table_find(&job->table, job->mount->parent);
+	const uint64_t peer_group = parent ? parent->peer_group : 0;
 	const struct kernel_exactly exactly = { .mount = job->ret->mount,
 						.parent = job->mount->parent,
 						.target = job->mount->target,
+						.peer_group = &peer_group,
 						.newest = job->newest };
 	uint64_t stranger;
 
 	return kernel_unmount_exactly(job->parent, job->name, &exactly, &stranger);
 }
 
-/* Nothing is below it that was not judged: 0, -ENOTUNIQ or -errno. Without unique ids nobody can tell. */
+/* What has gone meanwhile reaches nobody. */
+static int check_as_judged(const struct job *job, const struct mount_entry *entry)
+{
+	const struct mount_entry *parent = kernel_table_find(&job->table, entry->parent);
+	int r = parent ? kernel_check_parent(entry->id, parent->id, parent->peer_group) : 0;
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * It and what is below it are as they were judged: 0, -ENOTUNIQ where something came below it, -ESTALE or -errno. Without
+ * unique ids nobody can tell.
+ */
 static int check_tree(const struct job *job)
 {
 	uint64_t ids[512], after = 0;
-	ssize_t count = job->ret->mount.id ? 1 : 0;
+	ssize_t count = 1;
+	int r;
 
-	while (count > 0) {
+	if (!job->ret->mount.id)
+		return 0;
+	r = check_as_judged(job, job->mount);
+	while (r == 0 && count > 0) {
 		count = kernel_listmount(job->ret->mount.id, after, ids, ARRAY_SIZE(ids));
-		for (ssize_t i = 0; i < count; i++) {
+		for (ssize_t i = 0; i < count && r == 0; i++) {
 			const struct mount_entry *entry = kernel_table_find(&job->table, ids[i]);
 
-			if (!entry || !is_in_tree(job, entry))
-				return -ENOTUNIQ;
+			r = entry && is_in_tree(job, entry) ? check_as_judged(job, entry) : -ENOTUNIQ;
 			after = ids[i];
 		}
 	}
-	return (int)count;
+	return r < 0 ? r : (int)count;
 }
 
 static int by_fd(struct job *job, int flags)
@@ -360,6 +410,8 @@ static int conclude(struct job *job, int r)
 		return say(job, "it is looked at all the time");
 	case ENOTUNIQ:
 		return say(job, "something came below it meanwhile");
+	case ESTALE:
+		return say_moved(job);
 	case EINVAL:
 		return say(job, "it is locked: inherited from another user namespace");
 	default:
@@ -369,7 +421,7 @@ static int conclude(struct job *job, int r)
 
 void unmounting_do(const struct unmounting *unmounting, struct unmounted *ret)
 {
-	CLEANUP(job_clear) struct job job = { .wanted = unmounting, .ret = ret, .parent = -1 };
+	CLEANUP(job_clear) struct job job = { .wanted = unmounting, .ret = ret, .root = -1, .parent = -1 };
 
 	ret->status = read_table(&job) < 0 ? CLI_UNSURE : find(&job);
 	if (!ret->status)

@@ -55,7 +55,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h \
 	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/namespace_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
 	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/requests_fixture.h tests/unit/run_suite.h \
-	tests/unit/race_fixture.h tests/unit/source_fixture.h tests/unit/step_fixture.h \
+	tests/unit/race_fixture.h tests/unit/source_fixture.h tests/unit/step_fixture.h tests/unit/stop_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_segments tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \
@@ -203,7 +203,8 @@ tests_unit_test_policy_dead_root_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
-unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_hook tests/unit/test_cli_lists
+unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_hook tests/unit/test_cli_lists \
+	tests/unit/test_cli_unmounting
 cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h
 cli_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_cflags = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -227,6 +228,9 @@ tests_unit_test_cli_lists_SOURCES = tests/unit/test_cli_lists.c $(cli_test_sourc
 tests_unit_test_cli_lists_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_lists_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_unmounting_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_unmounting_CFLAGS = $(cli_test_cflags) $(SECCOMP_CFLAGS)
+tests_unit_test_cli_unmounting_LDADD = $(use_cli) $(SECCOMP_LIBS) $(CHECK_LIBS) -lpthread
 
 unit_tests += tests/unit/test_libreaper_mounts tests/unit/test_libreaper_actions
 libreaper_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/libreaper

@@ -2,7 +2,6 @@
 #include "broker/travel.h"
 
 #include <errno.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,25 +89,14 @@ static bool fail(struct doing *doing, int r)
 static int depth_of(struct doing *doing, const struct mount_entry *mount, unsigned *ret)
 {
 	const struct mount_table *table = &doing->batch->table;
-	const char *relative = path_relative(mount->target, doing->batch->rules->path), *slash;
-	CLEANUP_FREE char *directory = NULL;
-	CLEANUP_CLOSE int fd = -1;
+	const char *relative = path_relative(mount->target, doing->batch->rules->path);
 	int r;
 
 	if (mount->id == (table->unique_ids ? doing->which.id : doing->which.id32)) {
 		r = kernel_depth_of_mount(table, doing->parent, doing->name, mount, false, ret);
 		return r == -EAGAIN ? -ESTALE : r;
 	}
-	if (!relative || !*relative)
-		return -ESTALE;
-	slash = strrchr(relative, '/');
-	directory = strndup(relative, slash ? (size_t)(slash - relative) : 0);
-	if (!directory)
-		return -ENOMEM;
-	fd = kernel_open_beneath(doing->root, directory, RESOLVE_CACHED);
-	if (fd < 0)
-		return fd;
-	return kernel_depth_of_mount(table, fd, slash ? slash + 1 : relative, mount, true, ret);
+	return relative && *relative ? kernel_depth_beneath(table, doing->root, relative, mount, ret) : -ESTALE;
 }
 
 /* 0, -ENOMEM, or -ESTALE where it is not at its place any more. Where only a filesystem could tell, the paths decide. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "kernel/at.h"
@@ -63,4 +65,14 @@ int kernel_depth_of_mount(const struct mount_table *table, int dirfd, const char
 	r = climb(dirfd, ret);
 	*ret += 1;
 	return r;
+}
+
+int kernel_depth_beneath(const struct mount_table *table, int dirfd, const char *relative,
+			 const struct mount_entry *mount, unsigned *ret)
+{
+	const char *slash = strrchr(relative, '/');
+	CLEANUP_FREE char *directory = strndup(relative, slash ? (size_t)(slash - relative) : 0);
+	CLEANUP_CLOSE int fd = directory ? kernel_open_beneath(dirfd, directory, RESOLVE_CACHED) : -ENOMEM;
+
+	return fd < 0 ? fd : kernel_depth_of_mount(table, fd, slash ? slash + 1 : relative, mount, true, ret);
 }

@@ -17,4 +17,8 @@
 int kernel_depth_of_mount(const struct mount_table *table, int dirfd, const char *name, const struct mount_entry *mount,
 			  bool passive, unsigned *ret);
 
+/* The same of the mount at that path, not "", from dirfd on: passive, and so is the way to it. */
+int kernel_depth_beneath(const struct mount_table *table, int dirfd, const char *relative,
+			 const struct mount_entry *mount, unsigned *ret);
+
 #endif
