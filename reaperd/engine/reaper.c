@@ -181,9 +181,12 @@ static void examine(struct engine *engine, struct action *action)
 	if (forget_if_past(engine, action))
 		return;
 	ledger_save_action(engine, action);
-	/* What is said to have gone is written down once, as what the table says of it. */
+	/*
+	 * What is said to have gone is written down once, as what the table says of it; but before, if it is another
+	 * action's by now: the former one may be past.
+	 */
 	for (struct mount *mount = action->mounts; mount; mount = mount->action_next)
-		if ((mount->dirty || mount->state_dirty) && !reap_batch_waits_for_the_table(engine, mount))
+		if (mount->dirty || (mount->state_dirty && !reap_batch_waits_for_the_table(engine, mount)))
 			ledger_save_mount(engine, mount, NULL);
 }
 

@@ -354,6 +354,27 @@ START_TEST(by_its_number_nothing_goes_before_a_change_is_read)
 }
 END_TEST
 
+/* Unmounted by us, and not yet missed in the table: who begins there now may have mounted it anew. */
+START_TEST(by_its_number_what_went_over_to_the_next_is_not_on_record_as_a_past_ones)
+{
+	set_directory(&live);
+	begin("a", MINUTE, false);
+	attach("a/proc");
+	pass(3);
+	end("a");
+	pass(10);
+	ck_assert_uint_eq(steps_waiting(), 1);
+	fail_table(true);
+	answer_steps(OUTCOME_GONE);
+	ck_assert_uint_eq(begin("a", MINUTE, false), 2);
+	pass(1);
+	ck_assert_str_eq(ledger_value("SELECT state FROM actions WHERE generation = 1"), "cleared");
+	ck_assert_str_eq(ledger_value("SELECT a.generation FROM mounts m JOIN actions a ON a.id = m.action "
+				      "WHERE m.detached IS NULL"),
+			 "2");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine: restart");
@@ -380,6 +401,7 @@ int main(void)
 	tcase_add_checked_fixture(by_number, setup_with_numbers, engine_end_world);
 	tcase_add_test(by_number, by_its_number_alone_a_mount_ties_no_registration_to_a_directory);
 	tcase_add_test(by_number, by_its_number_nothing_goes_before_a_change_is_read);
+	tcase_add_test(by_number, by_its_number_what_went_over_to_the_next_is_not_on_record_as_a_past_ones);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, by_number);
 	return run_suite(suite);
