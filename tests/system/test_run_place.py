@@ -118,10 +118,10 @@ def is_forgotten(farm):
 
 
 def has_taken(pid, number):
-    """And waits for something else since."""
+    """And waits for something else since, or has ended."""
     with open(f"/proc/{pid}/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    return status["State"].startswith("S") and not int(status["ShdPnd"], 16) >> (number - 1) & 1
+    return status["State"][0] in "SZ" and not int(status["ShdPnd"], 16) >> (number - 1) & 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
