@@ -287,13 +287,6 @@ int keeper_start(struct keeper *keeper, int lease, const struct keeper_work *wor
 	return keeper->pid < 0 ? -errno : 0;
 }
 
-int keeper_made(struct keeper *keeper)
-{
-	int answer = 0, r = receive(keeper, &answer, sizeof(answer));
-
-	return r < 0 ? r : answer;
-}
-
 void keeper_signal(struct keeper *keeper, int number)
 {
 	const uint8_t byte = (uint8_t)number;
@@ -311,13 +304,26 @@ static void kill_adopted(void)
 	}
 }
 
-int keeper_status(struct keeper *keeper, int *ret)
+/* It always says what it comes to, unless it is killed. */
+static int hear(struct keeper *keeper, int *ret)
 {
 	int r = receive(keeper, ret, sizeof(*ret));
 
 	if (r < 0 && keeper->adopts)
 		kill_adopted();
 	return r;
+}
+
+int keeper_made(struct keeper *keeper)
+{
+	int answer = 0, r = hear(keeper, &answer);
+
+	return r < 0 ? r : answer;
+}
+
+int keeper_status(struct keeper *keeper, int *ret)
+{
+	return hear(keeper, ret);
 }
 
 bool keeper_end(struct keeper *keeper, int timeout_ms)

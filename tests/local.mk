@@ -204,7 +204,7 @@ tests_unit_test_policy_sets_LDADD = $(use_policy) $(CHECK_LIBS)
 tests_unit_test_policy_table_LDADD = $(use_policy) $(CHECK_LIBS)
 
 unit_tests += tests/unit/test_cli tests/unit/test_cli_audit tests/unit/test_cli_calls tests/unit/test_cli_hook tests/unit/test_cli_lists \
-	tests/unit/test_cli_unmounting
+	tests/unit/test_cli_keeper tests/unit/test_cli_unmounting
 cli_test_sources = tests/unit/cli_fixture.c tests/unit/cli_fixture.h
 cli_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)
 cli_test_cflags = $(AM_CFLAGS) $(JANSSON_CFLAGS)
@@ -228,6 +228,9 @@ tests_unit_test_cli_lists_SOURCES = tests/unit/test_cli_lists.c $(cli_test_sourc
 tests_unit_test_cli_lists_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_lists_CFLAGS = $(cli_test_cflags)
 tests_unit_test_cli_lists_LDADD = $(use_cli) $(CHECK_LIBS)
+tests_unit_test_cli_keeper_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_test_cli_keeper_CFLAGS = $(cli_test_cflags)
+tests_unit_test_cli_keeper_LDADD = $(use_cli) $(CHECK_LIBS)
 tests_unit_test_cli_unmounting_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_test_cli_unmounting_CFLAGS = $(cli_test_cflags) $(SECCOMP_CFLAGS)
 tests_unit_test_cli_unmounting_LDADD = $(use_cli) $(SECCOMP_LIBS) $(CHECK_LIBS) -lpthread
