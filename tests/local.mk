@@ -55,7 +55,7 @@ EXTRA_DIST += tests/.clang-tidy tests/cppcheck.h tests/cppcheck-suppressions.txt
 EXTRA_DIST += tests/unit/broker_fixture.h tests/unit/cli_daemon.h tests/unit/config_fixture.h tests/unit/misfuse_fixture.h \
 	tests/unit/model_fixture.h tests/unit/mount_fixture.h tests/unit/namespace_fixture.h tests/unit/odd_names.h tests/unit/policy_fixture.h \
 	tests/unit/quick_asserts.h tests/unit/report_fixture.h tests/unit/requests_fixture.h tests/unit/run_suite.h \
-	tests/unit/race_fixture.h tests/unit/source_fixture.h tests/unit/step_fixture.h tests/unit/stop_fixture.h \
+	tests/unit/race_fixture.h tests/unit/shared_fixture.h tests/unit/source_fixture.h tests/unit/step_fixture.h tests/unit/stop_fixture.h \
 	tests/unit/store_fixture.h
 unit_tests = tests/sim/test_sim tests/unit/test_base_batch tests/unit/test_base_log tests/unit/test_base_path tests/unit/test_base_rules \
 	tests/unit/test_base_segments tests/unit/test_base_text tests/unit/test_base_time tests/unit/test_config_files tests/unit/test_config_mistakes \

@@ -6,8 +6,6 @@
 #include "broker/step.h"
 #include "stop_fixture.h"
 
-#define BUILD PLACE "/build"
-
 static struct root_rules rules;
 static struct step_item item;
 static struct step_result result;

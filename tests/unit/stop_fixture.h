@@ -13,6 +13,8 @@
 
 #include "mount_fixture.h"
 
+#define BUILD PLACE "/build"
+
 #define NR_STATMOUNT 457
 #define NR_LISTMOUNT 458
 #define DEADLINE     10000 /* ms */

@@ -3,104 +3,29 @@
 #include "base/cleanup.h"
 #include "race_fixture.h"
 #include "run_suite.h"
-
-#ifndef MOVE_MOUNT_SET_GROUP
-#define MOVE_MOUNT_SET_GROUP 0x00000100
-#endif
-
-#define DEEP "a/root/dev/x/dev"
-
-static struct kernel_mount host_dev, host_pts;
-
-static void make_host(void)
-{
-	make_tmpfs(PLACE "/host");
-	ck_assert_int_eq(mount("", PLACE "/host", "", MS_SHARED, ""), 0);
-	make_tmpfs(PLACE "/host/pts");
-	host_dev = mount_of(PLACE "/host");
-	host_pts = mount_of(PLACE "/host/pts");
-}
-
-static void move(const char *from, const char *to)
-{
-	ck_assert_int_eq(renameat2(AT_FDCWD, from, AT_FDCWD, to, 0), 0);
-}
-
-static void exchange(const char *one, const char *other)
-{
-	ck_assert_int_eq(renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE), 0);
-}
-
-/* The bind is at a/root/dev for a moment: right above where it belongs. */
-static void fold(void)
-{
-	move(BUILD "/a/root/dev/x", BUILD "/a/beside");
-	exchange(BUILD "/a/beside", BUILD "/a/root");
-}
-
-static void unfold(void)
-{
-	exchange(BUILD "/a/beside", BUILD "/a/root");
-	move(BUILD "/a/beside", BUILD "/a/root/dev/x");
-}
-
-static void swap_action(void)
-{
-	exchange(BUILD "/a", BUILD "/b");
-}
+#include "shared_fixture.h"
 
 static const struct {
 	const char *path;
 	enum step step;
-	void (*there)(void), (*back)(void);
+	const struct renaming *names;
 } renames[] = {
-	{ DEEP "/pts", STEP_UMOUNT, swap_action, swap_action },
-	{ DEEP "/pts", STEP_UMOUNT, fold, unfold },
-	{ DEEP, STEP_DETACH, swap_action, swap_action },
-	{ DEEP, STEP_DETACH, fold, unfold },
+	{ DEEP "/pts", STEP_UMOUNT, &swapped },
+	{ DEEP "/pts", STEP_UMOUNT, &folded },
+	{ DEEP, STEP_DETACH, &swapped },
+	{ DEEP, STEP_DETACH, &folded },
 };
 
-static unsigned kind, readings, renamed_at;
-
-/* What statmount is asked for: of these, what has to do with paths. */
-struct question {
-	uint32_t size, spare;
-	uint64_t id, wanted;
-};
-
-/* From one reading of a path to the next one. */
-static void be_renamed_for_one_reading(void)
+/* Of the tree, bound anew. How many readings there were. */
+static unsigned take_step_renamed_at(int kind, unsigned nth)
 {
-	const struct question *question = (const struct question *)(uintptr_t)stopped_with;
+	const struct kernel_mount bound = bind_host();
 
-	if (!(question->wanted & STATMOUNT_MNT_POINT))
-		return;
-	readings++;
-	if (readings == renamed_at)
-		renames[kind].there();
-	else if (readings - 1 == renamed_at)
-		renames[kind].back();
-}
-
-/* Of the tree, bound anew, with other names at the nth reading; 0: never. How many there were, of paths. */
-static unsigned take_step_renamed_at(unsigned nth)
-{
-	struct kernel_mount bound;
-
-	make_mount("", PLACE "/host", BUILD "/" DEEP, MS_BIND | MS_REC);
-	bound = mount_of(BUILD "/" DEEP);
 	want(renames[kind].path, renames[kind].step);
-	readings = 0;
-	renamed_at = nth ? nth : UINT_MAX;
-	take_step_with_nth(NR_STATMOUNT, EACH, be_renamed_for_one_reading);
-	if (readings == nth && nth)
-		renames[kind].back();
-	ck_assert_msg(is_mounted(host_dev) && is_mounted(host_pts), "%u of %u: %s (%s)", nth, readings,
+	do_renamed_at(take_step, renames[kind].names, nth);
+	ck_assert_msg(is_mounted(host) && is_mounted(host_pts), "%u of %u: %s (%s)", nth, readings,
 		      outcome_name((enum outcome)result.outcome), result.detail);
-	if (is_mounted(bound)) {
-		ck_assert_int_eq(mount(NULL, BUILD "/" DEEP, NULL, MS_PRIVATE, NULL), 0);
-		ck_assert_int_eq(umount2(BUILD "/" DEEP, MNT_DETACH), 0);
-	}
+	unbind_host(bound);
 	return readings;
 }
 
@@ -108,33 +33,26 @@ START_TEST(a_rename_between_any_two_readings_costs_the_host_nothing)
 {
 	unsigned count;
 
-	kind = (unsigned)_i;
 	make_host();
-	make_directory(BUILD "/b");
-	make_directory(BUILD "/a/root");
-	make_directory(BUILD "/a/root/dev");
-	make_directory(BUILD "/a/root/dev/x");
-	make_directory(BUILD "/" DEEP);
-	count = take_step_renamed_at(0);
+	make_deep();
+	count = take_step_renamed_at(_i, 0);
 	ck_assert_uint_eq(result.outcome, OUTCOME_GONE);
 	ck_assert_uint_ge(count, 4);
 	for (unsigned nth = 1; nth <= count; nth++)
-		take_step_renamed_at(nth);
+		take_step_renamed_at(_i, nth);
 }
 END_TEST
 
-/* The action's private bind is in the host's peer group from here on. */
 static void join_the_host(void)
 {
-	ck_assert_int_eq(
-		syscall(SYS_move_mount, AT_FDCWD, PLACE "/host", AT_FDCWD, BUILD "/a/dev", MOVE_MOUNT_SET_GROUP), 0);
+	join_the_host_at(BUILD "/a/dev");
 }
 
 static void make_private_bind(void)
 {
 	make_host();
 	make_directory(BUILD "/a/dev");
-	make_mount("", PLACE "/host", BUILD "/a/dev", MS_BIND | MS_REC);
+	make_mount("", HOST, BUILD "/a/dev", MS_BIND | MS_REC);
 	ck_assert_int_eq(mount(NULL, BUILD "/a/dev", NULL, MS_PRIVATE, NULL), 0);
 }
 
