@@ -229,30 +229,17 @@ static bool is_in_tree(const struct job *job, const struct mount_entry *entry)
 	return false;
 }
 
-/* 0 or -ESTALE. Where only a filesystem could tell, of what is below the mount, the paths decide. */
-static int add_depth(struct job *job, struct receivers_question *question)
-{
-	const struct mount_entry *mount = question->mount, *parent = kernel_table_find(&job->table, mount->parent);
-	int r;
-
-	if (!parent || !parent->peer_group)
-		return 0;
-	if (mount == job->mount)
-		r = kernel_depth_of_mount(&job->table, job->parent, job->name, mount, false, &question->depth);
-	else
-		r = kernel_depth_beneath(&job->table, job->root, path_relative(mount->target, job->rules->path), mount,
-					 &question->depth);
-	if (r == -ENOMEM)
-		must(NULL);
-	question->has_depth = r == 0;
-	return r == 0 || (r == -EAGAIN && mount != job->mount) ? 0 : -ESTALE;
-}
-
 static int judge(struct job *job, struct mount_entry *entry)
 {
 	CLEANUP_FREE char *action = action_of(job, job->ret->target);
 	struct receivers_question question = {
 		.table = &job->table, .mount = entry, .rules = job->rules, .action = action
+	};
+	const struct depth_place place = {
+		.root = job->root,
+		.root_path = job->rules->path,
+		.parent = job->parent,
+		.name = job->name,
 	};
 	const struct mount_entry *stranger;
 	enum receivers receivers;
@@ -260,7 +247,7 @@ static int judge(struct job *job, struct mount_entry *entry)
 
 	if (rules_protect(job->rules, path_relative(entry->target, job->rules->path)))
 		return say_about(job, "the configuration protects ", entry->target, "");
-	r = add_depth(job, &question);
+	r = kernel_depth_find(&job->table, &place, entry, entry == job->mount, &question.has_depth, &question.depth);
 	if (r == 0)
 		r = receivers_judge(&question, &receivers, &stranger);
 	if (r == -ESTALE)
@@ -339,15 +326,6 @@ static int unmount_exactly(struct job *job)
 	return kernel_unmount_exactly(job->parent, job->name, &exactly, &stranger);
 }
 
-/* What has gone meanwhile reaches nobody. */
-static int check_as_judged(const struct job *job, const struct mount_entry *entry)
-{
-	const struct mount_entry *parent = kernel_table_find(&job->table, entry->parent);
-	int r = parent ? kernel_check_parent(entry->id, parent->id, parent->peer_group) : 0;
-
-	return r == -ENOENT ? 0 : r;
-}
-
 /*
  * It and what is below it are as they were judged: 0, -ENOTUNIQ where something came below it, -ESTALE or -errno. Without
  * unique ids nobody can tell.
@@ -360,13 +338,13 @@ static int check_tree(const struct job *job)
 
 	if (!job->ret->mount.id)
 		return 0;
-	r = check_as_judged(job, job->mount);
+	r = kernel_check_as_judged(&job->table, job->mount);
 	while (r == 0 && count > 0) {
 		count = kernel_listmount(job->ret->mount.id, after, ids, ARRAY_SIZE(ids));
 		for (ssize_t i = 0; i < count && r == 0; i++) {
 			const struct mount_entry *entry = kernel_table_find(&job->table, ids[i]);
 
-			r = entry && is_in_tree(job, entry) ? check_as_judged(job, entry) : -ENOTUNIQ;
+			r = entry && is_in_tree(job, entry) ? kernel_check_as_judged(&job->table, entry) : -ENOTUNIQ;
 			after = ids[i];
 		}
 	}

@@ -15,6 +15,7 @@
 #define client_send			reaper_private_client_send
 #define clock_now			reaper_private_clock_now
 #define kernel_boot_id			reaper_private_kernel_boot_id
+#define kernel_check_as_judged		reaper_private_kernel_check_as_judged
 #define kernel_check_mount		reaper_private_kernel_check_mount
 #define kernel_check_parent		reaper_private_kernel_check_parent
 #define kernel_fs_is_remote		reaper_private_kernel_fs_is_remote

@@ -85,35 +85,10 @@ static bool fail(struct doing *doing, int r)
 	return false;
 }
 
-/* In the directory that holds it: by the item's own, else by its path; what is in a FUSE there is not asked for. */
-static int depth_of(struct doing *doing, const struct mount_entry *mount, unsigned *ret)
+/* Whether it is the one that the step is for. */
+static bool is_meant(const struct doing *doing, const struct mount_entry *mount)
 {
-	const struct mount_table *table = &doing->batch->table;
-	const char *relative = path_relative(mount->target, doing->batch->rules->path);
-	int r;
-
-	if (mount->id == (table->unique_ids ? doing->which.id : doing->which.id32)) {
-		r = kernel_depth_of_mount(table, doing->parent, doing->name, mount, false, ret);
-		return r == -EAGAIN ? -ESTALE : r;
-	}
-	return relative && *relative ? kernel_depth_beneath(table, doing->root, relative, mount, ret) : -ESTALE;
-}
-
-/* 0, -ENOMEM, or -ESTALE where it is not at its place any more. Where only a filesystem could tell, the paths decide. */
-static int add_depth(struct doing *doing, struct receivers_question *question)
-{
-	const struct mount_entry *mount = question->mount;
-	const struct mount_entry *parent = kernel_table_find(question->table, mount->parent);
-	int r;
-
-	if (!parent || !parent->peer_group)
-		return 0;
-	r = kernel_table_fill(question->table, (struct mount_entry *)mount);
-	if (r < 0)
-		return r;
-	r = depth_of(doing, mount, &question->depth);
-	question->has_depth = r == 0;
-	return r == 0 || r == -EAGAIN ? 0 : r == -ENOMEM ? r : -ESTALE;
+	return mount->id == (doing->batch->table.unique_ids ? doing->which.id : doing->which.id32);
 }
 
 /*
@@ -132,7 +107,14 @@ static bool stays_inside(struct doing *doing, const struct mount_entry *mount)
 	};
 	const struct mount_entry *stranger;
 	enum receivers receivers;
-	int r = add_depth(doing, &question);
+	const struct depth_place place = {
+		.root = doing->root,
+		.root_path = doing->batch->rules->path,
+		.parent = doing->parent,
+		.name = doing->name,
+	};
+	int r = kernel_depth_find(question.table, &place, (struct mount_entry *)mount, is_meant(doing, mount),
+				  &question.has_depth, &question.depth);
 
 	if (r == 0)
 		r = receivers_judge(&question, &receivers, &stranger);
@@ -249,17 +231,14 @@ static bool tree_may_go(struct doing *doing)
 	return true;
 }
 
-/* What has gone meanwhile reaches nobody. */
 static int check_as_judged(struct doing *doing, uint64_t id)
 {
-	const struct mount_table *table = &doing->batch->table;
-	const struct mount_entry *entry = kernel_table_find(table, id);
-	const struct mount_entry *parent = entry ? kernel_table_find(table, entry->parent) : NULL;
-	int r = parent ? kernel_check_parent(id, parent->id, parent->peer_group) : 0;
+	const struct mount_entry *entry = kernel_table_find(&doing->batch->table, id);
+	int r = entry ? kernel_check_as_judged(&doing->batch->table, entry) : 0;
 
 	if (r == -ESTALE)
 		doing->ret->stranger = id;
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 /* Both lists ascend. What has gone meanwhile is not missed. */

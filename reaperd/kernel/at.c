@@ -160,10 +160,13 @@ int kernel_open_mount_at(int dirfd, const char *name)
 /* A rename or a mount anywhere in the same moment is enough for the kernel to say that it would have to look. */
 int kernel_open_mount_passively_at(int dirfd, const char *name)
 {
-	int r = check_segment(name);
+	int r = check_segment(name), tries = 0;
 
-	for (int tries = 0; tries < 8 && (r == 0 || r == -EAGAIN); tries++)
+	if (r < 0)
+		return r;
+	do
 		r = open_path_as(dirfd, name, 0, RESOLVE_BENEATH | RESOLVE_CACHED);
+	while (r == -EAGAIN && ++tries < 8);
 	return r;
 }
 

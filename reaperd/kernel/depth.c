@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "kernel/at.h"
 
 static uint64_t number_of(const struct mount_table *table, const struct place_status *place)
@@ -67,7 +68,8 @@ int kernel_depth_of_mount(const struct mount_table *table, int dirfd, const char
 	return r;
 }
 
-int kernel_depth_beneath(const struct mount_table *table, int dirfd, const char *relative,
+/* The same of the mount at that path, not "", from dirfd on: passive, and so is the way to it. */
+static int depth_beneath(const struct mount_table *table, int dirfd, const char *relative,
 			 const struct mount_entry *mount, unsigned *ret)
 {
 	const char *slash = strrchr(relative, '/');
@@ -75,4 +77,28 @@ int kernel_depth_beneath(const struct mount_table *table, int dirfd, const char 
 	CLEANUP_CLOSE int fd = directory ? kernel_open_beneath(dirfd, directory, RESOLVE_CACHED) : -ENOMEM;
 
 	return fd < 0 ? fd : kernel_depth_of_mount(table, fd, slash ? slash + 1 : relative, mount, true, ret);
+}
+
+int kernel_depth_find(const struct mount_table *table, const struct depth_place *place, struct mount_entry *mount,
+		      bool is_meant, bool *ret_known, unsigned *ret)
+{
+	const struct mount_entry *parent = kernel_table_find(table, mount->parent);
+	const char *relative;
+	int r;
+
+	*ret_known = false;
+	if (!parent || !parent->peer_group)
+		return 0;
+	r = kernel_table_fill(table, mount);
+	if (r < 0)
+		return r;
+	relative = path_relative(mount->target, place->root_path);
+	if (is_meant)
+		r = kernel_depth_of_mount(table, place->parent, place->name, mount, false, ret);
+	else
+		r = relative && *relative ? depth_beneath(table, place->root, relative, mount, ret) : -ESTALE;
+	*ret_known = r == 0;
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return r == -EAGAIN && !is_meant ? 0 : -ESTALE;
 }

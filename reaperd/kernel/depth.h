@@ -17,8 +17,21 @@
 int kernel_depth_of_mount(const struct mount_table *table, int dirfd, const char *name, const struct mount_entry *mount,
 			  bool passive, unsigned *ret);
 
-/* The same of the mount at that path, not "", from dirfd on: passive, and so is the way to it. */
-int kernel_depth_beneath(const struct mount_table *table, int dirfd, const char *relative,
-			 const struct mount_entry *mount, unsigned *ret);
+/* Where mounts are looked for; all is borrowed. */
+struct depth_place {
+	int root;	       /* an fd of the build root */
+	const char *root_path; /* absolute */
+	int parent;	       /* of the mount that is meant: an fd of the directory that holds the mount point */
+	const char *name;      /* of the mount point in it */
+};
+
+/*
+ * For who judges whom the unmount of `mount` reaches: how deep it sits in its parent, where that is shared, and so matters.
+ * The one that is meant is looked for in its directory, others by their paths and passively. 0, with *ret_known false where
+ * it does not matter or only a filesystem could tell, of others; -ESTALE: it does not stand there any more; -ENOMEM; or
+ * -errno of reading its path.
+ */
+int kernel_depth_find(const struct mount_table *table, const struct depth_place *place, struct mount_entry *mount,
+		      bool is_meant, bool *ret_known, unsigned *ret);
 
 #endif

@@ -45,6 +45,14 @@ int kernel_check_parent(uint64_t id, uint64_t parent, uint64_t peer_group)
 	return 0;
 }
 
+int kernel_check_as_judged(const struct mount_table *table, const struct mount_entry *mount)
+{
+	const struct mount_entry *parent = kernel_table_find(table, mount->parent);
+	int r = parent ? kernel_check_parent(mount->id, parent->id, parent->peer_group) : 0;
+
+	return r == -ENOENT ? 0 : r;
+}
+
 static bool is_still_there(const struct kernel_exactly *exactly)
 {
 	struct mount_table one = { .unique_ids = true };

@@ -7,6 +7,7 @@
 #define REAPERD_KERNEL_UNMOUNT_H
 
 #include "kernel/at.h"
+#include "kernel/table.h"
 
 /* Errors that no call of the kernel's means here. */
 #define E_OTHER_MOUNT EIDRM    /* another mount stands at the place, or none */
@@ -23,6 +24,9 @@ int kernel_check_mount(int dirfd, const char *name, const struct kernel_mount *m
  * mount that has gone is none to be sure of: -ENOENT.
  */
 int kernel_check_parent(uint64_t id, uint64_t parent, uint64_t peer_group);
+
+/* The same of one of the table's, as that has it; of what has gone meanwhile, or has no parent there, 0. */
+int kernel_check_as_judged(const struct mount_table *table, const struct mount_entry *mount);
 
 /* The mount table has it no more. Where it cannot be asked, nothing is gone. */
 bool kernel_mount_has_gone(const struct kernel_mount *mount);

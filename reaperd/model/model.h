@@ -122,8 +122,8 @@ struct owner {
 	bool unplaced;	 /* of the directory that stood there when it was said, which has not been asked about since */
 	bool lease;	 /* held by an open connection */
 	int64_t max_age; /* of the registration, ns; 0: none */
-	uint32_t
-		uses; /* how often it was registered or joined, less what was taken back; UINT32_MAX: no longer known */
+	/* How often it was registered or joined, less what was taken back; UINT32_MAX: no longer known. */
+	uint32_t uses;
 };
 
 struct action {
